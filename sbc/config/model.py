@@ -1,0 +1,146 @@
+"""The node's configuration as frozen values: what `config/load` makes of the node file, and everything else reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from policies import Document
+from sbc.sip import Limits, Uri
+
+
+@dataclass(frozen=True, slots=True)
+class Timers:
+    """Seconds. `t1`, `t2`, `t4`: RFC 3261 table 4. The rest bounds what a peer can make us hold."""
+
+    t1: float = 0.5
+    t2: float = 4.0
+    t4: float = 5.0
+    ringing: float = 180.0
+    """Longest time between an INVITE and its final response."""
+    call: float = 14400.0
+    """Longest call."""
+    liveness: float = 900.0
+    """After this long without a word from a peer in a confirmed dialog it is asked (OPTIONS in the dialog); 0: never."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """One socket address of a realm."""
+
+    index: int
+    realm: str
+    transport: str
+    """`UDP`, `TCP`, `TLS`, `WS` or `WSS`."""
+    host: str
+    """The address bound, IPv6 without brackets."""
+    port: int
+    interface: str = ""
+    """The interface name it was written with, or an empty string."""
+    advertised: str = ""
+    """Host shown in Via and Contact; IPv6 references bracketed. Empty: `host`."""
+
+    @property
+    def shown_host(self) -> str:
+        """The host for Via and Contact."""
+        if self.advertised:
+            return self.advertised
+        return f"[{self.host}]" if ":" in self.host else self.host
+
+    @property
+    def shown(self) -> str:
+        """`host:port` for Via and Contact."""
+        return f"{self.shown_host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Realm:
+    """A named side of the network (RFC 5853): listeners, trust, and what is shown to it."""
+
+    name: str
+    listeners: tuple[Listener, ...]
+    domain: str
+    """Host shown to this realm in From, To and identity headers."""
+    trusted: bool = False
+    dscp_sip: int = 24
+    """DSCP value 0 to 63 of signalling (24: CS3)."""
+    dscp_rtp: int = 46
+    """DSCP value 0 to 63 of media (46: EF)."""
+    media_interface: str = ""
+    """The interface name at the media engine; empty: the engine's first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One address of a trunk. Lower `priority` first; `weight` shares within a priority (RFC 2782's sense)."""
+
+    uri: Uri
+    priority: int = 1
+    weight: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Trunk:
+    """A partner's bundle: targets and limits."""
+
+    name: str
+    realm: str
+    targets: tuple[Target, ...]
+    sources: tuple[str, ...] = ()
+    """CIDR networks that may speak as this trunk; empty: the addresses of its targets."""
+    crank_back: frozenset[int] = frozenset({408, 500, 502, 503, 504})
+    """Final responses after which the next target is tried."""
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """A media engine: host and port of its ng control socket."""
+
+    host: str
+    port: int
+    weight: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """`mode` is `anchor` or `bypass`; without engines the embedded one is started with `ports` on the realms' addresses."""
+
+    mode: str = "anchor"
+    engines: tuple[Engine, ...] = ()
+    ports: tuple[int, int] = (30000, 39999)
+    fast_path: str = "auto"
+    timeout: float = 1.0
+    """Seconds to wait for one reply before the command is repeated."""
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """The egress check: `block`, `strip`, `report` or `off`; `hide` holds extra tokens and CIDR networks."""
+
+    mode: str = "strip"
+    hide: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything a node runs on. Never changed: a reload makes a new one, live calls keep theirs."""
+
+    name: str
+    realms: dict[str, Realm]
+    trunks: dict[str, Trunk]
+    listeners: tuple[Listener, ...]
+    """All listeners of all realms; `Flow.listener` and `Listener.index` are positions in this tuple."""
+    policy: Document
+    timers: Timers = field(default_factory=Timers)
+    limits: Limits = field(default_factory=Limits)
+    media: Media = field(default_factory=Media)
+    audit: Audit = field(default_factory=Audit)
+    workers: int = 1
+    drain_deadline: float = 300.0
+    store: str = "sqlite"
+    state: str = ".sbc"
+    """Directory for what the node keeps."""
+    control_socket: str = ".sbc/control.sock"
+    source: str = ""
+    """The file it was read from; empty for the quickstart."""
+    version: int = 1
+    """Counts reloads."""

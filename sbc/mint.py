@@ -1,0 +1,72 @@
+"""Branches, tags, Call-IDs and tokens, made from the entropy that the mint is handed; nothing else is random.
+
+What is minted is one slot value (two hexadecimal digits) and 20 digits that only the key can predict. The slot lets any worker
+see whose message it holds: it is one of the random values its owner was given, never a worker number.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Final
+
+from sbc.sip import MAGIC_COOKIE
+
+_STEP: Final = 10  # bytes behind each minted value: 80 bits
+
+
+class Mint:
+    """Makes identifiers from `key` (at least 16 bytes of entropy) for the owner of `slots` (1 to 256 values of 0 to 255)."""
+
+    __slots__ = ("_counter", "_key", "_pool", "_position", "_slots", "_turn")
+
+    def __init__(self, key: bytes, slots: bytes = b"\x00") -> None:
+        if len(key) < 16 or not slots:
+            raise ValueError("a mint needs 16 bytes of entropy and a slot")
+        self._key: Final = key[:64]
+        self._slots: Final = slots
+        self._counter = 0
+        self._pool = ""
+        self._position = 0
+        self._turn = 0
+
+    def _opaque(self) -> str:
+        if self._position >= len(self._pool):
+            self._counter += 1
+            block = hashlib.blake2b(self._counter.to_bytes(8, "big"), key=self._key, digest_size=_STEP * 6)
+            self._pool = block.hexdigest()
+            self._position = 0
+        start = self._position
+        self._position = start + _STEP * 2
+        return self._pool[start : self._position]
+
+    def token(self) -> str:
+        """22 hexadecimal digits, the slot first: the user part of our Contact, tags, everything opaque."""
+        slots = self._slots
+        self._turn = turn = (self._turn + 1) % len(slots)
+        return f"{slots[turn]:02x}{self._opaque()}"
+
+    def branch(self) -> str:
+        """A Via branch with the RFC 3261 cookie; the slot follows the cookie."""
+        return MAGIC_COOKIE + self.token()
+
+    def tag(self) -> str:
+        """A From or To tag (RFC 3261 section 19.3 wants 32 random bits; this has 80)."""
+        return self.token()
+
+    def call_id(self) -> str:
+        """A Call-ID without a host part."""
+        return self.token()
+
+    def number(self, bits: int = 31) -> int:
+        """A random number of at most `bits` (up to 63) bits, never 0: SDP session ids, first CSeq numbers."""
+        return (int(self._opaque()[:16], 16) & ((1 << bits) - 1)) or 1
+
+
+def slot_of(token: str) -> int:
+    """The slot in a minted token or branch, -1 where it holds none."""
+    if token.startswith(MAGIC_COOKIE):
+        token = token[len(MAGIC_COOKIE) :]
+    try:
+        return int(token[:2], 16) if len(token) >= 22 else -1
+    except ValueError:
+        return -1

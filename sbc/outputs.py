@@ -1,0 +1,149 @@
+"""What the engine asks for and reports: outputs are imperative, events past tense. Matched with `match`, never subclassed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+import rtpengine
+from sbc.wire import Flow
+
+
+class Transmit:
+    """Send these bytes to this peer, now."""
+
+    __slots__ = ("data", "flow")
+
+    def __init__(self, data: bytes, flow: Flow) -> None:
+        self.data: Final = data
+        self.flow: Final = flow
+
+    def __repr__(self) -> str:
+        return f"<Transmit {self.data[:40]!r} to {self.flow!r}>"
+
+
+@dataclass(frozen=True, slots=True)
+class MediaCommand:
+    """Ask the media engine; the answer comes back as `Engine.media_reply(id, …)`, or never."""
+
+    id: int
+    command: rtpengine.Command
+    engine: int
+    """Index of the engine in `Config.media.engines`; 0 for the embedded one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """Resolve a host name to addresses; the answer comes back as `Engine.lookup_answer(id, …)`, or never."""
+
+    id: int
+    name: str
+
+
+class DropReason(Enum):
+    """Why a message was discarded without an answer; the value names the counter and the log field."""
+
+    KEEPALIVE = "keepalive"
+    MALFORMED = "malformed"
+    MALFORMED_RESPONSE = "malformed-response"
+    STRAY_RESPONSE = "stray-response"
+    STRAY_ACK = "stray-ack"
+    LATE_REPLY = "late-media-reply"
+    LATE_ANSWER = "late-lookup-answer"
+    NO_VIA = "no-via-to-answer"
+    WRONG_SOURCE = "wrong-source"
+    DRAINING = "draining"
+    OVERLOAD = "overload"
+    POLICY = "policy"
+    SEND_FAILED = "send-failed"
+    INTERNAL = "internal-error"
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A message was discarded. `detail` is safe to log (one line, bounded)."""
+
+    reason: DropReason
+    flow: Flow
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A request was answered with a failure before it became a call or outside any call."""
+
+    status: int
+    method: str
+    flow: Flow
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Leaked:
+    """The egress audit found a token of another realm in a finished message."""
+
+    realm: str
+    token: str
+    place: str
+    """Header name, `start-line` or `body`."""
+    action: str
+    """`stripped`, `blocked` or `reported`."""
+    call: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CallStarted:
+    """A call was admitted."""
+
+    call: str
+    wall: float
+    caller: str
+    callee: str
+    ingress: str
+    egress: str
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallAnswered:
+    """The callee's 2xx was passed to the caller."""
+
+    call: str
+    wall: float
+
+
+@dataclass(frozen=True, slots=True)
+class CallEnded:
+    """A call is over and nothing of it is left but transactions that linger. One call record."""
+
+    call: str
+    start: float
+    answer: float
+    """Wall time of the answer, 0 where there was none."""
+    end: float
+    ingress: str
+    egress: str
+    trunk: str
+    caller: str
+    callee: str
+    status: int
+    """Final status shown to the caller: 200 for an answered call."""
+    released_by: str
+    """`caller`, `callee` or `sbc`."""
+    cause: str
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """Append a record to the journal before the outputs behind it are acted on."""
+
+    call: str
+    kind: str
+    wall: float
+    payload: dict[str, str | int | float]
+
+
+Event = Dropped | Refused | Leaked | CallStarted | CallAnswered | CallEnded
+Output = Transmit | MediaCommand | Lookup | Journal | Event

@@ -1,0 +1,57 @@
+"""Where a message came from and where one goes: flows; and the two clocks every input carries."""
+
+from __future__ import annotations
+
+from typing import Final
+
+
+class Flow:
+    """One peer as seen through one of our listeners.
+
+    `listener` is the index of the listener in the snapshot; `transport` is `UDP`, `TCP`, `TLS`, `WS` or `WSS`; `host` is the
+    peer's address (IPv6 without brackets, no zone), `port` its port. `connection` numbers the stream connection, 0 for UDP and
+    for a stream that is still to be opened.
+    """
+
+    __slots__ = ("connection", "host", "listener", "port", "transport")
+
+    def __init__(self, listener: int, transport: str, host: str, port: int, connection: int = 0) -> None:
+        self.listener: Final = listener
+        self.transport: Final = transport
+        self.host: Final = host
+        self.port: Final = port
+        self.connection: Final = connection
+
+    @property
+    def is_reliable(self) -> bool:
+        """True where the transport repeats for us (everything but UDP)."""
+        return self.transport != "UDP"
+
+    def __repr__(self) -> str:
+        return f"<Flow {self.transport} {self.host}:{self.port} listener {self.listener}>"
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Flow)
+            and self.port == other.port
+            and self.host == other.host
+            and self.listener == other.listener
+            and self.transport == other.transport
+            and self.connection == other.connection
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.listener, self.host, self.port, self.connection))
+
+
+class Now:
+    """One instant on two clocks, in seconds: `monotonic` drives the machines, `wall` stamps records and policy windows."""
+
+    __slots__ = ("monotonic", "wall")
+
+    def __init__(self, monotonic: float, wall: float) -> None:
+        self.monotonic: Final = monotonic
+        self.wall: Final = wall
+
+    def __repr__(self) -> str:
+        return f"Now({self.monotonic:.3f}, {self.wall:.3f})"
