@@ -1,0 +1,266 @@
+"""The commands of the ng protocol that this side sends, typed; and a request's bytes.
+
+Keys of an offer shape the SDP for the callee, keys of an answer shape the SDP back to the caller. The values are in the form that
+10.5.3 demands: list keys as lists, `ICE` and `transport protocol` as strings (the other shape is ignored without a word).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import ClassVar, Final, TypeAlias
+
+from rtpengine.bencode import Value, encode
+
+
+class Flag(Enum):
+    """Words of the `flags` list."""
+
+    STRICT_SOURCE = "strict-source"
+    """Drop what does not come from the learnt source. Without it 10.5.3 forwards RTP from anyone."""
+    PORT_LATCHING = "port-latching"
+    """Keep the local ports when the peer's address changes."""
+    TRUST_ADDRESS = "trust-address"
+    ASYMMETRIC = "asymmetric"
+    MEDIA_HANDOVER = "media-handover"
+    NO_RTCP_ATTRIBUTE = "no-rtcp-attribute"
+    FULL_RTCP_ATTRIBUTE = "full-rtcp-attribute"
+    ORIGINAL_SENDRECV = "original-sendrecv"
+    LOOP_PROTECT = "loop-protect"
+    DIRECTIONAL = "directional"
+    """From 12.4 on party selectors count only beside this one."""
+    FATAL = "fatal"
+    """A delete that matches nothing is an error."""
+
+
+class Replace(Enum):
+    """Words of the `replace` list."""
+
+    ORIGIN = "origin"
+    SESSION_NAME = "session-name"
+    SDP_VERSION = "sdp-version"
+    USERNAME = "username"
+    ZERO_ADDRESS = "zero-address"
+
+
+class RtcpMux(Enum):
+    """Words of the `rtcp-mux` list."""
+
+    OFFER = "offer"
+    REQUIRE = "require"
+    DEMUX = "demux"
+    ACCEPT = "accept"
+    REJECT = "reject"
+
+
+class Ice(Enum):
+    """Values of the `ICE` key."""
+
+    REMOVE = "remove"
+    FORCE = "force"
+    DEFAULT = "default"
+    OPTIONAL = "optional"
+    FORCE_RELAY = "force-relay"
+
+
+class Support(Enum):
+    """Words of the `supports` list: what this controller understands in replies."""
+
+    LOAD_LIMIT = "load limit"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How the engine is to treat one message; an empty field is not sent."""
+
+    flags: tuple[Flag, ...] = ()
+    replace: tuple[Replace, ...] = ()
+    rtcp_mux: tuple[RtcpMux, ...] = ()
+    supports: tuple[Support, ...] = ()
+    ice: Ice | None = None
+    transport_protocol: str = ""
+    """`RTP/AVP` and so on: the profile shown to the receiver."""
+    address_family: str = ""
+    """`IP4` or `IP6`: the family shown to the receiver."""
+    media_address: str = ""
+    direction: tuple[str, str] | None = None
+    """Names of the interfaces toward the sender and toward the receiver; counts in offers, remembered afterwards.
+
+    A name the engine does not know silently becomes its first interface: check names against `statistics` beforehand."""
+
+    def fill(self, request: dict[str, Value]) -> None:
+        """Add the keys to `request`."""
+        if self.direction is not None:
+            request["direction"] = [*self.direction]
+        for key, words in (
+            ("flags", self.flags),
+            ("replace", self.replace),
+            ("rtcp-mux", self.rtcp_mux),
+            ("supports", self.supports),
+        ):
+            if words:
+                request[key] = [word.value for word in words]
+        if self.ice is not None:
+            request["ICE"] = self.ice.value
+        for key, text in (
+            ("transport protocol", self.transport_protocol),
+            ("address family", self.address_family),
+            ("media address", self.media_address),
+        ):
+            if text:
+                request[key] = text
+
+
+NO_OPTIONS: Final = Options()
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """Are you there?"""
+
+    name: ClassVar[str] = "ping"
+
+    def to_dict(self) -> dict[str, Value]:
+        """The request's dictionary."""
+        return {"command": self.name}
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """An SDP offer on its way to the other party; the reply holds the one to send on.
+
+    `from_tag` is the offerer's, whoever began the call: a re-offer by the callee has the roles, and so the tags, reversed.
+    """
+
+    name: ClassVar[str] = "offer"
+
+    call_id: str
+    from_tag: str
+    sdp: bytes
+    to_tag: str = ""
+    """The other party's tag, once it is known: in re-offers."""
+    via_branch: str = ""
+    options: Options = NO_OPTIONS
+
+    def to_dict(self) -> dict[str, Value]:
+        """The request's dictionary."""
+        return _session(self.name, self.call_id, self.from_tag, self.to_tag, self.via_branch, self.sdp, self.options)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer to the last offer: with the *same* assignment of tags, so `from_tag` is still the offerer's."""
+
+    name: ClassVar[str] = "answer"
+
+    call_id: str
+    from_tag: str
+    to_tag: str
+    sdp: bytes
+    via_branch: str = ""
+    options: Options = NO_OPTIONS
+
+    def to_dict(self) -> dict[str, Value]:
+        """The request's dictionary."""
+        return _session(self.name, self.call_id, self.from_tag, self.to_tag, self.via_branch, self.sdp, self.options)
+
+
+def _session(
+    name: str, call_id: str, from_tag: str, to_tag: str, via_branch: str, sdp: bytes, options: Options
+) -> dict[str, Value]:
+    """What offer and answer have in common."""
+    request: dict[str, Value] = {"command": name, "call-id": call_id, "from-tag": from_tag}
+    if to_tag:
+        request["to-tag"] = to_tag
+    if via_branch:
+        request["via-branch"] = via_branch
+    request["sdp"] = sdp
+    options.fill(request)
+    return request
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """End a call, or one party or branch of it.
+
+    With `from_tag` the reply carries the statistics that `Query` gives; by call-id alone it carries none.
+    """
+
+    name: ClassVar[str] = "delete"
+
+    call_id: str
+    from_tag: str = ""
+    to_tag: str = ""
+    via_branch: str = ""
+    delay: int | None = 0
+    """Seconds the ports stay; `None` leaves it to the engine (30 s by default, which eats ports and session slots)."""
+    flags: tuple[Flag, ...] = ()
+
+    def to_dict(self) -> dict[str, Value]:
+        """The request's dictionary."""
+        request: dict[str, Value] = {"command": self.name, "call-id": self.call_id}
+        for key, text in (("from-tag", self.from_tag), ("to-tag", self.to_tag), ("via-branch", self.via_branch)):
+            if text:
+                request[key] = text
+        if self.delay is not None:
+            request["delete-delay"] = self.delay
+        if self.flags:
+            request["flags"] = [flag.value for flag in self.flags]
+        return request
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What a call's streams look like and have carried."""
+
+    name: ClassVar[str] = "query"
+
+    call_id: str
+    from_tag: str = ""
+    to_tag: str = ""
+
+    def to_dict(self) -> dict[str, Value]:
+        """The request's dictionary."""
+        request: dict[str, Value] = {"command": self.name, "call-id": self.call_id}
+        for key, text in (("from-tag", self.from_tag), ("to-tag", self.to_tag)):
+            if text:
+                request[key] = text
+        return request
+
+
+@dataclass(frozen=True, slots=True)
+class List:
+    """Call-ids that the engine holds, at most `limit`, in no order. A reply beyond 64 kB is lost on UDP."""
+
+    name: ClassVar[str] = "list"
+
+    limit: int = 32
+
+    def to_dict(self) -> dict[str, Value]:
+        """The request's dictionary."""
+        return {"command": self.name, "limit": self.limit}
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """Counters of the whole engine, its interfaces and their free ports."""
+
+    name: ClassVar[str] = "statistics"
+
+    def to_dict(self) -> dict[str, Value]:
+        """The request's dictionary."""
+        return {"command": self.name}
+
+
+Command: TypeAlias = Ping | Offer | Answer | Delete | Query | List | Statistics
+
+
+def encode_request(cookie: bytes, command: Command) -> bytes:
+    """`cookie`, a blank, the command in bencode.
+
+    A retransmission must be these very bytes: an engine that has seen the cookie repeats its reply without looking further, so a
+    cookie must be unique over all controllers, processes and restarts.
+    """
+    if not cookie or b" " in cookie:
+        raise ValueError("a cookie is one or more bytes without a blank")
+    return b"%b %b" % (cookie, encode(command.to_dict()))
