@@ -1,9 +1,10 @@
 """The ng control protocol: commands in, bytes out; bytes in, replies out.
 
-`bencode`, `commands` and `replies` are pure: standard library, no I/O, no clock. They are what the rest of the tree imports.
-`rtpengine.client` speaks UDP to an engine; `rtpengine.embedded` is an engine: `python -m rtpengine` runs it.
+`bencode`, `commands` and `replies` are pure: standard library, no I/O, no clock. They are what the rest of the tree
+imports. `rtpengine.client` speaks UDP to an engine; `rtpengine.embedded` is an engine: `python -m rtpengine` runs it.
 
-Commands are typed in the portable form: list keys are lists, single keys are strings, as release 10.5.3 demands and later ones accept.
+Commands are typed in the portable form: list keys are lists, single keys are strings, as release 10.5.3 demands and
+later ones accept.
 
 Not for: deciding what a call needs (that is `sbc/media`), and nothing here imports `sbc`.
 """
@@ -13,6 +14,7 @@ from rtpengine.commands import (
     Answer,
     Command,
     Delete,
+    EndpointLearning,
     Flag,
     Ice,
     List,
@@ -34,6 +36,7 @@ __all__ = [
     "BencodeError",
     "Command",
     "Delete",
+    "EndpointLearning",
     "Flag",
     "GarbledReply",
     "Ice",

@@ -1,10 +1,11 @@
 """Bencode as the ng protocol uses it, for a peer that may be hostile.
 
-Differences from the torrent format, all measured on release 10.5.3: dictionary keys come unsorted; of duplicate keys the first
-counts. Where the daemon is lenient with requests (a missing end mark of the outermost dictionary, bytes after it) `lenient` is too.
+Differences from the torrent format, all measured on release 10.5.3: dictionary keys come unsorted; of duplicate keys
+the first counts. Where the daemon is lenient with requests (a missing end mark of the outermost dictionary, bytes after
+it) `lenient` is too.
 
-Limits: nesting of `MAX_DEPTH`, `MAX_VALUES` values a document, integers of `MAX_DIGITS` digits. Nothing allocates by a length that
-the document merely claims.
+Limits: nesting of `MAX_DEPTH`, `MAX_VALUES` values a document, integers of `MAX_DIGITS` digits. Nothing allocates by a
+length that the document merely claims.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from __future__ import annotations
 from typing import Final, TypeAlias
 
 Value: TypeAlias = "str | bytes | int | list[Value] | dict[str, Value]"
-"""What can be encoded. Decoding gives no `str` but dictionary keys: string values stay `bytes`, since they may be binary."""
+"""What can be encoded. Decoding gives no `str` but dictionary keys: string values stay `bytes`, since they may be
+binary."""
 
 MAX_DEPTH: Final = 24
 MAX_VALUES: Final = 100_000
@@ -31,7 +33,8 @@ class BencodeError(ValueError):
 
 
 def encode(value: Value) -> bytes:
-    """Encode; dictionaries keep their order, text becomes UTF-8 (undecodable bytes that `decode` met in keys come back)."""
+    """Encode; dictionaries keep their order, text becomes UTF-8 (undecodable bytes that `decode` met in keys come
+    back)."""
     parts: list[bytes] = []
     _encode(value, parts)
     return b"".join(parts)
@@ -62,7 +65,8 @@ def _encode(value: Value, parts: list[bytes]) -> None:
 def decode(data: bytes, *, lenient: bool = False) -> Value:
     """Decode one value that fills `data`.
 
-    `lenient` accepts bytes behind the outermost value and a dictionary whose own end mark is missing, as the daemon does.
+    `lenient` accepts bytes behind the outermost value and a dictionary whose own end mark is missing, as the daemon
+    does.
     """
     reader = _Reader(data, lenient)
     value = reader.read(0)

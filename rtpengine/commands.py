@@ -1,7 +1,8 @@
 """The commands of the ng protocol that this side sends, typed; and a request's bytes.
 
-Keys of an offer shape the SDP for the callee, keys of an answer shape the SDP back to the caller. The values are in the form that
-10.5.3 demands: list keys as lists, `ICE` and `transport protocol` as strings (the other shape is ignored without a word).
+Keys of an offer shape the SDP for the callee, keys of an answer shape the SDP back to the caller. The values are in the
+form that 10.5.3 demands: list keys as lists, `ICE` and `transport protocol` as strings (the other shape is ignored
+without a word).
 """
 
 from __future__ import annotations
@@ -63,6 +64,16 @@ class Ice(Enum):
     FORCE_RELAY = "force-relay"
 
 
+class EndpointLearning(Enum):
+    """How the engine finds where a peer's media really comes from, sent as a list of one."""
+
+    DELAYED = "delayed"
+    IMMEDIATE = "immediate"
+    HEURISTIC = "heuristic"
+    """Prefers the address and port of the SDP where it hears them."""
+    OFF = "off"
+
+
 class Support(Enum):
     """Words of the `supports` list: what this controller understands in replies."""
 
@@ -77,6 +88,7 @@ class Options:
     replace: tuple[Replace, ...] = ()
     rtcp_mux: tuple[RtcpMux, ...] = ()
     supports: tuple[Support, ...] = ()
+    endpoint_learning: EndpointLearning | None = None
     ice: Ice | None = None
     transport_protocol: str = ""
     """`RTP/AVP` and so on: the profile shown to the receiver."""
@@ -86,7 +98,8 @@ class Options:
     direction: tuple[str, str] | None = None
     """Names of the interfaces toward the sender and toward the receiver; counts in offers, remembered afterwards.
 
-    A name the engine does not know silently becomes its first interface: check names against `statistics` beforehand."""
+    A name the engine does not know silently becomes its first interface: check names against `statistics`
+    beforehand."""
 
     def fill(self, request: dict[str, Value]) -> None:
         """Add the keys to `request`."""
@@ -100,6 +113,8 @@ class Options:
         ):
             if words:
                 request[key] = [word.value for word in words]
+        if self.endpoint_learning is not None:
+            request["endpoint-learning"] = [self.endpoint_learning.value]
         if self.ice is not None:
             request["ICE"] = self.ice.value
         for key, text in (
@@ -129,7 +144,8 @@ class Ping:
 class Offer:
     """An SDP offer on its way to the other party; the reply holds the one to send on.
 
-    `from_tag` is the offerer's, whoever began the call: a re-offer by the callee has the roles, and so the tags, reversed.
+    `from_tag` is the offerer's, whoever began the call: a re-offer by the callee has the roles, and so the tags,
+    reversed.
     """
 
     name: ClassVar[str] = "offer"
@@ -258,8 +274,8 @@ Command: TypeAlias = Ping | Offer | Answer | Delete | Query | List | Statistics
 def encode_request(cookie: bytes, command: Command) -> bytes:
     """`cookie`, a blank, the command in bencode.
 
-    A retransmission must be these very bytes: an engine that has seen the cookie repeats its reply without looking further, so a
-    cookie must be unique over all controllers, processes and restarts.
+    A retransmission must be these very bytes: an engine that has seen the cookie repeats its reply without looking
+    further, so a cookie must be unique over all controllers, processes and restarts.
     """
     if not cookie or b" " in cookie:
         raise ValueError("a cookie is one or more bytes without a blank")

@@ -1,0 +1,14 @@
+"""A call's offer/answer as a machine: SDP of one side in, a command for the media engine out; its reply in, SDP for the
+other side out.
+
+One `MediaSession` for each call attempt (each B branch). It knows which side's tag and interface go where, that a
+re-offer by the callee reverses the roles, how to repeat an early answer, and how to put the former state back after a
+failed re-INVITE.
+
+Not for: sending commands (the engine does, `rtpengine.client` repeats them), and not for what a peer may see of an SDP:
+`topology` builds that from the bytes given back here, which the engine made of a peer's SDP and nobody has checked.
+"""
+
+from sbc.media.session import MachineMisuse, MediaSession, Phase, Side
+
+__all__ = ["MachineMisuse", "MediaSession", "Phase", "Side"]

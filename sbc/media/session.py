@@ -1,0 +1,251 @@
+"""One call attempt's media: offers and answers through the engine, or straight through where media is bypassed."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Final
+
+import rtpengine
+from rtpengine import EndpointLearning, Flag, Ice, Options, Replace, RtcpMux, Support
+
+_FLAGS: Final = (Flag.STRICT_SOURCE, Flag.PORT_LATCHING)
+"""Strict source: RTP from a third address is neither forwarded nor learnt. Port latching: a peer that moves, and a
+second early answer, leave the ports that the other side was shown as they were, so nobody has to be told."""
+
+_ANSWER_OPTIONS: Final = Options(
+    flags=_FLAGS,
+    replace=(Replace.ORIGIN,),
+    supports=(Support.LOAD_LIMIT,),
+    endpoint_learning=EndpointLearning.HEURISTIC,
+    ice=Ice.REMOVE,
+)
+"""`direction` and `rtcp-mux: demux` are the offer's. `ICE: remove` is repeated: a callee may answer with ICE that
+nobody offered."""
+
+
+class MachineMisuse(RuntimeError):
+    """Our own code gave an input that this state does not take."""
+
+
+class Side(Enum):
+    """The two sides of a call: A has called, B is called."""
+
+    A = 0
+    B = 1
+
+    @property
+    def other(self) -> Side:
+        """The side facing this one."""
+        return Side.B if self is Side.A else Side.A
+
+
+class Phase(Enum):
+    """Where the current offer/answer exchange stands (RFC 3264)."""
+
+    IDLE = "idle"
+    """Nothing offered yet."""
+    OFFERING = "offering"
+    """The engine has the offer; its reply is awaited."""
+    REFUSED = "refused"
+    """The engine said no to the offer, or its reply was unfit."""
+    OFFERED = "offered"
+    """The offer is on its way to the other side; its answer is awaited."""
+    ANSWERING = "answering"
+    """The engine has the answer; its reply is awaited."""
+    ANSWERED = "answered"
+    """Answered. The same offer may be answered again: 183 and 200, or another fork."""
+    DELETED = "deleted"
+
+
+class _Exchange:
+    """An offer with its answer as they went to the engine, and what the engine made of the answer."""
+
+    __slots__ = ("answer", "offer", "result")
+
+    def __init__(self, offer: rtpengine.Offer, answer: rtpengine.Answer, result: bytes) -> None:
+        self.offer: Final = offer
+        self.answer: Final = answer
+        self.result: Final = result
+
+
+class MediaSession:
+    """The media of one call attempt.
+
+    `mode` is `anchor` or `bypass`. `tags` and `interfaces` belong to sides A and B in this order; the tags are ours,
+    one for each leg, so that what a peer chooses for a tag never reaches the engine, and a fork's further answers land
+    on the same party. An empty pair of interface names leaves the choice to the engine.
+
+    In bypass mode nothing is kept and every call returns the SDP it was given.
+
+    One command is under way at a time. While it is, only `reply`, `rollback` and `delete` may be called; the engine
+    discards the reply to a command that was overtaken by one of the latter two.
+    """
+
+    __slots__ = (
+        "_answer",
+        "_before",
+        "_exchange",
+        "_offer",
+        "_was_answered",
+        "_was_sent",
+        "call_id",
+        "interfaces",
+        "mode",
+        "phase",
+        "tags",
+    )
+
+    def __init__(self, mode: str, call_id: str, tags: tuple[str, str], interfaces: tuple[str, str]) -> None:
+        if mode not in ("anchor", "bypass"):
+            raise MachineMisuse(f"media mode {mode!r}")
+        if tags[0] == tags[1]:
+            raise MachineMisuse("both sides have the same tag")
+        self.mode: Final = mode
+        self.call_id: Final = call_id
+        self.tags: Final = tags
+        self.interfaces: Final = interfaces
+        self.phase = Phase.IDLE
+        self._offer: rtpengine.Offer | None = None
+        self._answer: rtpengine.Answer | None = None
+        self._exchange: _Exchange | None = None
+        self._before: _Exchange | None = None
+        self._was_sent = False
+        self._was_answered = False
+
+    @property
+    def is_anchored(self) -> bool:
+        """True where media runs through the engine."""
+        return self.mode == "anchor"
+
+    @property
+    def is_waiting(self) -> bool:
+        """True while the engine owes a reply."""
+        return self.phase is Phase.OFFERING or self.phase is Phase.ANSWERING
+
+    def offer(self, side: Side, sdp: bytes) -> rtpengine.Command | bytes:
+        """`side` offers `sdp`, in whatever message: INVITE, a 2xx to an INVITE without offer, re-INVITE, UPDATE, PRACK.
+
+        A new offer replaces one that was never answered.
+        """
+        if not self.is_anchored:
+            return sdp
+        if self.is_waiting or self.phase is Phase.DELETED:
+            raise MachineMisuse(f"offer while {self.phase.value}")
+        command = rtpengine.Offer(
+            call_id=self.call_id,
+            from_tag=self.tags[side.value],
+            sdp=sdp,
+            to_tag=self.tags[side.other.value] if self._was_answered else "",
+            options=self._offer_options(side),
+        )
+        self._before = self._exchange
+        self._offer = command
+        self._answer = None
+        self._was_sent = True
+        self.phase = Phase.OFFERING
+        return command
+
+    def answer(self, side: Side, sdp: bytes) -> rtpengine.Command | bytes:
+        """`side` answers the offer of the other side with `sdp`.
+
+        May be called again for the same offer, as provisional and final responses repeat or change the answer; a mere
+        copy does not bother the engine. The tags go as they went in the offer, so `from_tag` is the offerer's.
+        """
+        if not self.is_anchored:
+            return sdp
+        offer = self._offer
+        if offer is None or self.phase not in (Phase.OFFERED, Phase.ANSWERED):
+            raise MachineMisuse(f"answer while {self.phase.value}")
+        if offer.from_tag == self.tags[side.value]:
+            raise MachineMisuse("a side answers its own offer")
+        exchange = self._exchange
+        if self.phase is Phase.ANSWERED and exchange is not None and exchange.answer.sdp == sdp:
+            return exchange.result
+        command = rtpengine.Answer(
+            call_id=self.call_id,
+            from_tag=offer.from_tag,
+            to_tag=self.tags[side.value],
+            sdp=sdp,
+            options=_ANSWER_OPTIONS,
+        )
+        self._answer = command
+        self.phase = Phase.ANSWERING
+        return command
+
+    def reply(self, reply: rtpengine.Reply) -> bytes:
+        """The engine's reply to the last command: the SDP for the other side of the one that gave it.
+
+        Raises `rtpengine.Refused` where the engine said no, or returned an SDP whose number of m-lines is not the
+        offer's (RFC 3264 section 6: an answer has as many, in the same order). What follows then is `rollback`,
+        `delete` or, in place of a refused answer, another one.
+        """
+        offer, answer = self._offer, self._answer
+        if offer is None or not self.is_waiting:
+            raise MachineMisuse(f"a reply while {self.phase.value}")
+        if self.phase is Phase.OFFERING:
+            self.phase = Phase.REFUSED
+        else:
+            self.phase = Phase.OFFERED if self._exchange is self._before else Phase.ANSWERED
+        reply.check()
+        if _media_count(reply.sdp) != _media_count(offer.sdp):
+            raise rtpengine.Refused("the media engine returned another number of m-lines than were offered")
+        if answer is None:
+            self.phase = Phase.OFFERED
+        else:
+            self._exchange = _Exchange(offer, answer, reply.sdp)
+            self._was_answered = True
+            self.phase = Phase.ANSWERED
+        return reply.sdp
+
+    def rollback(self) -> list[rtpengine.Command]:
+        """Undo the last offer, and answers given to it: what the engine must be told so that media runs as it did
+        before.
+
+        RFC 3261 section 14.1: a failed re-INVITE leaves the session as it was. The former offer and answer go again;
+        with port latching the ports shown to both sides stay. The commands are sent in this order and their replies
+        need not come back here. Empty where there was no former exchange (then `delete`), or where media is bypassed.
+        """
+        before = self._before
+        if before is None or self.phase is Phase.DELETED or self._offer is None:
+            return []
+        self._offer = before.offer
+        self._answer = before.answer
+        self._exchange = before
+        self.phase = Phase.ANSWERED
+        offer = rtpengine.Offer(
+            call_id=self.call_id,
+            from_tag=before.offer.from_tag,
+            to_tag=before.answer.to_tag,
+            sdp=before.offer.sdp,
+            options=before.offer.options,
+        )
+        return [offer, before.answer]
+
+    def delete(self) -> rtpengine.Command | None:
+        """The end: a delete at once and by call-id alone, which leaves nothing; None where the engine was never asked.
+
+        It goes after a failed first offer as well: 10.5.3 leaves an empty call behind.
+        """
+        if not self._was_sent or self.phase is Phase.DELETED:
+            return None
+        self.phase = Phase.DELETED
+        self._offer = self._answer = self._exchange = self._before = None
+        return rtpengine.Delete(call_id=self.call_id, delay=0)
+
+    def _offer_options(self, side: Side) -> Options:
+        """Options for an offer of `side`: the pair of interfaces is turned when B offers."""
+        ingress, egress = self.interfaces if side is Side.A else (self.interfaces[1], self.interfaces[0])
+        return Options(
+            flags=_FLAGS,
+            replace=(Replace.ORIGIN,),
+            rtcp_mux=(RtcpMux.DEMUX,),
+            supports=(Support.LOAD_LIMIT,),
+            endpoint_learning=EndpointLearning.HEURISTIC,
+            ice=Ice.REMOVE,
+            direction=(ingress, egress) if ingress or egress else None,
+        )
+
+
+def _media_count(sdp: bytes) -> int:
+    """How many m-lines there are, without parsing."""
+    return sdp.count(b"\nm=")
