@@ -1,0 +1,65 @@
+# Every target does its own set-up: a fresh Debian machine with python3 >= 3.11 and make is enough.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+BIN := .venv/bin
+PROJECT := pyproject.toml setup.py requirements.lock tools/install
+SOURCES := sbc policies rtpengine tests tools setup.py
+WORKERS ?= 2
+# Tests that share a fixture worth sharing stay on one worker (see tests/conftest.py).
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+
+.PHONY: help run test test-fast bench bench-record suites lint format types lock clean
+
+help: ## what can be made
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
+
+run: .venv/ready-run ## the quickstart: calls from 127.0.0.1:5060 go to 127.0.0.1:5080 (ARGS='--config node.toml' for yours)
+	@$(BIN)/python tools/foreground.py $(BIN)/sbc run $(ARGS)
+
+test: .venv/ready-test ## everything CI runs; the last line is pytest's own summary
+	@tools/peers
+	@$(MAKE) lint
+	@$(PYTEST)
+
+test-fast: .venv/ready-test ## no peers, no interop, under a minute
+	@$(MAKE) lint
+	@$(PYTEST) -m "not interop"
+
+bench: .venv/ready-test ## CPU per call beside the peers found on this machine; prints ratios
+	@tools/peers
+	@$(BIN)/python -m tests.bench
+
+bench-record: .venv/ready-test ## the same, and writes docs/benchmarks.md
+	@tools/peers
+	@$(BIN)/python -m tests.bench --record
+
+suites: .venv/ready-test ## SIPp scenario suites of other projects, as a table
+	@tools/peers
+	@$(BIN)/python -m tests.rig.suites
+
+lint: .venv/ready-test ## formatting, lint and types, changing nothing
+	@$(BIN)/ruff format --check --quiet $(SOURCES) || { echo "'make format' puts these right"; exit 1; }
+	@$(BIN)/ruff check --quiet $(SOURCES)
+	@$(BIN)/mypy
+
+format: .venv/ready-test ## put formatting and simple lint findings right
+	@$(BIN)/ruff format $(SOURCES)
+	@$(BIN)/ruff check --fix $(SOURCES)
+
+lock: .venv/ready-test ## write requirements.lock anew from what pyproject.toml allows today
+	@tools/lock
+
+clean: ## what was built and cached, the virtual environment included; keeps .sbc/
+	@rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	@find sbc policies rtpengine tests tools -name __pycache__ -prune -exec rm -rf {} +
+	@find sbc policies rtpengine -name '*.so' -delete
+
+.venv/ready-run: $(PROJECT)
+	@tools/install run
+
+.venv/ready-test: $(PROJECT)
+	@tools/install test
