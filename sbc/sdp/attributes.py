@@ -69,7 +69,9 @@ class RtcpAddress:
         parts = value.split()
         if len(parts) not in (1, 4) or not (parts[0].isascii() and parts[0].isdigit()) or len(parts[0]) > 5:
             return None
-        return RtcpAddress(int(parts[0]), parts[3] if len(parts) == 4 else "")
+        if len(parts) == 1:
+            return RtcpAddress(int(parts[0]))
+        return RtcpAddress(int(parts[0]), parts[3]) if parts[2] in ("IP4", "IP6") else None
 
     def __str__(self) -> str:
         if not self.address:
