@@ -1,0 +1,118 @@
+"""The OpenAPI 3.1 document of the control socket, written from the table of operations."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sbc.admin.operations import OPERATIONS, Json, Operation
+
+
+def describe(version: str) -> Json:
+    """The whole document."""
+    paths: dict[str, Json] = {}
+    for operation in OPERATIONS:
+        paths.setdefault(operation.path, {})[operation.method.lower()] = _describe(operation)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "SBC control socket",
+            "version": version,
+            "description": "HTTP over the node's Unix socket: `curl --unix-socket .sbc/control.sock http://node/status`.",
+            "license": {"name": "MIT", "identifier": "MIT"},
+        },
+        "servers": [{"url": "http://node", "description": "any host name: the socket decides"}],
+        "paths": paths,
+        "components": {"schemas": _SCHEMAS},
+    }
+
+
+def _describe(operation: Operation) -> Json:
+    responses: dict[str, Json] = {
+        "200": {
+            "description": "done",
+            "content": {operation.media_type: {"schema": {"$ref": f"#/components/schemas/{operation.answer}"}}},
+        }
+    }
+    for status, text in operation.refusals:
+        responses[str(status)] = {
+            "description": text,
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
+        }
+    described: Json = {"operationId": operation.id, "summary": operation.summary, "responses": responses}
+    if operation.parameters:
+        described["parameters"] = [
+            {
+                "name": parameter.name,
+                "in": parameter.place,
+                "required": parameter.place == "path",
+                "description": parameter.text,
+                "schema": {"type": parameter.type},
+            }
+            for parameter in operation.parameters
+        ]
+    return described
+
+
+def _object(properties: Json, *required: str, more: bool = False) -> Json:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(required),
+        "additionalProperties": more,
+    }
+
+
+_TEXT: Final[Json] = {"type": "string"}
+_COUNT: Final[Json] = {"type": "integer", "minimum": 0}
+_COUNTERS: Final[Json] = {"type": "object", "additionalProperties": _COUNT}
+
+_SCHEMAS: Final[Json] = {
+    "Status": _object(
+        {
+            "name": _TEXT,
+            "version": _TEXT,
+            "configuration": _object({"source": _TEXT, "version": _COUNT}, "source", "version"),
+            "state": {"enum": ["running", "draining"]},
+            "uptime": {"type": "number"},
+            "calls": _COUNT,
+            "listeners": {
+                "type": "array",
+                "items": _object({"realm": _TEXT, "transport": _TEXT, "host": _TEXT, "port": _COUNT}, more=True),
+            },
+            "connections": _COUNT,
+            "transport": _COUNTERS,
+            "events": _COUNTERS,
+            "engine": {"type": "object", "additionalProperties": True},
+        },
+        "name",
+        "version",
+        "state",
+        "calls",
+        "listeners",
+        more=True,
+    ),
+    "Calls": _object(
+        {"total": _COUNT, "calls": {"type": "array", "items": {"$ref": "#/components/schemas/Call"}}}, "total", "calls"
+    ),
+    "Call": _object({"id": _TEXT}, more=True),
+    "Done": _object({"done": _TEXT}, "done", more=True),
+    "Error": _object(
+        {"error": _TEXT, "findings": {"type": "array", "items": {"type": "object", "additionalProperties": True}}},
+        "error",
+    ),
+    "Message": _object(
+        {
+            "time": {"type": "number", "description": "seconds since 1970"},
+            "call": _TEXT,
+            "direction": {"enum": ["in", "out"]},
+            "transport": _TEXT,
+            "listener": _COUNT,
+            "peer": _TEXT,
+            "message": {"type": "string", "description": "the whole message; bytes that are no UTF-8 as \\xNN"},
+        },
+        "time",
+        "direction",
+        "message",
+    ),
+    "Document": {"type": "object", "additionalProperties": True},
+}

@@ -1,0 +1,119 @@
+"""What the control socket offers, one row an operation: the server routes by it and OpenAPI is written from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from sbc.admin.trace import Recorder
+
+Json = dict[str, object]
+
+
+class Node(Protocol):
+    """The running node as its operators see it. Every method is called on the event loop and does not wait."""
+
+    recorder: Recorder
+    """Recent messages, oldest first."""
+
+    def status(self) -> Json:
+        """The node at one glance."""
+
+    def calls(self) -> list[Json]:
+        """Live calls."""
+
+    def call(self, call: str) -> Json | None:
+        """One live call in detail."""
+
+    def hangup(self, call: str) -> bool:
+        """End a live call; False: there is none of this id."""
+
+    def drain(self, deadline: float | None) -> Json:
+        """Refuse new calls, stop when the last is over or after `deadline` seconds (None: as configured)."""
+
+    async def reload(self) -> list[Json]:
+        """Read the configuration again and swap it in; findings, empty when it was taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A path or query parameter."""
+
+    name: str
+    place: str
+    """`path` or `query`."""
+    type: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One row: how it is asked for and what it says."""
+
+    id: str
+    method: str
+    path: str
+    summary: str
+    answer: str
+    """What a 200 holds, by the name of its schema."""
+    parameters: tuple[Parameter, ...] = ()
+    refusals: tuple[tuple[int, str], ...] = ()
+    """Other status codes and what they mean."""
+    media_type: str = "application/json"
+
+
+_CALL: Final = Parameter("call", "path", "string", "The call's id, as `GET /calls` lists it.")
+
+OPERATIONS: Final = (
+    Operation("status", "GET", "/status", "The node at one glance: listeners, calls, counters", "Status"),
+    Operation(
+        "calls",
+        "GET",
+        "/calls",
+        "Live calls",
+        "Calls",
+        (Parameter("limit", "query", "integer", "At most this many (default 1000); `total` says how many there are."),),
+    ),
+    Operation("call", "GET", "/calls/{call}", "One live call", "Call", (_CALL,), ((404, "no live call of this id"),)),
+    Operation(
+        "hangup",
+        "POST",
+        "/calls/{call}/hangup",
+        "End a call from here: BYE or CANCEL to both sides",
+        "Done",
+        (_CALL,),
+        ((404, "no live call of this id"),),
+    ),
+    Operation(
+        "drain",
+        "POST",
+        "/drain",
+        "Refuse new calls with 503, stop when the last call is over",
+        "Done",
+        (Parameter("deadline", "query", "number", "Seconds until calls that remain are ended (default: configured)."),),
+        ((400, "deadline is not a number of seconds"),),
+    ),
+    Operation(
+        "reload",
+        "POST",
+        "/reload",
+        "Read the configuration again; live calls keep the one they began with",
+        "Done",
+        (),
+        ((422, "the configuration has errors, all listed; the old one stays in force"),),
+    ),
+    Operation(
+        "trace",
+        "GET",
+        "/trace",
+        "Recent messages of a call, one JSON object a line",
+        "Message",
+        (
+            Parameter("call", "query", "string", "A call's id or the beginning of it, a leg's Call-ID, or `all`."),
+            Parameter("follow", "query", "integer", "1: stay and send what comes."),
+        ),
+        ((400, "no call was named"),),
+        "application/x-ndjson",
+    ),
+    Operation("openapi", "GET", "/openapi.json", "This description", "Document"),
+)

@@ -1,0 +1,10 @@
+"""What outlives the process: call records and the journal of live calls, written behind and in batches.
+
+In: `Journal` and `CallEnded` outputs, in the engine's order. Out: rows of an SQLite file others can read meanwhile.
+
+Not for: reading state back on the straight path; the event loop never waits for a disk here.
+"""
+
+from sbc.journal.store import MemoryStore, SqliteStore, Store, open_store
+
+__all__ = ["MemoryStore", "SqliteStore", "Store", "open_store"]

@@ -1,0 +1,63 @@
+"""The logger: lines for people or JSON, built without a global, so that tests can have their own."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping, MutableMapping
+from typing import Any, Final, cast
+
+import structlog
+from structlog.typing import FilteringBoundLogger, Processor
+
+from sbc.telemetry.sink import Sink
+
+FORMATS: Final = ("auto", "text", "json")
+LEVELS: Final[Mapping[str, int]] = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+}
+
+
+def build_logger(sink: Sink, style: str, level: str) -> FilteringBoundLogger:
+    """A logger that writes to `sink` in `style` (`text` or `json`) what is at least as grave as `level`."""
+    render: Processor = _render_text if style == "text" else structlog.processors.JSONRenderer()
+    processors: list[Processor] = [
+        structlog.processors.add_log_level,
+        _stamp,
+        structlog.processors.format_exc_info,
+        render,
+    ]
+    wrapper = structlog.make_filtering_bound_logger(LEVELS[level])
+    return cast(FilteringBoundLogger, structlog.wrap_logger(sink, processors=processors, wrapper_class=wrapper))
+
+
+def _stamp(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    now = time.time()
+    event["time"] = f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(now))}.{int(now * 1000) % 1000:03d}Z"
+    return event
+
+
+def _render_text(_: object, __: str, event: MutableMapping[str, Any]) -> str:
+    """`time level event key=value…`; a value that came from a peer cannot end the line or move the cursor."""
+    when = str(event.pop("time"))[11:-1]
+    level = str(event.pop("level"))
+    text = str(event.pop("event"))
+    trace = event.pop("exception", "")
+    pairs = "".join(f" {key}={_quote(value)}" for key, value in event.items() if value != "")
+    return f"{when} {level:<7} {_escape(text)}{pairs}" + (f"\n{trace}" if trace else "")
+
+
+def _quote(value: object) -> str:
+    text = str(value)
+    if text.isprintable() and not any(char in text for char in ' "='):
+        return text
+    return f'"{_escape(text)}"'
+
+
+def _escape(text: str) -> str:
+    if text.isprintable():
+        return text.replace('"', '\\"')
+    return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text.replace('"', '\\"'))

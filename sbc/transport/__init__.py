@@ -1,0 +1,14 @@
+"""Sockets: UDP with a draining reader, TCP with framing, keep-alive and bounds; IPv4 and IPv6, one socket a listener.
+
+In: a `Config` whose listeners are opened, and messages to send to a `Flow`. Out: whole messages and what could not be
+delivered, told to a `Receiver` (the worker). Failures to bind are `ListenError`s an operator can read.
+
+Not for: the meaning of a message. TLS and WebSocket will stand in `stream.py`'s place below the same table.
+"""
+
+from sbc.transport.receiver import Counters, Receiver
+from sbc.transport.sockets import ListenError
+from sbc.transport.stream import StreamLimits
+from sbc.transport.transports import Bound, Transports
+
+__all__ = ["Bound", "Counters", "ListenError", "Receiver", "StreamLimits", "Transports"]

@@ -1,0 +1,60 @@
+"""Whom the sockets report to."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from sbc.wire import Flow
+
+
+class Receiver(Protocol):
+    """What the worker offers to the transports. Called on the event loop only, never from within `send`."""
+
+    def receive(self, data: bytes, flow: Flow) -> None:
+        """One whole message, or what a peer sent in its place."""
+
+    def undeliverable(self, flow: Flow, reason: str) -> None:
+        """What was last sent to this flow did not arrive and will not: refused, unreachable, connection lost.
+
+        May be called from within `send`; it must only take note and act when the outputs at hand are done.
+        """
+
+    def settle(self) -> None:
+        """A wake-up's worth of input has been handed over: time to look at the timers."""
+
+
+class Counters:
+    """What the transports count; read by `sbc status`, all since start."""
+
+    __slots__ = (
+        "bytes_received",
+        "bytes_sent",
+        "connections_accepted",
+        "connections_opened",
+        "connections_refused",
+        "framing_errors",
+        "idle_closed",
+        "received",
+        "send_errors",
+        "send_queue_full",
+        "sent",
+        "undeliverable",
+    )
+
+    def __init__(self) -> None:
+        self.received = 0
+        self.bytes_received = 0
+        self.sent = 0
+        self.bytes_sent = 0
+        self.send_errors = 0
+        self.send_queue_full = 0
+        self.undeliverable = 0
+        self.connections_accepted = 0
+        self.connections_opened = 0
+        self.connections_refused = 0
+        self.framing_errors = 0
+        self.idle_closed = 0
+
+    def as_dict(self) -> dict[str, int]:
+        """By name."""
+        return {name: getattr(self, name) for name in self.__slots__}

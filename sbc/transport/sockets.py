@@ -1,0 +1,135 @@
+"""Opens the sockets that listeners need: options set, errors told in words an operator can act on."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from typing import Final
+
+from sbc.config import Listener
+
+RECEIVE_BUFFER: Final = 8 << 20
+"""Bytes asked for in a datagram socket's receive buffer: half a second of INVITEs at 10,000 a second."""
+
+# Linux numbers that the socket module of Python 3.11 does not name.
+IP_RECVERR: Final = 11
+IPV6_RECVERR: Final = 25
+_SO_RCVBUFFORCE: Final = 33
+_BACKLOG: Final = 1024
+
+
+class ListenError(OSError):
+    """A listener's socket could not be opened; the text says which, why and what to do."""
+
+    def __init__(self, listener: Listener, error: OSError) -> None:
+        where = f"{listener.transport.lower()}:{listener.shown_host}:{listener.port}"
+        remedy = {
+            errno.EADDRINUSE: "another process has this port: stop it, or choose another port (`sbc doctor` names it)",
+            errno.EADDRNOTAVAIL: "no interface of this machine has this address",
+            errno.EACCES: "ports under 1024 need CAP_NET_BIND_SERVICE",
+        }.get(error.errno or 0, "")
+        text = f"cannot listen on {where} of realm {listener.realm}: {error.strerror or error}"
+        super().__init__(error.errno or 0, f"{text}; {remedy}" if remedy else text)
+        self.text: Final = str(self.strerror)
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def family_of(host: str) -> socket.AddressFamily:
+    """AF_INET6 for an IPv6 address, AF_INET for the rest."""
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+def scope_of(listener: Listener) -> int:
+    """The zone of a link-local listener, 0 for any other."""
+    if listener.interface and listener.host.lower().startswith("fe80:"):
+        return socket.if_nametoindex(listener.interface)
+    return 0
+
+
+def open_datagram(listener: Listener, dscp: int) -> socket.socket:
+    """A bound, non-blocking UDP socket that hears of ICMP errors.
+
+    Neither SO_REUSEADDR nor SO_REUSEPORT: on Linux either lets a second node take half of our datagrams without a word.
+    Raises ListenError.
+    """
+    sock = socket.socket(family_of(listener.host), socket.SOCK_DGRAM)
+    try:
+        _common(sock, dscp)
+        _hear_errors(sock)
+        _grow_receive_buffer(sock)
+        sock.bind(_address(listener, listener.port))
+    except OSError as error:
+        sock.close()
+        raise ListenError(listener, error) from error
+    return sock
+
+
+def open_stream_listener(listener: Listener, dscp: int) -> socket.socket:
+    """A bound, listening, non-blocking TCP socket. Raises ListenError."""
+    sock = socket.socket(family_of(listener.host), socket.SOCK_STREAM)
+    try:
+        _common(sock, dscp)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(_address(listener, listener.port))
+        sock.listen(_BACKLOG)
+    except OSError as error:
+        sock.close()
+        raise ListenError(listener, error) from error
+    return sock
+
+
+def open_stream_client(listener: Listener, dscp: int) -> socket.socket:
+    """A TCP socket bound to the listener's address and any port, so that the peer sees the realm's own address."""
+    sock = socket.socket(family_of(listener.host), socket.SOCK_STREAM)
+    try:
+        _common(sock, dscp)
+        sock.bind(_address(listener, 0))
+    except OSError as error:
+        sock.close()
+        raise ListenError(listener, error) from error
+    return sock
+
+
+def prepare_accepted(sock: socket.socket, dscp: int) -> None:
+    """Set on an accepted or connected stream what the listening socket does not hand on."""
+    _mark(sock, dscp)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+
+
+def _address(listener: Listener, port: int) -> tuple[str, int] | tuple[str, int, int, int]:
+    if ":" in listener.host:
+        return (listener.host, port, 0, scope_of(listener))
+    return (listener.host, port)
+
+
+def _common(sock: socket.socket, dscp: int) -> None:
+    sock.setblocking(False)
+    if sock.family == socket.AF_INET6:
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    _mark(sock, dscp)
+
+
+def _mark(sock: socket.socket, dscp: int) -> None:
+    # The two low bits of the octet belong to ECN (RFC 3168).
+    if sock.family == socket.AF_INET6:
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, dscp << 2)
+    else:
+        sock.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, dscp << 2)
+
+
+def _hear_errors(sock: socket.socket) -> None:
+    # Without this an unconnected UDP socket never learns that a peer's port is closed, and failover waits for Timer B.
+    if sock.family == socket.AF_INET6:
+        sock.setsockopt(socket.IPPROTO_IPV6, IPV6_RECVERR, 1)
+    else:
+        sock.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
+
+
+def _grow_receive_buffer(sock: socket.socket) -> None:
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, RECEIVE_BUFFER)
+    except OSError:  # needs CAP_NET_ADMIN; without it net.core.rmem_max is the ceiling
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)

@@ -1,0 +1,178 @@
+"""The stream side of all listeners: servers, connections by number and by peer, connections being opened."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections import Counter
+from typing import Final
+
+from sbc.config import Listener
+from sbc.sip import Limits
+from sbc.transport.receiver import Counters, Receiver
+from sbc.transport.sockets import open_stream_client, open_stream_listener, scope_of
+from sbc.transport.stream import StreamConnection, StreamLimits
+from sbc.wire import Flow
+
+_SWEEP: Final = 5.0
+_Peer = tuple[int, str, int]
+
+
+class _Opening:
+    """Messages that wait for a connection."""
+
+    __slots__ = ("flows", "messages", "size")
+
+    def __init__(self) -> None:
+        self.messages: Final[list[tuple[bytes, Flow]]] = []
+        self.size = 0
+
+
+class Streams:
+    """Sends to stream flows, opening a connection where there is none, and bounds what peers can hold.
+
+    A flow with a connection number goes to that connection or is undeliverable; one without goes to an open connection
+    to the same peer from the same listener, or to a new one from the listener's address (RFC 3261 section 18.1.1).
+    TLS: give `asyncio`'s `create_server` and `create_connection` the listener's context here; nothing else changes.
+    """
+
+    def __init__(
+        self, receiver: Receiver, tasks: asyncio.TaskGroup, messages: Limits, limits: StreamLimits, counters: Counters
+    ) -> None:
+        self._receiver: Final = receiver
+        self._tasks: Final = tasks
+        self._messages: Final = messages
+        self._limits: Final = limits
+        self._counters: Final = counters
+        self._listeners: Final[dict[int, tuple[Listener, int]]] = {}
+        self._servers: Final[list[asyncio.Server]] = []
+        self._connections: Final[dict[int, StreamConnection]] = {}
+        self._by_peer: Final[dict[_Peer, StreamConnection]] = {}
+        self._opening: Final[dict[_Peer, _Opening]] = {}
+        self._per_host: Final[Counter[str]] = Counter()
+        self._last = 0
+        self._sweeper: asyncio.TimerHandle | None = None
+
+    def __len__(self) -> int:
+        return len(self._connections)
+
+    async def listen(self, listener: Listener, dscp: int) -> int:
+        """Accept connections for this listener; the port bound. Raises ListenError."""
+        sock = open_stream_listener(listener, dscp)
+        self._listeners[listener.index] = (listener, dscp)
+        loop = asyncio.get_running_loop()
+        self._servers.append(await loop.create_server(lambda: self._new(listener, dscp), sock=sock))
+        if self._sweeper is None:
+            self._sweeper = loop.call_later(_SWEEP, self._sweep)
+        return int(sock.getsockname()[1])
+
+    def close(self) -> None:
+        """Stop accepting and close every connection once its last bytes are sent."""
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        for server in self._servers:
+            server.close()
+        for connection in list(self._connections.values()):
+            connection.cut("shutting down")
+
+    def send(self, data: bytes, flow: Flow) -> None:
+        """Send, now or when the connection is there."""
+        peer = (flow.listener, flow.host, flow.port)
+        connection = self._connections.get(flow.connection) if flow.connection else self._by_peer.get(peer)
+        if connection is not None:
+            connection.send(data, flow, self._limits.buffered)
+        elif flow.connection or flow.listener not in self._listeners:
+            self._fail(flow, "connection lost" if flow.connection else "no listener of this transport")
+        else:
+            self._wait(data, flow, peer)
+
+    def opened(self, connection: StreamConnection) -> bool:
+        """Enter a connection in the tables, unless there are too many."""
+        flow = connection.flow
+        if len(self._connections) >= self._limits.connections or self._per_host[flow.host] >= self._limits.per_host:
+            return False
+        self._connections[connection.number] = connection
+        self._by_peer.setdefault((flow.listener, flow.host, flow.port), connection)
+        self._per_host[flow.host] += 1
+        return True
+
+    def closed(self, connection: StreamConnection) -> None:
+        """Take a connection out of the tables."""
+        if self._connections.pop(connection.number, None) is None:
+            return
+        flow = connection.flow
+        peer = (flow.listener, flow.host, flow.port)
+        if self._by_peer.get(peer) is connection:
+            del self._by_peer[peer]
+        self._per_host[flow.host] -= 1
+        if not self._per_host[flow.host]:
+            del self._per_host[flow.host]
+
+    def _new(self, listener: Listener, dscp: int) -> StreamConnection:
+        self._counters.connections_accepted += 1
+        return self._make(listener, dscp)
+
+    def _make(self, listener: Listener, dscp: int) -> StreamConnection:
+        self._last += 1
+        connection = StreamConnection(self._last, listener, self._receiver, self, self._messages, self._counters)
+        connection.mark(dscp)
+        return connection
+
+    def _wait(self, data: bytes, flow: Flow, peer: _Peer) -> None:
+        opening = self._opening.get(peer)
+        if opening is None:
+            opening = self._opening[peer] = _Opening()
+            self._tasks.create_task(self._open(peer), name=f"connect to {flow.host}:{flow.port}")
+        if opening.size + len(data) > self._limits.buffered:
+            self._fail(flow, "too much waits for a connection")
+            return
+        opening.messages.append((data, flow))
+        opening.size += len(data)
+
+    async def _open(self, peer: _Peer) -> None:
+        index, host, port = peer
+        listener, dscp = self._listeners[index]
+        reason = ""
+        connection: StreamConnection | None = None
+        try:
+            async with asyncio.timeout(self._limits.connect):
+                connection = await self._connect(listener, dscp, host, port)
+        except TimeoutError:
+            reason = "connection timed out"
+        except OSError as error:
+            reason = error.strerror or str(error)
+        opening = self._opening.pop(peer)
+        for data, flow in opening.messages:
+            if connection is not None and connection.is_open:
+                connection.send(data, flow, self._limits.buffered)
+            else:
+                self._fail(flow, reason or "connection lost")
+        self._receiver.settle()
+
+    async def _connect(self, listener: Listener, dscp: int, host: str, port: int) -> StreamConnection:
+        loop = asyncio.get_running_loop()
+        sock = open_stream_client(listener, dscp)
+        try:
+            scope = scope_of(listener)
+            await loop.sock_connect(sock, (host, port, 0, scope) if sock.family == socket.AF_INET6 else (host, port))
+            _, connection = await loop.create_connection(lambda: self._make(listener, dscp), sock=sock)
+        except BaseException:
+            sock.close()
+            raise
+        self._counters.connections_opened += 1
+        return connection
+
+    def _fail(self, flow: Flow, reason: str) -> None:
+        self._counters.undeliverable += 1
+        self._receiver.undeliverable(flow, reason)
+
+    def _sweep(self) -> None:
+        """Close connections that said nothing, stopped in the middle of a message, or have been silent for long."""
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        for connection in list(self._connections.values()):
+            reason = connection.overdue(now, self._limits)
+            if reason:
+                self._counters.idle_closed += 1
+                connection.cut(reason)
+        self._sweeper = loop.call_later(_SWEEP, self._sweep)

@@ -1,0 +1,89 @@
+"""All sockets of a node behind one `send`."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Final
+
+from sbc.config import Config, Listener
+from sbc.transport.receiver import Counters, Receiver
+from sbc.transport.sockets import open_datagram
+from sbc.transport.stream import StreamLimits
+from sbc.transport.streams import Streams
+from sbc.transport.udp import UdpListener
+from sbc.wire import Flow
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """One listener that is open: what `sbc run` prints and `sbc status` shows."""
+
+    realm: str
+    transport: str
+    host: str
+    port: int
+
+
+class Transports:
+    """Opens every listener of a configuration and sends to flows. `tasks` owns what runs in the background."""
+
+    def __init__(
+        self, config: Config, receiver: Receiver, tasks: asyncio.TaskGroup, limits: StreamLimits | None = None
+    ) -> None:
+        self.counters: Final = Counters()
+        self._config: Final = config
+        self._receiver: Final = receiver
+        self._streams: Final = Streams(receiver, tasks, config.limits, limits or StreamLimits(), self.counters)
+        self._datagrams: Final[dict[int, UdpListener]] = {}
+        self._bound: Final[list[Bound]] = []
+
+    @property
+    def bound(self) -> tuple[Bound, ...]:
+        """What is open, in the order of the configuration."""
+        return tuple(self._bound)
+
+    @property
+    def connections(self) -> int:
+        """Stream connections that are open."""
+        return len(self._streams)
+
+    async def open(self) -> None:
+        """Open every listener and start to read. Raises ListenError; what was opened before is closed again."""
+        try:
+            for listener in self._config.listeners:
+                port = await self._open(listener)
+                self._bound.append(Bound(listener.realm, listener.transport, listener.host, port))
+        except OSError:
+            self.close()
+            raise
+
+    def send(self, data: bytes, flow: Flow) -> None:
+        """Send one message. Failures are told to the receiver, at once or later; nothing is raised."""
+        if flow.transport == "UDP":
+            listener = self._datagrams.get(flow.listener)
+            if listener is not None:
+                listener.send(data, flow)
+            else:
+                self.counters.undeliverable += 1
+                self._receiver.undeliverable(flow, "no listener of this transport")
+        else:
+            self._streams.send(data, flow)
+
+    def close(self) -> None:
+        """Close every socket; streams once their last bytes are out."""
+        for listener in self._datagrams.values():
+            listener.close()
+        self._datagrams.clear()
+        self._streams.close()
+
+    async def _open(self, listener: Listener) -> int:
+        dscp = self._config.realms[listener.realm].dscp_sip
+        if listener.transport == "UDP":
+            datagrams = UdpListener(listener, open_datagram(listener, dscp), self._receiver, self.counters)
+            self._datagrams[listener.index] = datagrams
+            datagrams.start()
+            return datagrams.port
+        if listener.transport == "TCP":
+            return await self._streams.listen(listener, dscp)
+        raise OSError(f"transport {listener.transport} is not in this version (listener of realm {listener.realm})")

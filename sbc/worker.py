@@ -1,0 +1,238 @@
+"""One process, one event loop, one engine: the only place where machines meet sockets and clocks.
+
+The run loop, numbered as the code below:
+
+1. an input comes in: a message, a timer, a media reply, an address, something undeliverable, an operator's command;
+2. the engine takes it and returns a list of outputs;
+3. every output is acted on before the next input (what cannot be sent meanwhile is noted, an input for later);
+4. when a wake-up's inputs are done, the alarm is set to the engine's next deadline.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Final, Protocol
+
+import rtpengine
+from sbc.config import Config
+from sbc.journal import Store
+from sbc.outputs import CallEnded, Dropped, DropReason, Journal, Lookup, MediaCommand, Output, Transmit
+from sbc.telemetry import Telemetry
+from sbc.wire import Flow, Now
+
+FAILURES: Final = 256
+"""Failed sends handled in one wake-up; the rest wait for the next, so that a dead network cannot hold the loop."""
+
+PAUSE: Final = 0.25
+"""Seconds before a timer that raised is tried again: a bug must not become a spin."""
+
+
+class Drivable(Protocol):
+    """The engine as its driver sees it."""
+
+    next_timer: float | None
+    active_calls: int
+
+    def receive(self, data: bytes, flow: Flow, now: Now) -> list[Output]:
+        """A message."""
+
+    def handle_timer(self, now: Now) -> list[Output]:
+        """What is due."""
+
+    def media_reply(self, command_id: int, reply: rtpengine.Reply | None, now: Now) -> list[Output]:
+        """The media engine's answer; None: unreachable."""
+
+    def lookup_answer(self, lookup_id: int, addresses: tuple[str, ...], now: Now) -> list[Output]:
+        """Addresses of a name; an empty tuple: none."""
+
+    def send_failed(self, flow: Flow, now: Now) -> list[Output]:
+        """What went to this flow did not arrive."""
+
+    def hangup(self, call: str, now: Now) -> list[Output]:
+        """End one call from here."""
+
+    def drain(self, now: Now) -> list[Output]:
+        """Refuse new calls from now on."""
+
+    def swap(self, config: Config, now: Now) -> list[Output]:
+        """New calls run on this configuration."""
+
+
+class Outlets(Protocol):
+    """Where outputs go that are not events. None of these may raise or wait."""
+
+    def send(self, data: bytes, flow: Flow) -> None:
+        """Transmit one message."""
+
+    def ask(self, command: MediaCommand) -> None:
+        """Put a command to a media engine; the answer comes to `Worker.media_reply`."""
+
+    def resolve(self, lookup: Lookup) -> None:
+        """Look a name up; the answer comes to `Worker.lookup_answer`."""
+
+
+class Alarm(Protocol):
+    """One wake-up call."""
+
+    def set(self, deadline: float | None) -> None:
+        """Ring at this monotonic time; a ring that comes too early does no harm. None: silence is fine."""
+
+
+def system_clock() -> Now:
+    """Both clocks of this machine."""
+    return Now(time.monotonic(), time.time())
+
+
+class Worker:
+    """Drives one engine. It is the transports' `Receiver`; `connect` says where outputs go, before the first input."""
+
+    def __init__(
+        self, engine: Drivable, telemetry: Telemetry, store: Store, clock: Callable[[], Now] = system_clock
+    ) -> None:
+        self.drained: Final = asyncio.Event()
+        self._engine: Final = engine
+        self._telemetry: Final = telemetry
+        self._store: Final = store
+        self._clock: Final = clock
+        self._undelivered: Final[deque[Flow]] = deque()
+        self._outlets: Outlets | None = None
+        self._alarm: Alarm | None = None
+        self._is_draining = False
+        self._quiet_until = 0.0
+
+    def connect(self, outlets: Outlets, alarm: Alarm) -> None:
+        """Say where outputs go and who rings."""
+        self._outlets = outlets
+        self._alarm = alarm
+
+    # 1. Inputs.
+
+    def receive(self, data: bytes, flow: Flow) -> None:
+        """A message. A bug that it meets costs this message and nothing else."""
+        now = self._clock()
+        try:
+            self._act(self._engine.receive(data, flow, now), now)
+        except Exception as error:
+            self._telemetry.record(Dropped(DropReason.INTERNAL, flow, type(error).__name__), now.monotonic)
+            self._telemetry.failure("receive", error, now.monotonic, peer=flow.host, data=repr(data[:300]))
+
+    def ring(self) -> None:
+        """The alarm."""
+        now = self._clock()
+        deadline = self._engine.next_timer
+        if deadline is not None and deadline <= now.monotonic + 0.001:  # loops wake up to one tick early
+            if deadline > now.monotonic:
+                now = Now(deadline, now.wall)
+            if not self._input("timer", self._engine.handle_timer, now):
+                self._quiet_until = now.monotonic + PAUSE
+        self.settle()
+
+    def media_reply(self, command_id: int, reply: rtpengine.Reply | None) -> None:
+        """A media engine's answer, or None where there was none."""
+        self._input("media reply", lambda now: self._engine.media_reply(command_id, reply, now))
+        self.settle()
+
+    def lookup_answer(self, lookup_id: int, addresses: tuple[str, ...]) -> None:
+        """The addresses found."""
+        self._input("lookup answer", lambda now: self._engine.lookup_answer(lookup_id, addresses, now))
+        self.settle()
+
+    def undeliverable(self, flow: Flow, reason: str) -> None:
+        """Noted now, told to the engine by `settle`: the outputs at hand come first."""
+        self._telemetry.undeliverable(flow.host, flow.port, flow.transport, reason, self._clock().monotonic)
+        self._undelivered.append(flow)
+
+    def hangup(self, call: str) -> None:
+        """End one call."""
+        self._input("hangup", lambda now: self._engine.hangup(call, now))
+        self.settle()
+
+    def drain(self) -> None:
+        """Refuse new calls; `drained` is set once the last call is over, at once where there is none."""
+        self._is_draining = True
+        self._input("drain", self._engine.drain)
+        self.settle()
+
+    def swap(self, config: Config) -> None:
+        """Run new calls on this configuration."""
+        self._input("swap", lambda now: self._engine.swap(config, now))
+        self.settle()
+
+    # 2. and 3. The engine, and its outputs.
+
+    def _input(self, what: str, step: Callable[[Now], list[Output]], now: Now | None = None) -> bool:
+        now = now or self._clock()
+        try:
+            self._act(step(now), now)
+        except Exception as error:
+            self._telemetry.failure(what, error, now.monotonic)
+            return False
+        return True
+
+    def _act(self, outputs: Iterable[Output], now: Now) -> None:
+        outlets = self._outlets
+        assert outlets is not None, "connect comes first"
+        for output in outputs:
+            match output:
+                case Transmit():
+                    outlets.send(output.data, output.flow)
+                case MediaCommand():
+                    outlets.ask(output)
+                case Lookup():
+                    outlets.resolve(output)
+                case Journal():
+                    self._store.append(output)
+                case CallEnded():
+                    self._store.append(output)
+                    self._telemetry.record(output, now.monotonic)
+                case _:
+                    self._telemetry.record(output, now.monotonic)
+
+    # 4. The end of a wake-up.
+
+    def settle(self) -> None:
+        """Tell the engine what could not be delivered, then set the alarm."""
+        undelivered = self._undelivered
+        for _ in range(min(FAILURES, len(undelivered)) if undelivered else 0):
+            self._send_failed(undelivered.popleft())
+        assert self._alarm is not None, "connect comes first"
+        deadline = self._clock().monotonic if undelivered else self._engine.next_timer
+        self._alarm.set(None if deadline is None else max(deadline, self._quiet_until))
+        if self._is_draining and not self._engine.active_calls:
+            self.drained.set()
+
+    def _send_failed(self, flow: Flow) -> None:
+        self._input("send failed", lambda now: self._engine.send_failed(flow, now))
+
+
+class LoopAlarm:
+    """An alarm on an asyncio loop, armed anew only for an earlier deadline: most move later, and rings are cheap."""
+
+    __slots__ = ("_armed", "_handle", "_loop", "_ring")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, ring: Callable[[], None]) -> None:
+        self._loop: Final = loop
+        self._ring: Final = ring
+        self._armed = 0.0
+        self._handle: asyncio.TimerHandle | None = None
+
+    def set(self, deadline: float | None) -> None:
+        """Ring at `deadline`, which is on the loop's clock (`time.monotonic`)."""
+        if deadline is None or (self._handle is not None and self._armed <= deadline):
+            return
+        self.cancel()
+        self._armed = deadline
+        self._handle = self._loop.call_at(deadline, self._fire)
+
+    def cancel(self) -> None:
+        """Silence."""
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
+
+    def _fire(self) -> None:
+        self._handle = None
+        self._ring()
