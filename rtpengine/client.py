@@ -1,0 +1,187 @@
+"""The controller's UDP client: one socket to one engine.
+
+A request is repeated byte for byte, same cookie, until its reply comes or the attempts are used up: an engine that has
+already done the work repeats its reply. Commands that name a call go one after the other, in the order given, since an
+engine works them off in parallel and an answer must not overtake its offer. Commands of different calls run side by
+side.
+
+Not for: choosing among engines, and not for health; a pool does that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections import deque
+from dataclasses import dataclass
+from typing import Final
+
+from rtpengine.commands import Command, encode_request
+from rtpengine.errors import GarbledReply, Unreachable
+from rtpengine.replies import Reply, decode_reply, split_cookie
+
+DEFAULT_INTERVAL: Final = 1.0
+DEFAULT_ATTEMPTS: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class ClientStatistics:
+    """What one client has seen since it was opened."""
+
+    requests: int
+    repeats: int
+    timeouts: int
+    garbled: int
+    strays: int
+    """Datagrams under a cookie nobody waits for: late copies, or somebody else's."""
+    pending: int
+    """Requests on the wire or queued behind another of the same call."""
+
+
+class _Request:
+    """A request from `submit` to its end."""
+
+    __slots__ = ("attempts", "call_id", "cookie", "data", "future", "timer")
+
+    def __init__(self, cookie: bytes, command: Command, future: asyncio.Future[Reply]) -> None:
+        self.cookie: Final = cookie
+        self.data: Final = encode_request(cookie, command)
+        self.call_id: Final[str] = getattr(command, "call_id", "")
+        self.future: Final = future
+        self.attempts = 0
+        self.timer: asyncio.TimerHandle | None = None
+
+
+class Client:
+    """One engine's control socket. Made by `connect`, ended by `close`; all of it on one event loop."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, interval: float, attempts: int) -> None:
+        self._loop: Final = loop
+        self._interval: Final = interval
+        self._attempts: Final = attempts
+        self._transport: asyncio.DatagramTransport | None = None
+        self._waiting: Final[dict[bytes, _Request]] = {}
+        self._calls: Final[dict[str, deque[_Request]]] = {}
+        self._requests = self._repeats = self._timeouts = self._garbled = self._strays = 0
+
+    @staticmethod
+    async def connect(
+        host: str, port: int, *, interval: float = DEFAULT_INTERVAL, attempts: int = DEFAULT_ATTEMPTS
+    ) -> Client:
+        """Open a socket to the engine at `host` (an address) and `port`.
+
+        `interval` is the time in seconds after which a request is sent again, `attempts` how often it is sent at all.
+        """
+        loop = asyncio.get_running_loop()
+        client = Client(loop, interval, attempts)
+        client._transport, _ = await loop.create_datagram_endpoint(lambda: _Protocol(client), remote_addr=(host, port))
+        return client
+
+    async def request(self, command: Command) -> Reply:
+        """Send and wait. The reply may be a no (`Reply.check` raises it); silence and nonsense raise `Unreachable`."""
+        return await self.submit(command)
+
+    def submit(self, command: Command) -> asyncio.Future[Reply]:
+        """As `request`, without a task: the future ends with the reply or with `Unreachable`."""
+        future: asyncio.Future[Reply] = self._loop.create_future()
+        if self._transport is None:
+            future.set_exception(Unreachable("the client is closed"))
+            return future
+        request = _Request(secrets.token_hex(16).encode(), command, future)
+        self._requests += 1
+        queue = self._calls.get(request.call_id) if request.call_id else None
+        if queue is not None:
+            queue.append(request)
+            return future
+        if request.call_id:
+            self._calls[request.call_id] = deque()
+        self._send(request)
+        return future
+
+    def close(self) -> None:
+        """Close the socket; whoever still waits gets `Unreachable`."""
+        transport, self._transport = self._transport, None
+        if transport is not None:
+            transport.close()
+        requests = [*self._waiting.values(), *(request for queue in self._calls.values() for request in queue)]
+        self._waiting.clear()
+        self._calls.clear()
+        for request in requests:
+            _fail(request, "the client was closed")
+
+    def statistics(self) -> ClientStatistics:
+        """A snapshot."""
+        queued = sum(len(queue) for queue in self._calls.values())
+        return ClientStatistics(
+            self._requests, self._repeats, self._timeouts, self._garbled, self._strays, len(self._waiting) + queued
+        )
+
+    def _send(self, request: _Request) -> None:
+        """First copy or repeat: put it on the wire and arm its timer."""
+        request.attempts += 1
+        self._waiting[request.cookie] = request
+        if self._transport is not None:
+            self._transport.sendto(request.data)
+        request.timer = self._loop.call_later(self._interval, self._handle_timer, request)
+
+    def _handle_timer(self, request: _Request) -> None:
+        """No reply in time: again, or never."""
+        if request.attempts < self._attempts:
+            self._repeats += 1
+            self._send(request)
+            return
+        self._timeouts += 1
+        self._finish(request)
+        _fail(request, f"no reply to {request.attempts} copies in {request.attempts * self._interval:g} s")
+
+    def receive(self, data: bytes) -> None:
+        """A datagram from the engine."""
+        request = self._waiting.get(split_cookie(data)[0])
+        if request is None:
+            self._strays += 1
+            return
+        try:
+            _, reply = decode_reply(data)
+        except GarbledReply as error:
+            self._garbled += 1
+            self._finish(request)
+            _fail(request, f"a garbled reply: {error}")
+            return
+        self._finish(request)
+        if not request.future.done():
+            request.future.set_result(reply)
+
+    def _finish(self, request: _Request) -> None:
+        """Forget the request and send the next one of its call."""
+        self._waiting.pop(request.cookie, None)
+        if request.timer is not None:
+            request.timer.cancel()
+            request.timer = None
+        queue = self._calls.get(request.call_id)
+        if queue is None:
+            return
+        if queue:
+            self._send(queue.popleft())
+        else:
+            del self._calls[request.call_id]
+
+
+def _fail(request: _Request, reason: str) -> None:
+    if request.timer is not None:
+        request.timer.cancel()
+        request.timer = None
+    if not request.future.done():
+        request.future.set_exception(Unreachable(reason))
+
+
+class _Protocol(asyncio.DatagramProtocol):
+    """asyncio's side of a `Client`."""
+
+    def __init__(self, client: Client) -> None:
+        self._client: Final = client
+
+    def datagram_received(self, data: bytes, addr: object) -> None:
+        self._client.receive(data)
+
+    def error_received(self, exc: Exception) -> None:
+        """An ICMP error: the engine may be starting just now, so the timer decides."""
