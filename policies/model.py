@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from policies.facts import Facts
+from policies.facts import Facts, Message
 
 Predicate = Callable[[Facts], bool]
 """A compiled `when`."""
@@ -71,21 +71,30 @@ class Translation:
     """Empty: every realm."""
     trunk: str
     """Empty: every trunk of the realm."""
-    change: Callable[[str], str]
-    """Gives the number unchanged where it does not match."""
     match: str
+    """The pattern, as written."""
     replace: str
+    matches: Callable[[str], bool]
+    change: Callable[[str], str]
+    """Gives the new number; asked only where `matches`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A `[[test]]` of the document: facts given, decision expected. Fields not expected are not compared."""
+    """A `[[test]]` of the document: a request given, a decision expected. Fields not expected are not compared."""
 
     name: str
-    given: Facts
+    realm: str
+    trunk: str | None
+    """The trunk that the source speaks as, `""` for a stranger; None: as the node file says, else a stranger."""
+    address: str
+    port: int
+    transport: str
+    message: Message
     at: float
     """Wall time of the request, in seconds since 1970."""
     expect: tuple[tuple[str, str | int | tuple[str, ...]], ...]
+    """(field of the Decision, value)."""
 
 
 @dataclass(frozen=True, slots=True)

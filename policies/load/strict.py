@@ -1,0 +1,200 @@
+"""Strict decoding: a TOML file and a pydantic model to a value, or to every finding at once in words for people."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from types import UnionType
+from typing import Any, ClassVar, Final, Generic, NoReturn, TypeVar, Union, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from policies.errors import Finding, suggest
+from policies.load.lines import Lines
+
+NOT_YET: Final = "not supported yet by this version"
+
+_TYPES: Final[dict[str, str]] = {
+    "string_type": "a string in quotes",
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "bool_type": "true or false",
+    "list_type": "a list in [ ]",
+    "dict_type": "a table",
+    "model_type": "a table",
+    "model_attributes_type": "a table",
+    "finite_number": "a finite number",
+}
+_BOUNDS: Final[dict[str, tuple[str, str]]] = {
+    "greater_than_equal": ("at least", "ge"),
+    "less_than_equal": ("at most", "le"),
+    "greater_than": ("more than", "gt"),
+    "less_than": ("less than", "lt"),
+    "too_short": ("as many items as, or more than,", "min_length"),
+    "too_long": ("as many items as, or fewer than,", "max_length"),
+    "string_too_short": ("a text that is not empty, of length", "min_length"),
+    "string_too_long": ("characters, at most", "max_length"),
+}
+
+
+class Table(BaseModel):
+    """A TOML table in which unknown keys and wrong types are errors: `"5060"` is no number, 1 is not true."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+    later: ClassVar[Mapping[str, str]] = {}
+    """Keys that are part of the design and not performed yet, with what to do without them."""
+
+
+_T = TypeVar("_T", bound=Table)
+
+
+class Decoded(Generic[_T]):
+    """The outcome of reading a file: `value` is None where the shape was wrong; `findings` says what."""
+
+    def __init__(self, file: str, value: _T | None, findings: list[Finding], lines: Lines) -> None:
+        self.file: Final = file
+        self.value: Final = value
+        self.findings: Final = findings
+        self.lines: Final = lines
+
+    def add(self, path: tuple[str | int, ...], found: str, *, allowed: str = "", remedy: str = "") -> None:
+        """One more finding, made by a check that looks at several keys."""
+        finding = Finding(found, allowed=allowed, remedy=remedy, key=key_text(path), file=self.file)
+        self.findings.append(replace(finding, line=self.lines.find(path)))
+
+
+def refuse(found: str, *, allowed: str = "", remedy: str = "") -> NoReturn:
+    """For validators: this value is wrong, in our own words."""
+    refuse_all([Finding(found, allowed=allowed, remedy=remedy)])
+
+
+def refuse_all(findings: list[Finding]) -> NoReturn:
+    """For validators that find several things wrong with one value."""
+    raise PydanticCustomError("finding", "{first}", {"first": str(findings[0]), "findings": findings})
+
+
+def refuse_later(remedy: str = "") -> Callable[[Any], NoReturn]:
+    """A validator for a value that the design has and this version does not."""
+
+    def validate(value: object) -> NoReturn:
+        refuse(f"{shown(value)} is {NOT_YET}", remedy=remedy)
+
+    return validate
+
+
+def read_text(path: Path) -> tuple[str, list[Finding]]:
+    """The text of a file, or why it cannot be read."""
+    try:
+        return path.read_bytes().decode(), []
+    except OSError as error:
+        remedy = "check the path" if isinstance(error, FileNotFoundError) else ""
+        reason = (error.strerror or type(error).__name__).lower()
+        return "", [Finding(f"the file cannot be read: {reason}", remedy=remedy, file=str(path))]
+    except UnicodeDecodeError as error:
+        return "", [Finding(f"byte {error.start} is not UTF-8", remedy="save the file as UTF-8", file=str(path))]
+
+
+def decode(text: str, file: str, model: type[_T]) -> Decoded[_T]:
+    """Text to a value of `model`, or to findings: never an exception, whatever the text."""
+    lines = Lines(text)
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        reason, _, place = str(error).partition(" (at line ")
+        number = place.partition(",")[0]
+        line = int(number) if number.isdigit() else 0
+        remedy = "is a quote or a bracket not closed, or a key written twice?"
+        return Decoded(file, None, [Finding(f"not TOML: {reason}", remedy=remedy, file=file, line=line)], lines)
+    except RecursionError:
+        return Decoded(file, None, [Finding("not TOML: nested too deeply", file=file)], lines)
+    try:
+        return Decoded(file, model.model_validate(data), [], lines)
+    except ValidationError as errors:
+        findings = [found for error in errors.errors(include_url=False) for found in _findings(error, model)]
+        return Decoded(file, None, [_placed(found, path, file, lines) for path, found in findings], lines)
+
+
+def key_text(path: tuple[str | int, ...]) -> str:
+    """`("rule", 0, "when")` as `rule[1].when`."""
+    text = ""
+    for part in path:
+        if isinstance(part, int):
+            text += f"[{part + 1}]"
+        else:
+            quoted = part if part.replace("-", "").replace("_", "").isalnum() else f'"{part}"'
+            text += f".{quoted}" if text else quoted
+    return text
+
+
+def shown(value: object) -> str:
+    """A value as TOML writes it, cut to a line."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, dict):
+        return "a table"
+    if isinstance(value, list):
+        return "a list"
+    text = f'"{value}"' if isinstance(value, str) else str(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _placed(finding: Finding, path: tuple[str | int, ...], file: str, lines: Lines) -> Finding:
+    return replace(finding, key=key_text(path), file=file, line=lines.find(path))
+
+
+def _findings(error: ErrorDetails, model: type[Table]) -> list[tuple[tuple[str | int, ...], Finding]]:
+    """One pydantic error in our words."""
+    path = tuple(error["loc"])
+    kind = error["type"]
+    value = error["input"]
+    context = error.get("ctx", {})
+    if kind == "finding":
+        return [(path, finding) for finding in context["findings"]]
+    if kind == "extra_forbidden":
+        return [(path, _unknown_key(path, model))]
+    if kind == "missing":
+        return [(path, Finding("missing", remedy=f"add {path[-1]} = ..."))]
+    if kind == "literal_error":
+        allowed = str(context["expected"]).replace("'", '"').replace(" or ", ", ")
+        remedy = suggest(str(value), [part.strip('"') for part in allowed.split(", ")])
+        return [(path, Finding(shown(value), allowed=allowed, remedy=remedy))]
+    if kind in _BOUNDS:
+        words, name = _BOUNDS[kind]
+        return [(path, Finding(shown(value), allowed=f"{words} {context[name]}"))]
+    return [(path, Finding(shown(value), allowed=_TYPES.get(kind, error["msg"])))]
+
+
+def _unknown_key(path: tuple[str | int, ...], model: type[Table]) -> Finding:
+    table = _table_at(path[:-1], model)
+    key = str(path[-1])
+    if table is None:
+        return Finding("unknown key")
+    if key in table.later:
+        return Finding(NOT_YET, remedy=table.later[key])
+    known = [field.alias or name for name, field in table.model_fields.items()]
+    return Finding("unknown key", allowed=", ".join(known), remedy=suggest(key, known))
+
+
+def _table_at(path: tuple[str | int, ...], model: type[Table]) -> type[Table] | None:
+    """The model of the table at a path, found by walking the annotations."""
+    current: Any = model
+    for part in path:
+        if isinstance(part, int):
+            current = get_args(current)[0] if get_origin(current) is list else None
+        elif get_origin(current) is dict:
+            current = get_args(current)[1]
+        elif isinstance(current, type) and issubclass(current, Table):
+            by_alias = {field.alias or name: field for name, field in current.model_fields.items()}
+            current = by_alias[part].annotation if part in by_alias else None
+        current = _without_none(current)
+    return current if isinstance(current, type) and issubclass(current, Table) else None
+
+
+def _without_none(annotation: Any) -> Any:  # noqa: ANN401 - annotations have no type of their own
+    if get_origin(annotation) in (Union, UnionType):
+        return next((part for part in get_args(annotation) if part is not type(None)), None)
+    return annotation
