@@ -1,0 +1,174 @@
+"""The node under test: its file written, started in its namespace, asked over its control socket, judged by its log."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+from tests.rig.namespaces import INSIDE_NODE, INSIDE_NODE6, OUTSIDE_NODE, OUTSIDE_NODE6
+from tests.rig.process import Process, wait_until
+
+PBX_PORT, CARRIER_PORT = 5080, 5090
+OUTSIDE_DOMAIN, INSIDE_DOMAIN = "edge.example.net", "core.example.com"
+_TROUBLE = re.compile(
+    r"Traceback|^\w*(?:Error|Exception)\b|\"level\": ?\"(?:error|critical)\"|\[(?:error|critical)", re.MULTILINE
+)
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    """HTTP over the control socket."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__("node", timeout=10)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(10)
+        self.sock.connect(str(self._path))
+
+
+def node_file(
+    *,
+    state: Path,
+    six: bool = False,
+    audit: str = "strip",
+    hide: tuple[str, ...] = (),
+    media: str = "anchor",
+    timers: dict[str, float] | None = None,
+    policies: str = "",
+    engine: str = "",
+    pbx: tuple[str, ...] = (),
+    carrier: tuple[str, ...] = (),
+    extra: str = "",
+) -> str:
+    """A node file for the rig's addresses (design 2.3). `six` puts the trunks on IPv6; `pbx`, `carrier` name other
+    targets.
+    """
+    pbx = pbx or (f"[fd20::10]:{PBX_PORT}" if six else f"10.20.0.10:{PBX_PORT}",)
+    carrier = carrier or (f"[2001:db8:1::10]:{CARRIER_PORT}" if six else f"198.51.100.10:{CARRIER_PORT}",)
+    engines = f'engines = [{{ ng = "udp:{engine}", weight = 1 }}]\n' if engine else ""
+    lines = "".join(f"{name} = {value:g}\n" for name, value in (timers or {}).items())
+    return f"""[node]
+name = "rig"
+workers = 1
+{f'policies = "{policies}"' if policies else ""}
+drain_deadline = 20
+[node.timers]
+{lines}
+[realm.outside]
+listen = ["udp:{OUTSIDE_NODE}:5060", "udp:[{OUTSIDE_NODE6}]:5060"]
+domain = "{OUTSIDE_DOMAIN}"
+trusted = false
+[realm.inside]
+listen = ["udp:{INSIDE_NODE}:5070", "udp:[{INSIDE_NODE6}]:5070"]
+domain = "{INSIDE_DOMAIN}"
+trusted = true
+[trunk.pbx]
+realm = "inside"
+targets = [{_targets(pbx)}]
+[trunk.carrier]
+realm = "outside"
+targets = [{_targets(carrier)}]
+[media]
+mode = "{media}"
+{engines}ports = "30000-31999"
+[audit]
+mode = "{audit}"
+hide = {json.dumps(list(hide))}
+[state]
+store = "memory"
+[control]
+socket = "{state / "control.sock"}"
+{extra}"""
+
+
+def _targets(hosts: tuple[str, ...]) -> str:
+    return ", ".join(f'{{ uri = "sip:{host}", priority = {at}, weight = 1 }}' for at, host in enumerate(hosts, 1))
+
+
+class Node:
+    """`sbc run` in a namespace. `config` None means the packaged quickstart."""
+
+    def __init__(self, directory: Path, namespace: str, config: str | None) -> None:
+        self.directory = directory
+        directory.mkdir(parents=True, exist_ok=True)
+        argv = [sys.executable, "-m", "sbc", "run", "--state", str(directory)]
+        if config is not None:
+            (directory / "node.toml").write_text(config)
+            argv += ["--config", str(directory / "node.toml")]
+        self.control = directory / "control.sock"
+        self._judged = 0
+        self.process = Process(argv, namespace=namespace, log=directory / "node.log")
+        try:
+            wait_until(lambda: not self.process.running or self.is_ready(), 30, "the node's control socket")
+            assert self.process.running, f"the node ended with {self.process.returncode}\n{self.log()[-4000:]}"
+        except BaseException:
+            self.process.kill()
+            raise
+
+    def is_ready(self) -> bool:
+        """Whether the control socket answers."""
+        try:
+            self.ask("GET", "/status")
+        except (OSError, http.client.HTTPException):
+            return False
+        return True
+
+    def ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:  # noqa: ANN401
+        """One request to the control socket; its JSON."""
+        connection = _UnixConnection(self.control)
+        try:
+            connection.request(
+                method, path, json.dumps(body) if body is not None else None, {"Content-Type": "application/json"}
+            )
+            answer = connection.getresponse().read()
+        finally:
+            connection.close()
+        return json.loads(answer) if answer else None
+
+    def calls(self) -> list[Any]:
+        """The calls it holds."""
+        answer = self.ask("GET", "/calls")
+        return list(answer["calls"] if isinstance(answer, dict) else answer)
+
+    def wait_idle(self, timeout: float = 10.0) -> None:
+        """Wait until it holds no call."""
+        wait_until(lambda: not self.calls(), timeout, "the node's last call to end")
+
+    def log(self) -> str:
+        """All it logged."""
+        return self.process.output()
+
+    def trouble(self) -> str:
+        """What the log holds of exceptions and errors since the last question, with what surrounds it."""
+        text = self.log()[self._judged :]
+        self._judged += len(text)
+        match = _TROUBLE.search(text)
+        return text[max(0, match.start() - 300) : match.end() + 2500] if match else ""
+
+    def assert_sound(self) -> None:
+        """It runs, and has logged no exception since the last question."""
+        assert self.process.running, f"the node ended with {self.process.returncode}\n{self.log()[-4000:]}"
+        trouble = self.trouble()
+        assert not trouble, f"the node's log:\n{trouble}"
+
+    def stop(self, timeout: float = 15.0) -> int:
+        """End it as an operator would (two SIGTERMs: drain, then now); its exit code."""
+        if self.process.running:
+            self.process.signal(signal.SIGTERM)
+            try:
+                return self.process.wait(3)
+            except AssertionError:
+                self.process.signal(signal.SIGTERM)
+                try:
+                    return self.process.wait(timeout)
+                except AssertionError:
+                    self.process.kill()
+        return int(self.process.returncode or 0)

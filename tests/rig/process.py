@@ -1,0 +1,170 @@
+"""Processes of peers: started in a namespace, waited for by looking, stopped by their own id."""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from tests.rig.namespaces import entered
+
+_SETPRIV = shutil.which("setpriv")
+
+
+class NotReady(AssertionError):
+    """A peer did not come up, or a condition did not come true, in time."""
+
+
+def wait_until(condition: Callable[[], bool], timeout: float, what: str) -> None:
+    """Look every few milliseconds until it is true; says what was waited for when it is not."""
+    deadline = time.monotonic() + timeout
+    while not condition():
+        if time.monotonic() > deadline:
+            raise NotReady(f"after {timeout:g} s still waiting for {what}")
+        time.sleep(0.005)
+
+
+class Process:
+    """A program in a namespace with its output in a file.
+
+    It leads a process group of its own, so that the children it makes are counted and ended with it, and the kernel
+    ends it should this process die.
+    """
+
+    def __init__(
+        self,
+        argv: Sequence[str],
+        *,
+        namespace: str = "",
+        log: Path,
+        cwd: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self.log = log
+        self.name = Path(argv[0]).name
+        prefix = [_SETPRIV, "--pdeathsig", "KILL", "--"] if _SETPRIV else []
+        with log.open("wb") as out, entered(namespace):
+            self._popen = subprocess.Popen(
+                [*prefix, *argv],
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                cwd=cwd,
+                env={**os.environ, **(environment or {})},
+                start_new_session=True,
+            )
+        self.pid = self._popen.pid
+
+    @property
+    def running(self) -> bool:
+        """Whether it still runs."""
+        return self._popen.poll() is None
+
+    @property
+    def returncode(self) -> int | None:
+        """Its exit code once it has ended."""
+        return self._popen.poll()
+
+    def output(self) -> str:
+        """What it printed so far."""
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+    def wait(self, timeout: float) -> int:
+        """Its exit code; raises `NotReady` if it does not end in time."""
+        try:
+            return self._popen.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise NotReady(f"{self.name} did not end within {timeout:g} s\n{self.output()[-2000:]}") from None
+
+    def signal(self, number: int) -> None:
+        """Send it a signal, it alone."""
+        with contextlib.suppress(ProcessLookupError):
+            self._popen.send_signal(number)
+
+    def kill(self) -> None:
+        """End it and its group at once, as a power cut would."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        self._popen.wait(5)
+
+    def stop(self, timeout: float = 5.0) -> int:
+        """Ask it to end, then make it; its exit code."""
+        if self.running:
+            self.signal(signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._popen.wait(timeout)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        return self._popen.wait(5)
+
+    def wait_for_udp(self, host: str, port: int, timeout: float = 10.0) -> None:
+        """Wait until somebody in its namespace holds that UDP socket."""
+        wait_until(
+            lambda: not self.running or has_udp(self.pid, host, port), timeout, f"{self.name} on udp {host}:{port}"
+        )
+        if not self.running:
+            raise NotReady(f"{self.name} ended with {self.returncode} before it was ready\n{self.output()[-3000:]}")
+
+    def __enter__(self) -> Process:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+def has_udp(pid: int, host: str, port: int) -> bool:
+    """Whether the process holds that UDP socket (in its own network namespace)."""
+    wanted = f"{_kernel_form(host)}:{port:04X}"
+    name = "udp6" if ":" in host else "udp"
+    try:
+        table = Path(f"/proc/{pid}/net/{name}").read_text().splitlines()[1:]
+        inodes = {fields[9] for line in table if (fields := line.split())[1] == wanted}
+        return bool(inodes) and any(
+            os.readlink(entry).removeprefix("socket:[").rstrip("]") in inodes
+            for entry in Path(f"/proc/{pid}/fd").iterdir()
+        )
+    except OSError:
+        return False
+
+
+def _kernel_form(host: str) -> str:
+    packed = ipaddress.ip_address(host).packed
+    return "".join(packed[at : at + 4][::-1].hex().upper() for at in range(0, len(packed), 4))
+
+
+def group_cpu(pid: int) -> float:
+    """CPU seconds (user and system) that the process group has used, its living members and the children they waited
+    for.
+    """
+    ticks = 0
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            fields = (entry / "stat").read_text().rsplit(")", 1)[1].split()
+        except OSError:
+            continue
+        if int(fields[2]) == pid:
+            ticks += sum(int(value) for value in fields[11:15])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def group_rss(pid: int) -> int:
+    """Resident bytes of the process group."""
+    pages = 0
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            fields = (entry / "stat").read_text().rsplit(")", 1)[1].split()
+        except OSError:
+            continue
+        if int(fields[2]) == pid:
+            pages += int(fields[21])
+    return pages * os.sysconf("SC_PAGE_SIZE")
