@@ -19,6 +19,7 @@ LEVELS = {
     "sbc.mint": 0,
     "sbc.wire": 0,
     "sbc.outputs": 0,
+    "sbc.wheel": 0,
     "sbc.config": 0,
     "policies": 0,
     "rtpengine": 0,
@@ -28,7 +29,9 @@ LEVELS = {
     "sbc.topology": 1,
     "sbc.routing": 1,
     "sbc.media": 1,
+    "sbc.snapshot": 2,
     "sbc.call": 2,
+    "sbc.build": 3,
     "sbc.engine": 3,
     "sbc.transport": 4,
     "sbc.lookup": 4,
@@ -57,6 +60,7 @@ SIDEWAYS = {
     ("sbc.mint", "sbc.sip"),  # the branch cookie
     ("sbc.outputs", "sbc.wire"),  # a Transmit names its flow
     ("sbc.outputs", "rtpengine"),  # a MediaCommand holds one
+    ("sbc.engine", "sbc.build"),  # the engine writes every message through it
     ("sbc.config.load", "policies.load"),  # a node file names its policy document
     ("rtpengine.pool", "rtpengine.client"),  # a pool is clients
     ("rtpengine.__main__", "rtpengine.embedded"),
@@ -73,6 +77,7 @@ NOT_FOR_MACHINES = {"asyncio", "socket", "ssl", "time", "random", "secrets", "os
 # Packages that only some rooms may know, and where even they import it inside a function only.
 ONLY_IN = {
     "pydantic": {"sbc.config.load", "policies.load"},
+    "pydantic_core": {"sbc.config.load", "policies.load"},
     "scapy": {"sbc.capture", "sbc.cli"},
     "msgspec": {"sbc.journal"},
 }
