@@ -33,8 +33,13 @@ PAUSE: Final = 0.25
 class Drivable(Protocol):
     """The engine as its driver sees it."""
 
-    next_timer: float | None
-    active_calls: int
+    @property
+    def next_timer(self) -> float | None:
+        """The earliest deadline on the monotonic clock."""
+
+    @property
+    def active_calls(self) -> int:
+        """Calls that are not over."""
 
     def receive(self, data: bytes, flow: Flow, now: Now) -> list[Output]:
         """A message."""

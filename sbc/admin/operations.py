@@ -13,8 +13,9 @@ Json = dict[str, object]
 class Node(Protocol):
     """The running node as its operators see it. Every method is called on the event loop and does not wait."""
 
-    recorder: Recorder
-    """Recent messages, oldest first."""
+    @property
+    def recorder(self) -> Recorder:
+        """Recent messages, oldest first."""
 
     def status(self) -> Json:
         """The node at one glance."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Coroutine
+from typing import Any, Protocol
 
 from sbc.wire import Flow
 
@@ -21,6 +22,13 @@ class Receiver(Protocol):
 
     def settle(self) -> None:
         """A wake-up's worth of input has been handed over: time to look at the timers."""
+
+
+class Tasks(Protocol):
+    """Who owns what runs in the background; an `asyncio.TaskGroup` will do."""
+
+    def create_task(self, work: Coroutine[Any, Any, None], /, *, name: str) -> object:
+        """Start it now."""
 
 
 class Counters:

@@ -9,7 +9,7 @@ from typing import Final
 
 from sbc.config import Listener
 from sbc.sip import Limits
-from sbc.transport.receiver import Counters, Receiver
+from sbc.transport.receiver import Counters, Receiver, Tasks
 from sbc.transport.sockets import open_stream_client, open_stream_listener, scope_of
 from sbc.transport.stream import StreamConnection, StreamLimits
 from sbc.wire import Flow
@@ -37,7 +37,7 @@ class Streams:
     """
 
     def __init__(
-        self, receiver: Receiver, tasks: asyncio.TaskGroup, messages: Limits, limits: StreamLimits, counters: Counters
+        self, receiver: Receiver, tasks: Tasks, messages: Limits, limits: StreamLimits, counters: Counters
     ) -> None:
         self._receiver: Final = receiver
         self._tasks: Final = tasks

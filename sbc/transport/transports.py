@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from typing import Final
 
 from sbc.config import Config, Listener
-from sbc.transport.receiver import Counters, Receiver
+from sbc.transport.receiver import Counters, Receiver, Tasks
 from sbc.transport.sockets import open_datagram
 from sbc.transport.stream import StreamLimits
 from sbc.transport.streams import Streams
@@ -28,9 +27,7 @@ class Bound:
 class Transports:
     """Opens every listener of a configuration and sends to flows. `tasks` owns what runs in the background."""
 
-    def __init__(
-        self, config: Config, receiver: Receiver, tasks: asyncio.TaskGroup, limits: StreamLimits | None = None
-    ) -> None:
+    def __init__(self, config: Config, receiver: Receiver, tasks: Tasks, limits: StreamLimits | None = None) -> None:
         self.counters: Final = Counters()
         self._config: Final = config
         self._receiver: Final = receiver

@@ -1,0 +1,148 @@
+"""`sbc run`: start a node in the foreground."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sbc.cli.printing import Finding, describe_finding, fail, print_pairs
+
+if TYPE_CHECKING:
+    from sbc.config import Config
+    from sbc.transport import Bound
+
+
+def run(
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", "-c", metavar="F", help="The node file (default: the packaged quickstart)."),
+    ] = None,
+    state: Annotated[
+        Path | None,
+        typer.Option("--state", metavar="DIR", help="Directory for what the node keeps, its control socket too."),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option("--workers", metavar="N", min=1, help="Processes; this version runs one.")
+    ] = None,
+    log_format: Annotated[
+        str, typer.Option("--log-format", metavar="auto|text|json", help="auto: text on a terminal, else JSON.")
+    ] = "auto",
+    log_level: Annotated[
+        str, typer.Option("--log-level", metavar="debug|info|warning|error", help="Log what is at least this grave.")
+    ] = "info",
+) -> None:
+    """Run a node until Ctrl-C or SIGTERM, which let live calls end first; a second one ends them. SIGHUP reloads."""
+    import asyncio
+    import sqlite3
+    import sys
+
+    from sbc.supervisor import EmbeddedError, Node
+    from sbc.telemetry import FORMATS, LEVELS, Sink, Telemetry, build_logger
+
+    if log_format not in FORMATS or log_level not in LEVELS:
+        fail(f"--log-format is one of {', '.join(FORMATS)}; --log-level one of {', '.join(LEVELS)}", 2)
+    loaded = load(config, state)
+    if (workers or loaded.workers) > 1:
+        print(f"sbc: {workers or loaded.workers} workers are asked for; this version runs 1", file=sys.stderr)
+    style = log_format if log_format != "auto" else "text" if sys.stderr.isatty() else "json"
+    sink = Sink(sys.stderr)
+    telemetry = Telemetry(build_logger(sink, style, log_level))
+    node = Node(loaded, telemetry, lambda: load_or_findings(config, state))
+    try:
+        asyncio.run(node.run(lambda bound: announce(loaded, bound)))
+    except (OSError, EmbeddedError, sqlite3.Error) as error:
+        sink.close()
+        fail(str(error))
+    finally:
+        sink.close()
+    print("stopped", flush=True)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Enter the command."""
+    app.command(epilog="Example: sbc run --config node.toml --state /var/lib/sbc")(run)
+
+
+def load_or_raise(path: Path | None, state: Path | None = None) -> Config:
+    """The configuration, with `--state` applied. Raises ConfigError or OSError."""
+    from dataclasses import replace
+
+    from sbc.config.load import load_config
+
+    config = load_config(path)
+    if state is None:
+        return config
+    socket = config.control_socket
+    if socket == str(Path(config.state) / "control.sock") or socket == ".sbc/control.sock":
+        socket = str(state / "control.sock")
+    return replace(config, state=str(state), control_socket=socket)
+
+
+def load_or_findings(path: Path | None, state: Path | None = None) -> Config | list[Finding]:
+    """The configuration, or everything that is wrong with it."""
+    from sbc.config.load import ConfigError
+
+    try:
+        return load_or_raise(path, state)
+    except (ConfigError, OSError) as error:
+        return findings_of(error)
+
+
+def load(path: Path | None, state: Path | None = None) -> Config:
+    """As `load_or_findings`; ends the command where there are findings."""
+    loaded = load_or_findings(path, state)
+    if isinstance(loaded, list):
+        lines = [f"  {describe_finding(finding)}" for finding in loaded]
+        fail("\n".join([f"the configuration has {len(lines)} error(s):", *lines]))
+    return loaded
+
+
+def findings_of(error: Exception) -> list[Finding]:
+    """An error's findings, each by its fields; one made of the text for an error that has none."""
+    found: list[Finding] = []
+    for finding in getattr(error, "findings", ()):
+        slots = getattr(type(finding), "__slots__", ())
+        found.append({name: str(getattr(finding, name)) for name in slots} if slots else {"error": str(finding)})
+    return found or [{"error": str(error)}]
+
+
+def announce(config: Config, bound: tuple[Bound, ...]) -> None:
+    """What listens where, and what to try next."""
+    from sbc import __version__
+
+    print(f"sbc {__version__}, node {config.name}, {config.source or 'quickstart (no --config given)'}")
+    rows: list[tuple[str, object]] = []
+    for realm in config.realms.values():
+        transports: dict[str, list[str]] = {}
+        for entry in bound:
+            if entry.realm == realm.name:
+                host = f"[{entry.host}]" if ":" in entry.host else entry.host
+                transports.setdefault(f"{host}:{entry.port}", []).append(entry.transport.lower())
+        trust = "trusted" if realm.trusted else "untrusted"
+        for address, names in transports.items():
+            rows.append((f"realm {realm.name}", f"{'+'.join(names)} {address}, {trust}"))
+    for trunk in config.trunks.values():
+        targets = ", ".join(str(target.uri) for target in trunk.targets)
+        rows.append((f"trunk {trunk.name}", f"{targets} in realm {trunk.realm}"))
+    rows.append(("media", media_in_words(config)))
+    rows.append(("state", f"{config.store} in {config.state}, control socket {config.control_socket}"))
+    print_pairs(rows, "  ")
+    print("try next")
+    if not config.source:
+        print("  sipp -sn uas -i 127.0.0.1 -p 5080             # a PBX")
+        print("  sipp -sn uac -i 127.0.0.1 127.0.0.1:5060 -m 1   # and a call to it, through here")
+    default = config.control_socket == ".sbc/control.sock"
+    print("  sbc status" if default else f"  sbc status --control {config.control_socket}", flush=True)
+
+
+def media_in_words(config: Config) -> str:
+    """One line on what happens to media."""
+    if config.media.mode != "anchor":
+        return "bypass: peers see each other's media addresses"
+    if config.media.engines:
+        engines = ", ".join(f"{engine.host}:{engine.port}" for engine in config.media.engines)
+        return f"anchored by rtpengine at {engines}"
+    low, high = config.media.ports
+    return f"anchored by the embedded engine, ports {low}-{high}"

@@ -1,0 +1,129 @@
+"""The embedded media engine: a child process that speaks the ng protocol on a loopback port of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import sys
+from typing import Final
+
+from sbc.config import Config
+from sbc.telemetry import Logger
+
+READY_TIMEOUT: Final = 15.0
+LOOPBACK: Final = "127.0.0.1"
+_FIRST_PAUSE: Final = 0.5
+_LONGEST_PAUSE: Final = 10.0
+_STOP_TIMEOUT: Final = 3.0
+
+
+class EmbeddedError(RuntimeError):
+    """The embedded media engine did not start; the text says what it said."""
+
+
+def is_wanted(config: Config) -> bool:
+    """True where media are anchored and no engine is configured."""
+    return config.media.mode == "anchor" and not config.media.engines
+
+
+def interfaces_of(config: Config) -> list[tuple[str, str]]:
+    """(interface name, address) for each realm, in order: the realm's own name where the configuration gives none."""
+    named: dict[str, str] = {}
+    for realm in config.realms.values():
+        if realm.listeners:
+            named.setdefault(realm.media_interface or realm.name, realm.listeners[0].host)
+    return list(named.items())
+
+
+def command_line(config: Config, port: int) -> list[str]:
+    """What starts the engine for this configuration."""
+    low, high = config.media.ports
+    command = [sys.executable, "-m", "rtpengine", "--listen", f"{LOOPBACK}:{port}", "--ports", f"{low}-{high}"]
+    for name, address in interfaces_of(config):
+        command += ["--interface", f"{name}/{address}"]
+    return command
+
+
+class EmbeddedEngine:
+    """Starts the child, waits for its `ready`, starts it again when it dies, ends it with the node.
+
+    The child is in a process group of its own: a Ctrl-C on the terminal is for the node, which drains first.
+    """
+
+    def __init__(self, config: Config, logger: Logger) -> None:
+        self.port: Final = _free_port()
+        self.restarts = 0
+        self._command: Final = command_line(config, self.port)
+        self._logger: Final = logger
+        self._process: asyncio.subprocess.Process | None = None
+        self._stopping: Final = asyncio.Event()
+
+    @property
+    def pid(self) -> int:
+        """The child's process id, 0 while there is none."""
+        return self._process.pid if self._process is not None and self._process.returncode is None else 0
+
+    async def start(self) -> None:
+        """Start it and wait until it is ready. Raises EmbeddedError."""
+        self._process = process = await asyncio.create_subprocess_exec(
+            *self._command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, process_group=0
+        )
+        assert process.stdout is not None
+        try:
+            async with asyncio.timeout(READY_TIMEOUT):
+                line = await process.stdout.readline()
+        except TimeoutError:
+            process.kill()
+            raise EmbeddedError(f"the embedded media engine was not ready after {READY_TIMEOUT:g} s") from None
+        if not line.startswith(b"ready"):
+            status = await process.wait() if not line else None
+            said = line.decode("utf-8", "backslashreplace").strip() or f"exit status {status}, see its message above"
+            raise EmbeddedError(f"the embedded media engine did not start: {said}")
+
+    async def watch(self) -> None:
+        """Pass its words on to the log, and start it again whenever it dies; until cancelled or stopped."""
+        pause = _FIRST_PAUSE
+        while not self._stopping.is_set():
+            process = self._process
+            assert process is not None
+            assert process.stdout is not None
+            started = asyncio.get_running_loop().time()
+            async for line in process.stdout:
+                self._logger.info("media engine", says=line.decode("utf-8", "backslashreplace").strip())
+            status = await process.wait()
+            if self._stopping.is_set():
+                return
+            self._logger.error("media engine died; calls have lost their audio", status=status)
+            if asyncio.get_running_loop().time() - started > _LONGEST_PAUSE:
+                pause = _FIRST_PAUSE
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE)
+            self.restarts += 1
+            try:
+                await self.start()
+            except (EmbeddedError, OSError) as error:
+                self._logger.error("media engine not restarted", error=str(error))
+            else:
+                self._logger.info("media engine restarted", pid=self.pid)
+
+    async def stop(self) -> None:
+        """Ask it to end, then make it."""
+        self._stopping.set()
+        process = self._process
+        if process is None or process.returncode is not None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
+            try:
+                async with asyncio.timeout(_STOP_TIMEOUT):
+                    await process.wait()
+            except TimeoutError:
+                process.kill()
+                await process.wait()
+
+
+def _free_port() -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind((LOOPBACK, 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,282 @@
+"""A node from its first socket to its last: what is opened in which order, how it is commanded, how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import secrets
+import signal
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import rtpengine.client
+import sbc
+from sbc.admin import ControlServer, Json, Recorder
+from sbc.config import Config
+from sbc.engine import Engine
+from sbc.journal import Store, open_store
+from sbc.supervisor.embedded import LOOPBACK, EmbeddedEngine, is_wanted
+from sbc.supervisor.outlets import NodeOutlets
+from sbc.supervisor.tasks import Tasks, guard_callbacks
+from sbc.telemetry import Telemetry
+from sbc.transport import Bound, Transports
+from sbc.worker import LoopAlarm, Worker, system_clock
+
+FAREWELL: Final = 2.0
+"""Seconds that calls ended at the deadline get for their last answers."""
+
+_TICK: Final = 1.0
+
+Reload = Callable[[], Config | list[Json]]
+"""Reads the configuration again: it, or everything that is wrong with it."""
+Announce = Callable[[tuple[Bound, ...]], None]
+
+
+class _Ended(Exception):
+    """The node's life is over: ends its task group."""
+
+
+class Node:
+    """One running node. `run` is its life; everything else commands it from the event loop.
+
+    Start: journal, media engine, sockets, control socket. End: the other way round.
+    """
+
+    def __init__(self, config: Config, telemetry: Telemetry, read_again: Reload) -> None:
+        self.config = config
+        self._telemetry: Final = telemetry
+        self._read_again: Final = read_again
+        self._engine: Final = Engine(config, secrets.token_bytes(32), system_clock())
+        self._started = time.monotonic()
+        self._stop: Final = asyncio.Event()
+        self._is_draining = False
+        self._store: Store | None = None
+        self._worker: Worker | None = None
+        self._transports: Transports | None = None
+        self._outlets: NodeOutlets | None = None
+        self._embedded: EmbeddedEngine | None = None
+        self._tasks: Tasks | None = None
+
+    @property
+    def recorder(self) -> Recorder:
+        """Recent messages."""
+        recorder = self._engine.recorder
+        assert isinstance(recorder, deque)
+        return recorder
+
+    async def run(self, announce: Announce) -> None:
+        """Serve until told to stop; `announce` hears what listens where. A start that fails raises OSError or
+        EmbeddedError, and nothing is left open.
+        """
+        failure: Exception | None = None
+        self._store = open_store(self.config.store, Path(self.config.state))
+        try:
+            async with asyncio.TaskGroup() as group:
+                try:
+                    await self._serve(Tasks(group, self._telemetry), announce)
+                except Exception as error:
+                    failure = error
+                raise _Ended  # cancels what still runs in the background
+        except* _Ended:
+            pass
+        finally:
+            self._telemetry.close()
+            await asyncio.get_running_loop().run_in_executor(None, self._store.close)
+        if failure is not None:
+            raise failure
+
+    async def _serve(self, tasks: Tasks, announce: Announce) -> None:
+        loop = asyncio.get_running_loop()
+        guard_callbacks(loop, self._telemetry)
+        assert self._store is not None
+        self._tasks = tasks
+        self._worker = worker = Worker(self._engine, self._telemetry, self._store)
+        self._transports = transports = Transports(self.config, worker, tasks)
+        control = ControlServer(self, Path(self.config.control_socket))
+        alarm = LoopAlarm(loop, worker.ring)
+        clients: list[rtpengine.client.Client] = []
+        self._outlets = NodeOutlets(transports, worker, clients, tasks)
+        worker.connect(self._outlets, alarm)
+        try:
+            await control.open()  # first: another node on the same state is found before any port is touched
+            clients.extend(await self._connect_media(tasks))
+            await transports.open()
+            tasks.create_task(self._tick(), name="telemetry")
+            self._take_signals(loop)
+            worker.settle()
+            announce(transports.bound)
+            _settle_memory()
+            await self._stop.wait()
+        finally:
+            await control.close()
+            alarm.cancel()
+            transports.close()
+            if self._embedded is not None:
+                await self._embedded.stop()
+
+    # Operators' commands: `sbc.admin.Node`.
+
+    def status(self) -> Json:
+        """The node at one glance."""
+        transports = self._transports
+        assert transports is not None
+        return {
+            "name": self.config.name,
+            "version": sbc.__version__,
+            "configuration": {"source": self.config.source or "quickstart", "version": self.config.version},
+            "state": "draining" if self._is_draining else "running",
+            "uptime": round(time.monotonic() - self._started, 1),
+            "calls": self._engine.active_calls,
+            "listeners": [
+                {"realm": bound.realm, "transport": bound.transport, "host": bound.host, "port": bound.port}
+                for bound in transports.bound
+            ],
+            "connections": transports.connections,
+            "transport": transports.counters.as_dict(),
+            "events": dict(sorted(self._telemetry.counters.items())),
+            "media": self._media_status(),
+            "journal": {"store": self.config.store, "lost": self._store.lost if self._store is not None else 0},
+            "engine": self._engine.status(system_clock()),
+        }
+
+    def calls(self) -> list[Json]:
+        """Live calls."""
+        return self._engine.calls(system_clock())
+
+    def call(self, call: str) -> Json | None:
+        """One live call."""
+        return self._engine.call(call, system_clock())
+
+    def hangup(self, call: str) -> bool:
+        """End a live call."""
+        if self._worker is None or self._engine.call(call, system_clock()) is None:
+            return False
+        self._worker.hangup(call)
+        return True
+
+    def drain(self, deadline: float | None) -> Json:
+        """Refuse new calls; stop when the last is over, or when `deadline` seconds have passed and calls were ended."""
+        seconds = self.config.drain_deadline if deadline is None else deadline
+        calls = self._engine.active_calls
+        if self._worker is not None and self._tasks is not None and not self._stop.is_set():
+            self._telemetry.logger.info("draining", calls=calls, deadline=seconds)
+            self._is_draining = True
+            self._worker.drain()
+            self._tasks.create_task(self._finish(self._worker, seconds), name="drain")
+        return {"calls": calls, "deadline": seconds}
+
+    async def reload(self) -> list[Json]:
+        """Read the configuration again and swap it in; what is wrong with it, empty when it was taken."""
+        logger = self._telemetry.logger
+        fresh = await asyncio.get_running_loop().run_in_executor(None, self._read_again)
+        if isinstance(fresh, list):
+            findings = fresh
+        else:
+            findings = changes_that_need_a_restart(self.config, fresh)
+            if not findings and self._worker is not None:
+                self.config = replace(fresh, version=self.config.version + 1)
+                self._worker.swap(self.config)
+                logger.info("reloaded", source=self.config.source or "quickstart", version=self.config.version)
+                return []
+        logger.error("reload refused; the old configuration stays in force", findings=len(findings))
+        for finding in findings:
+            logger.error("finding", **{str(key): value for key, value in finding.items()})
+        return findings
+
+    # The inside.
+
+    async def _connect_media(self, tasks: Tasks) -> list[rtpengine.client.Client]:
+        media = self.config.media
+        addresses = [(engine.host, engine.port) for engine in media.engines]
+        if is_wanted(self.config):
+            self._embedded = EmbeddedEngine(self.config, self._telemetry.logger)
+            await self._embedded.start()
+            tasks.create_task(self._embedded.watch(), name="media engine")
+            addresses = [(LOOPBACK, self._embedded.port)]
+        return [await rtpengine.client.Client.connect(host, port, interval=media.timeout) for host, port in addresses]
+
+    def _media_status(self) -> Json:
+        status: Json = {"mode": self.config.media.mode, "engines": len(self.config.media.engines)}
+        if self._outlets is not None:
+            status |= {"commands": self._outlets.commands, "unreachable": self._outlets.unreachable}
+        if self._embedded is not None:
+            status["embedded"] = {
+                "pid": self._embedded.pid,
+                "port": self._embedded.port,
+                "restarts": self._embedded.restarts,
+            }
+        return status
+
+    def _take_signals(self, loop: asyncio.AbstractEventLoop) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._terminate)
+        loop.add_signal_handler(signal.SIGHUP, self._hang_up_signal)
+
+    def _terminate(self) -> None:
+        """The first signal drains; the second ends what is left and stops."""
+        if self._is_draining:
+            self._end_calls()
+            self._stop.set()
+        else:
+            self.drain(None)
+
+    def _hang_up_signal(self) -> None:
+        if self._tasks is not None:
+            self._tasks.create_task(self._reload_quietly(), name="reload")
+
+    async def _reload_quietly(self) -> None:
+        await self.reload()
+
+    async def _finish(self, worker: Worker, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await worker.drained.wait()
+        except TimeoutError:
+            self._telemetry.logger.warning("drain deadline: ending calls", calls=self._engine.active_calls)
+            self._end_calls()
+            try:
+                async with asyncio.timeout(FAREWELL):
+                    await worker.drained.wait()
+            except TimeoutError:
+                pass
+        self._stop.set()
+
+    def _end_calls(self) -> None:
+        if self._worker is not None:
+            for call in self._engine.calls(system_clock()):
+                self._worker.hangup(str(call["id"]))
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(_TICK)
+            self._telemetry.tick(time.monotonic())
+
+
+def changes_that_need_a_restart(old: Config, new: Config) -> list[Json]:
+    """What a reload cannot change in this version: sockets, media engines and where the state is kept."""
+    changed = [
+        ("listen", old.listeners != new.listeners),
+        (
+            "dscp",
+            {r.name: r.dscp_sip for r in old.realms.values()} != {r.name: r.dscp_sip for r in new.realms.values()},
+        ),
+        ("media", old.media != new.media),
+        ("state", (old.store, old.state) != (new.store, new.state)),
+        ("control", old.control_socket != new.control_socket),
+    ]
+    return [
+        {"error": f"`{key}` differs from what runs: a reload cannot change it, restart the node"}
+        for key, differs in changed
+        if differs
+    ]
+
+
+def _settle_memory() -> None:
+    """What is loaded now stays: keep the collector from walking it, and let it run less often than for a script."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 10, 20)
