@@ -9,7 +9,7 @@ Not for: building messages, deciding whether a request may come now (offer/answe
 
 from sbc.dialog.answer import Answer, AnswerOutput, AnswerUnacknowledged
 from sbc.dialog.dialog import Dialog, DialogState
-from sbc.dialog.routes import without_tag
+from sbc.dialog.routes import record_routes, without_tag
 from sbc.dialog.table import DialogStatistics, DialogTable
 
 __all__ = [
@@ -20,5 +20,6 @@ __all__ = [
     "DialogState",
     "DialogStatistics",
     "DialogTable",
+    "record_routes",
     "without_tag",
 ]

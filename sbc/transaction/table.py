@@ -80,6 +80,14 @@ class TransactionTable:
         tx = self._servers.get(old_key(ack, flow, "INVITE", ""))
         return tx if isinstance(tx, InviteServerTransaction) and tx.is_answered_as(ack.to_tag) else None
 
+    def clients_toward(self, flow: Flow) -> list[ClientSide]:
+        """Our transactions whose requests go to this address and port by this listener; costs a walk over the table."""
+        return [
+            tx
+            for tx in self._clients.values()
+            if tx.flow.port == flow.port and tx.flow.host == flow.host and tx.flow.listener == flow.listener
+        ]
+
     def find_invite(self, cancel: Request, flow: Flow) -> InviteServerTransaction | None:
         """The INVITE that a CANCEL names, whatever its state (section 9.2); None is a 481."""
         tx = self._servers.get(key_as(cancel, flow, "INVITE"))
