@@ -1,0 +1,240 @@
+"""The house rules that a program can check: sizes, names, docs that keep up with the code, the suite's own guards."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import re
+import socket
+import sys
+import time
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from sbc import __version__
+from sbc.outputs import DropReason
+from sbc.sip import Fault
+from tests.conftest import must_run
+from tests.test_architecture import LEVELS, MODULES, ROOT, all_imports, is_ours
+
+TEXTS = [
+    path
+    for pattern in (
+        "*.md",
+        "*.toml",
+        "*.lock",
+        "Makefile",
+        "setup.py",
+        ".ci/run",
+        "docs/**/*.md",
+        "pcaps/**/*.md",
+        "tools/*",
+    )
+    for path in ROOT.glob(pattern)
+    if path.is_file()
+]
+PAGES = [path for path in TEXTS if path.suffix == ".md"]
+
+# A distribution that installs a module of another name.
+MODULE_OF = {"netifaces-plus": "netifaces", "pyopenssl": "OpenSSL"}
+# Modules of a distribution that only works with its other half.
+HALF_OF = {"pydantic_core": "pydantic"}
+
+LONGEST_FUNCTION = 60
+
+# The shell's outermost guards: an input, a background task, and a node that must close what it opened.
+GUARDS = {"sbc.worker", "sbc.supervisor.tasks", "sbc.supervisor.node"}
+NOT_A_ROOM = {"manager", "helper", "helpers", "util", "utils", "common", "misc", "base", "core"}
+
+
+def text(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+# The suite's own guards
+
+
+def test_a_unit_test_that_sleeps_fails() -> None:
+    with pytest.raises(pytest.fail.Exception, match="must not sleep"):
+        time.sleep(0)
+
+
+def test_a_unit_test_that_waits_in_a_loop_fails() -> None:
+    with pytest.raises(pytest.fail.Exception, match="must not sleep"):
+        asyncio.run(asyncio.sleep(0.001))
+
+
+def test_a_unit_test_that_binds_a_socket_fails() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+        with pytest.raises(pytest.fail.Exception, match="must not use a socket"):
+            one.bind(("127.0.0.1", 0))
+        with pytest.raises(pytest.fail.Exception, match="must not use a socket"):
+            one.connect(("127.0.0.1", 9))
+
+
+@pytest.mark.parametrize(
+    ("reason", "missing", "has_shared", "expected"),
+    [
+        ("too lazy", [], True, True),
+        ("too lazy", ["sipp is not installed"], True, False),
+        ("no folder 'shared' beside the repository", [], False, False),
+        ("no folder 'shared' beside the repository", [], True, True),
+    ],
+)
+def test_a_skip_counts_as_failure_where_nothing_excuses_it(
+    reason: str, missing: list[str], has_shared: bool, expected: bool
+) -> None:
+    assert must_run(reason, missing, has_shared) is expected
+
+
+# One command per job
+
+
+@pytest.mark.parametrize(
+    "target", ["run", "test", "test-fast", "bench", "bench-record", "suites", "lint", "format", "clean"]
+)
+def test_the_makefile_has_the_target(target: str) -> None:
+    assert re.search(rf"^{target}:.*## ", text("Makefile"), re.MULTILINE)
+
+
+def test_ci_runs_make_test_and_nothing_more() -> None:
+    assert text(".ci/run").splitlines()[-1].startswith("exec make test")
+
+
+def test_the_lock_file_pins_versions_and_names_no_place() -> None:
+    lines = [line for line in text("requirements.lock").splitlines() if not line.startswith("#")]
+    assert [line for line in lines if not re.fullmatch(r"[a-z0-9-]+==[0-9][\w.]*( ; .+)?", line)] == []
+
+
+def _declared() -> set[str]:
+    project = tomllib.loads(text("pyproject.toml"))["project"]
+    wanted = [*project["dependencies"], *(one for extra in project["optional-dependencies"].values() for one in extra)]
+    return {re.split(r"[<>=!~ \[;]", one, maxsplit=1)[0].lower() for one in wanted}
+
+
+def test_every_dependency_is_pinned() -> None:
+    pinned = {line.partition("==")[0] for line in text("requirements.lock").splitlines()}
+    assert _declared() - pinned == set()
+
+
+def test_every_package_imported_is_declared() -> None:
+    """What another package happens to bring may be gone with its next release."""
+    declared = {MODULE_OF.get(name, name.replace("-", "_")) for name in _declared()}
+    used = {arrow.target.partition(".")[0] for arrow in all_imports() if not is_ours(arrow.target)}
+    used = {HALF_OF.get(module, module) for module in used}
+    assert used - set(sys.stdlib_module_names) - declared == set()
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_text_names_a_machine_of_ours(path: Path) -> None:
+    """Paths of a workplace and package indexes belong in nobody's clone."""
+    places = [f"/{name}/" for name in ("work", "root")] + ["index-" + "url", "find-" + "links"]
+    options = [line for line in path.read_text(encoding="utf-8").splitlines() if "--no-emit-" not in line]
+    assert [line for line in options for place in places if place in line] == []
+
+
+# Sizes and names
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_function_fits_a_screen(module: str) -> None:
+    tree = ast.parse(MODULES[module].read_text(encoding="utf-8"))
+    lengths = {
+        node.name: (node.end_lineno or 0) - node.lineno + 1
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+    assert {name: lines for name, lines in lengths.items() if lines > LONGEST_FUNCTION} == {}
+
+
+def test_every_module_says_what_it_is() -> None:
+    silent = [
+        name for name, path in MODULES.items() if ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) is None
+    ]
+    assert silent == []
+
+
+def test_a_room_introduces_itself_in_twenty_lines() -> None:
+    packages = {name: path for name, path in MODULES.items() if path.name == "__init__.py"}
+    lengths = {
+        name: len((ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").splitlines())
+        for name, path in packages.items()
+    }
+    assert {name: lines for name, lines in lengths.items() if lines > 20} == {}
+
+
+def test_a_room_is_named_after_a_noun_of_the_domain() -> None:
+    assert [name for name in MODULES if NOT_A_ROOM & set(name.split("."))] == []
+
+
+def test_what_is_to_do_is_an_issue_and_not_a_comment() -> None:
+    words = re.compile(
+        r"#.*\b(" + "|".join(("TO" + "DO", "FIX" + "ME", "HA" + "CK", "XX" + "X")) + r")\b", re.IGNORECASE
+    )
+    assert [name for name, path in MODULES.items() if words.search(path.read_text(encoding="utf-8"))] == []
+
+
+def test_only_the_outermost_guards_catch_everything() -> None:
+    """A broad `except` hides our bugs, unless it raises again; the shell's guards count them and go on."""
+    found = []
+    for name, path in MODULES.items():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ExceptHandler):
+                caught = "BaseException" if node.type is None else ast.unparse(node.type)
+                is_broad = caught in {"Exception", "BaseException"} and not isinstance(node.body[-1], ast.Raise)
+                if is_broad and name not in GUARDS:
+                    found.append(f"{name}:{node.lineno}")
+    assert found == []
+
+
+# Docs that keep up with the code
+
+
+def _table_keys(page: str, heading: str) -> set[str]:
+    """The first column of the table under a heading, without backquotes."""
+    section = page.partition(f"\n{heading}\n")[2]
+    section = re.split(r"\n#+ ", section, maxsplit=1)[0]
+    return {match[1] for match in re.finditer(r"^\| `([^`]+)` \|", section, re.MULTILINE)}
+
+
+def test_operations_explains_every_reason_for_a_drop() -> None:
+    assert _table_keys(text("docs/operations.md"), "### Dropped: `reason`") == {reason.value for reason in DropReason}
+
+
+def test_operations_explains_every_fault_of_a_message() -> None:
+    assert _table_keys(text("docs/operations.md"), "### Malformed: `fault`") == {fault.value for fault in Fault}
+
+
+def test_architecture_names_every_room_and_its_level() -> None:
+    rows = dict(re.findall(r"^\| `([^`]+)` \| (\d) \|", text("docs/architecture.md"), re.MULTILINE))
+    shown = {name.replace("/", "."): int(level) for name, level in rows.items()}
+    assert shown == {room: level for room, level in LEVELS.items() if room != "sbc" and not room.endswith("__main__")}
+
+
+def test_conformance_has_a_row_for_every_rfc_of_the_list(shared_dir: Path) -> None:
+    """Left out is an answer; not mentioned is none."""
+    listed = set()
+    for line in (shared_dir / "reference" / "rfcs.md").read_text(encoding="utf-8").splitlines()[4:]:
+        listed |= set(re.findall(r"\b\d{4}\b", line.split("|")[1]))
+    answered = set(
+        re.findall(r"\b\d{4}\b", " ".join(re.findall(r"^\| ([^|]+)\|", text("docs/conformance.md"), re.MULTILINE)))
+    )
+    assert listed - answered == set()
+
+
+def test_the_changelog_has_the_version() -> None:
+    assert f"## [{__version__}]" in text("CHANGELOG.md") or "## [Unreleased]" in text("CHANGELOG.md")
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_between_pages_lead_somewhere(path: Path) -> None:
+    targets = re.findall(r"\]\((?!https?:|#|mailto:)([^)#]+)", path.read_text(encoding="utf-8"))
+    assert [target for target in targets if not (path.parent / target).exists()] == []
+
+
+def test_every_capture_has_its_sidecar_and_every_sidecar_its_capture() -> None:
+    folder = ROOT / "pcaps"
+    captures = {path.stem for path in folder.iterdir() if path.suffix in {".pcap", ".pcapng"}}
+    assert {path.stem for path in folder.glob("*.toml")} == captures
