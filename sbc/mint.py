@@ -1,6 +1,7 @@
 """Branches, tags, Call-IDs and tokens, made from the entropy that the mint is handed; nothing else is random.
 
-What is minted is one slot value (two hexadecimal digits) and 20 digits that only the key can predict. The slot lets any worker
+What is minted is one slot value (two hexadecimal digits) and 20 digits that only the key can predict. The slot
+lets any worker
 see whose message it holds: it is one of the random values its owner was given, never a worker number.
 """
 

@@ -1,4 +1,4 @@
-"""What the engine asks for and reports: outputs are imperative, events past tense. Matched with `match`, never subclassed."""
+"""What the engine asks for and reports: outputs are imperative, events past tense; matched, never subclassed."""
 
 from __future__ import annotations
 

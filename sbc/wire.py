@@ -8,8 +8,10 @@ from typing import Final
 class Flow:
     """One peer as seen through one of our listeners.
 
-    `listener` is the index of the listener in the snapshot; `transport` is `UDP`, `TCP`, `TLS`, `WS` or `WSS`; `host` is the
-    peer's address (IPv6 without brackets, no zone), `port` its port. `connection` numbers the stream connection, 0 for UDP and
+    `listener` is the index of the listener in the snapshot; `transport` is `UDP`, `TCP`, `TLS`, `WS` or `WSS`;
+    `host` is the
+    peer's address (IPv6 without brackets, no zone), `port` its port. `connection` numbers the stream connection, 0
+    for UDP and
     for a stream that is still to be opened.
     """
 

@@ -1,0 +1,44 @@
+"""The B2BUA (RFC 7092): a `Call` owns two legs and turns what happens on one into what is said on the other.
+
+In: requests and responses that the engine has matched, media replies, timers. Out: everything leaves by the `Exit`
+that the engine hands in, which builds, audits and sends; it never calls back before it returns.
+
+Not for: transactions, bytes, header tables or addresses on the wire. A file per verb (setup, modify, relay, end);
+`dispatch` is the way in.
+"""
+
+from sbc.call.body import is_unsupported
+from sbc.call.call import Call, CallState
+from sbc.call.dispatch import (
+    begin,
+    handle_timer,
+    receive_ack,
+    receive_cancel,
+    receive_media,
+    receive_request,
+    receive_response,
+    receive_timeout,
+)
+from sbc.call.end import hang_up
+from sbc.call.parts import Exit, Incoming, Kind, Leg, Outgoing, Step
+
+__all__ = [
+    "Call",
+    "CallState",
+    "Exit",
+    "Incoming",
+    "Kind",
+    "Leg",
+    "Outgoing",
+    "Step",
+    "begin",
+    "handle_timer",
+    "hang_up",
+    "is_unsupported",
+    "receive_ack",
+    "receive_cancel",
+    "receive_media",
+    "receive_request",
+    "receive_response",
+    "receive_timeout",
+]

@@ -1,0 +1,44 @@
+"""Bodies that a call understands (RFC 5621): the session description, and what a few methods may carry."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sbc.call.parts import Leg
+from sbc.sip import Message
+from sbc.topology import SdpRefused, build_sdp
+
+SDP_TYPE: Final = "application/sdp"
+
+# Bodies of requests inside a dialog that hold no names or addresses (user-pains: DTMF by INFO is the common one).
+PLAIN_BODIES: Final[frozenset[str]] = frozenset(
+    {
+        "application/dtmf-relay",
+        "application/dtmf",
+        "application/media_control+xml",
+        "application/broadsoft",
+        "text/plain",
+    }
+)
+
+
+def session_of(message: Message) -> bytes:
+    """The session description a message carries, empty where it has none."""
+    return message.body if message.body and message.content_type == SDP_TYPE else b""
+
+
+def is_unsupported(message: Message) -> bool:
+    """True for a body that we do not understand and the sender insists on (RFC 5621 section 3.1: handling=required)."""
+    if not message.body or message.content_type == SDP_TYPE:
+        return False
+    disposition = (message.get("Content-Disposition") or "").lower()
+    return "handling=optional" not in disposition
+
+
+def shown_sdp(leg: Leg, raw: bytes) -> bytes:
+    """The session description as `leg` may see it, from the allow-list, origin ours; empty where it must be refused."""
+    try:
+        leg.shown = build_sdp(raw, leg.sdp, disclose=leg.call.mode == "bypass")
+    except SdpRefused:
+        return b""
+    return leg.shown

@@ -1,0 +1,144 @@
+"""A call: two legs, the media between them, and where it stands."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING, Final
+
+from sbc.call.parts import Incoming, Leg, Outgoing, Step
+from sbc.config import Config
+from sbc.media import MediaSession
+from sbc.mint import Mint
+from sbc.routing import NextHop
+from sbc.sip import Response
+from sbc.wire import Now
+
+if TYPE_CHECKING:
+    from sbc.call.modify import Modify
+
+
+class CallState(Enum):
+    """From the caller's INVITE to the last word."""
+
+    OFFERING = "offering"
+    """The media engine is asked about the caller's offer."""
+    INVITING = "inviting"
+    """The callee has our INVITE."""
+    ANSWERING = "answering"
+    """The callee said 2xx; the caller does not know yet."""
+    ANSWERED = "answered"
+    """The caller has the 2xx and owes the ACK."""
+    TALKING = "talking"
+    ENDED = "ended"
+
+
+class Call:
+    """Data of one call; the verbs are in the files beside this one.
+
+    `deadline` is when the call must have left its present phase (monotonic seconds): the longest ringing, then the
+    longest call.
+    """
+
+    __slots__ = (
+        "a",
+        "answer_wall",
+        "armed",
+        "attempt",
+        "b",
+        "backlog",
+        "called",
+        "caller",
+        "cause",
+        "config",
+        "deadline",
+        "delete_wanted",
+        "hop_index",
+        "hops",
+        "id",
+        "invite_in",
+        "late_offer",
+        "media",
+        "mint",
+        "mode",
+        "modify",
+        "offer",
+        "ready",
+        "relays",
+        "released_by",
+        "rule",
+        "serial",
+        "start",
+        "state",
+        "status",
+        "step",
+        "step_deadline",
+    )
+
+    def __init__(self, id_: str, config: Config, mint: Mint, now: Now) -> None:
+        self.id: Final = id_
+        self.config: Final = config
+        self.mint: Final = mint
+        self.start: Final = now
+        self.state = CallState.OFFERING
+        self.a: Leg | None = None
+        self.b: Leg | None = None
+        self.invite_in: Incoming | None = None
+        self.attempt: Outgoing | None = None
+        self.hops: list[NextHop] = []
+        self.hop_index = 0
+        self.mode = config.media.mode
+        self.media: MediaSession | None = None
+        self.offer = b""
+        self.late_offer = False
+        self.step: Step | None = None
+        self.step_deadline = 0.0
+        self.serial = 0
+        """Id of the media command behind `step`."""
+        self.ready = b""
+        self.delete_wanted = False
+        self.backlog: list[tuple[Outgoing, Response]] = []
+        self.modify: Modify | None = None
+        self.relays: list[Outgoing] = []
+        self.caller = ""
+        self.called = ""
+        """User part of the Request-URI toward the callee."""
+        self.armed = 0.0
+        """The deadline the engine's wheel has, 0 for none."""
+        self.rule = ""
+        self.answer_wall = 0.0
+        self.status = 0
+        self.released_by = ""
+        self.cause = ""
+        self.deadline = now.monotonic + config.timers.ringing
+
+    @property
+    def is_over(self) -> bool:
+        """True once the call has ended; late messages of its transactions may still come."""
+        return self.state is CallState.ENDED
+
+    @property
+    def caller_leg(self) -> Leg:
+        """The A leg, which every call has from its first moment."""
+        assert self.a is not None
+        return self.a
+
+    @property
+    def next_timer(self) -> float | None:
+        """The earliest moment at which `handle_timer` has something to do (monotonic seconds)."""
+        due = self.deadline if self.state is not CallState.ENDED else 0.0
+        for leg in (self.a, self.b):
+            if leg is None:
+                continue
+            if leg.answer is not None and leg.answer.next_timer is not None:
+                due = _earlier(due, leg.answer.next_timer)
+            if self.state is CallState.TALKING and self.config.timers.liveness:
+                due = _earlier(due, leg.heard + self.config.timers.liveness)
+        if self.step is not None:
+            due = _earlier(due, self.step_deadline)
+        for relay in self.relays:
+            due = _earlier(due, relay.deadline)
+        return due or None
+
+
+def _earlier(one: float, other: float) -> float:
+    return other if not one or other < one else one

@@ -1,0 +1,251 @@
+"""What may happen to a call, and which verb takes it up: the room's inputs."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import rtpengine
+from sbc.call import end, modify, relay, setup
+from sbc.call.body import is_unsupported
+from sbc.call.call import Call, CallState
+from sbc.call.parts import Exit, Incoming, Kind, Leg, Outgoing, Step, StepKind
+from sbc.dialog import AnswerUnacknowledged, DialogState
+from sbc.media import Side
+from sbc.sip import Request, Response
+from sbc.wire import Now
+
+RELAYED: Final[frozenset[str]] = frozenset({"INFO", "OPTIONS", "MESSAGE"})
+
+
+def begin(call: Call, request: Request, exit_: Exit, now: Now) -> None:
+    """The call is admitted and routed (`call.hops`), its A leg and `call.invite_in` are set."""
+    setup.begin(call, request, exit_)
+    _run(call, exit_, now)
+
+
+def receive_request(call: Call, leg: Leg, incoming: Incoming, exit_: Exit, now: Now) -> None:
+    """A request in one of the call's dialogs, its CSeq order checked; ACK and CANCEL have their own ways in."""
+    leg.heard = now.monotonic
+    method = incoming.method
+    if method == "BYE":
+        end.receive_bye(call, leg, incoming, exit_, now)
+        return
+    request = incoming.request
+    assert request is not None
+    if call.is_over:
+        exit_.respond(incoming, 481)
+    elif is_unsupported(request) and method in ("INVITE", "UPDATE"):
+        exit_.respond(incoming, 415, extra=[("Accept", "application/sdp")])
+    elif method in ("INVITE", "UPDATE"):
+        modify.receive_request(call, leg, incoming, exit_, now)
+        _run(call, exit_, now)
+    elif method in RELAYED:
+        relay.receive_request(call, leg, incoming, exit_, now)
+    else:
+        exit_.respond(incoming, 405)
+
+
+def receive_ack(call: Call, leg: Leg, ack: Request, exit_: Exit, now: Now) -> None:
+    """An ACK to one of our 2xx, the first one's or a re-INVITE's."""
+    answer = leg.answer
+    if answer is None or answer.cseq != ack.cseq.number:
+        return
+    leg.answer = None
+    leg.heard = now.monotonic
+    if leg.bye_wanted:
+        end.say_bye(leg, exit_)
+    elif call.modify is not None:
+        modify.receive_ack(call, leg, ack, exit_, now)
+        _run(call, exit_, now)
+    elif not call.is_over:
+        setup.receive_ack(call, ack, exit_, now)
+        _run(call, exit_, now)
+
+
+def receive_cancel(call: Call, incoming: Incoming, exit_: Exit, now: Now) -> None:
+    """A CANCEL that names `incoming`, already answered with 200."""
+    if incoming is call.invite_in:
+        end.receive_cancel(call, incoming, exit_, now)
+    else:
+        modify.receive_cancel(call, incoming, exit_)
+
+
+def receive_response(out: Outgoing, response: Response, exit_: Exit, now: Now) -> None:
+    """A response to a request of ours."""
+    leg = out.leg
+    call = leg.call
+    leg.heard = now.monotonic
+    kind = out.kind
+    if kind is Kind.INVITE:
+        setup.receive_response(call, out, response, exit_, now)
+        _run(call, exit_, now)
+    elif kind is Kind.MODIFY:
+        modify.receive_response(call, out, response, exit_, now)
+        _run(call, exit_, now)
+    elif kind is Kind.RELAY:
+        relay.receive_response(call, out, response, exit_, now)
+    elif response.status >= 200:
+        out.done = True
+        if kind is Kind.BYE:
+            _forget(out, exit_)
+        elif kind is Kind.RESTORE:
+            _restored(call, out, response, exit_)
+        elif response.status in (408, 481) and not call.is_over:
+            end.hang_up(call, exit_, now, _lost(leg))
+
+
+def receive_timeout(out: Outgoing, exit_: Exit, now: Now) -> None:
+    """Timer B or F: as if 408 had come (RFC 3261 section 8.1.3.1); also where a request could not be sent at all."""
+    leg = out.leg
+    call = leg.call
+    out.done = True
+    kind = out.kind
+    if kind is Kind.INVITE:
+        if out.hop is not None:
+            exit_.health(out.hop, False)
+        setup.fail(call, out, 408, None, exit_, now)
+    elif kind is Kind.MODIFY:
+        modify.fail(call, out, 408, None, exit_, now)
+    elif kind is Kind.RELAY:
+        relay.settle(call, out, 408, None, exit_)
+        if not call.is_over:
+            end.hang_up(call, exit_, now, _lost(leg))
+    elif kind is Kind.BYE:
+        _forget(out, exit_)
+    elif not call.is_over:
+        end.hang_up(call, exit_, now, _lost(leg))
+
+
+def receive_media(call: Call, reply: rtpengine.Reply | None, exit_: Exit, now: Now) -> None:
+    """The media engine's reply to `call.step`; None where it said nothing in time."""
+    step = call.step
+    if step is None:
+        return
+    if call.delete_wanted or call.is_over:
+        call.step = None
+        end.release_media(call, exit_)
+        return
+    media = call.media
+    assert media is not None
+    raw = b""
+    if reply is not None:
+        try:
+            raw = media.reply(reply)
+        except rtpengine.Refused:
+            raw = b""
+    if raw:
+        call.ready = raw
+    else:
+        call.step = None
+        _media_failed(call, step, exit_, now)
+    _run(call, exit_, now)
+
+
+def _run(call: Call, exit_: Exit, now: Now) -> None:
+    """Take up the SDP that is ready, then the responses that came meanwhile, until something must be waited for."""
+    while True:
+        if call.is_over:
+            call.ready = b""
+            return
+        if call.ready:
+            step, raw = call.step, call.ready
+            call.step, call.ready = None, b""
+            if step is not None:
+                _advance(call, step, raw, exit_, now)
+        elif call.backlog and call.step is None:
+            out, response = call.backlog.pop(0)
+            setup.resume(call, out, response, exit_, now)
+        else:
+            return
+
+
+def _advance(call: Call, step: Step, raw: bytes, exit_: Exit, now: Now) -> None:
+    """The SDP for `step` is there: send the message that carries it."""
+    kind = step.kind
+    if kind is StepKind.OFFER:
+        call.offer = raw
+        setup.invite_next(call, exit_, now)
+    elif kind is StepKind.PROVISIONAL:
+        assert step.response is not None and step.fork is not None
+        step.fork.raw = raw
+        setup.show_provisional(call, step.response, step.fork, raw, exit_)
+    elif kind is StepKind.ANSWER:
+        assert step.response is not None and step.fork is not None
+        setup.show_answer(call, step.response, step.fork, raw, exit_, now)
+    elif kind is StepKind.ACK:
+        setup.show_late_answer(call, raw, exit_, now)
+    else:
+        modify.advance(call, step, raw, exit_, now)
+
+
+def _media_failed(call: Call, step: Step, exit_: Exit, now: Now) -> None:
+    if step.kind in (StepKind.MODIFY_OFFER, StepKind.MODIFY_ANSWER, StepKind.MODIFY_ACK):
+        modify.media_failed(call, exit_, now)
+    elif step.kind is StepKind.PROVISIONAL:
+        # Early media cannot be had; ringing can.
+        assert step.response is not None and step.fork is not None
+        setup.show_provisional(call, step.response, step.fork, b"", exit_)
+    else:
+        end.hang_up(call, exit_, now, "media engine refused or silent", status=503)
+
+
+def handle_timer(call: Call, exit_: Exit, now: Now) -> None:
+    """Whatever of `call.next_timer` is due."""
+    time = now.monotonic
+    for leg in (call.a, call.b):
+        if leg is not None and leg.answer is not None:
+            _repeat_answer(call, leg, exit_, now)
+    for out in list(call.relays):
+        if out.deadline <= time:
+            relay.settle(call, out, 504, None, exit_)
+    if call.step is not None and not call.ready and call.step_deadline <= time:
+        receive_media(call, None, exit_, now)
+    if call.is_over:
+        return
+    if call.deadline <= time:
+        if call.state is CallState.TALKING or call.state is CallState.ANSWERED:
+            end.hang_up(call, exit_, now, "longest call")
+        else:
+            end.hang_up(call, exit_, now, "longest ringing", status=408)
+        return
+    liveness = call.config.timers.liveness
+    if call.state is CallState.TALKING and liveness:
+        for leg in (call.a, call.b):
+            if leg is not None and leg.heard + liveness <= time and leg.dialog is not None:
+                leg.heard = time
+                exit_.request(Outgoing(Kind.LIVENESS, leg, "OPTIONS", leg.dialog))
+
+
+def _repeat_answer(call: Call, leg: Leg, exit_: Exit, now: Now) -> None:
+    answer = leg.answer
+    assert answer is not None
+    if answer.next_timer is None or answer.next_timer > now.monotonic:
+        return
+    for output in answer.handle_timer(now.monotonic):
+        if isinstance(output, AnswerUnacknowledged):
+            # RFC 3261 section 13.3.1.4: no ACK in 64*T1, so BYE.
+            leg.answer = None
+            if leg.bye_wanted:
+                end.say_bye(leg, exit_)
+            elif not call.is_over:
+                end.hang_up(call, exit_, now, "no ACK")
+        else:
+            exit_.transmit(output)
+
+
+def _forget(out: Outgoing, exit_: Exit) -> None:
+    if out.dialog is not None:
+        out.dialog.state = DialogState.TERMINATED
+        exit_.forget(out.dialog)
+
+
+def _restored(call: Call, out: Outgoing, response: Response, exit_: Exit) -> None:
+    if response.status < 300 and out.dialog is not None:
+        if response.to_tag in out.acks:
+            exit_.repeat_ack(out, response.to_tag)
+        else:
+            exit_.acknowledge(out, out.dialog)
+
+
+def _lost(leg: Leg) -> str:
+    return "callee lost" if leg.side is Side.B else "caller lost"

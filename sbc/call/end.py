@@ -1,0 +1,163 @@
+"""How calls end: CANCEL, BYE from either side, the operator, failures; no ending leaves anything on either leg."""
+
+from __future__ import annotations
+
+from sbc.call.call import Call, CallState
+from sbc.call.parts import Exit, Incoming, Kind, Leg, Outgoing
+from sbc.dialog import DialogState
+from sbc.media import Side
+from sbc.outputs import CallEnded
+from sbc.sip import Message
+from sbc.wire import Now
+
+
+def receive_cancel(call: Call, incoming: Incoming, exit_: Exit, now: Now) -> None:
+    """The caller gave up (RFC 3261 section 9.2): its INVITE gets 487 at once, whatever the callee is doing."""
+    if incoming is not call.invite_in or not incoming.is_open:
+        return
+    exit_.respond(incoming, 487)
+    finish(call, exit_, now, status=487, released_by="caller", cause="cancelled")
+
+
+def receive_bye(call: Call, leg: Leg, incoming: Incoming, exit_: Exit, now: Now) -> None:
+    """BYE is answered locally at once, then the other leg is told (RFC 3261 section 15.1)."""
+    request = incoming.request
+    exit_.respond(incoming, 200)
+    if leg.dialog is not None:
+        exit_.forget(leg.dialog)
+        leg.dialog.state = DialogState.TERMINATED
+    leg.answer = None
+    released_by = "caller" if leg.side is Side.A else "callee"
+    if call.is_over:
+        return
+    if call.invite_in is not None and call.invite_in.is_open:
+        exit_.respond(call.invite_in, 487)
+    finish(call, exit_, now, status=call.status or 487, released_by=released_by, cause="bye", crossing=request)
+
+
+def finish(
+    call: Call,
+    exit_: Exit,
+    now: Now,
+    *,
+    status: int,
+    released_by: str,
+    cause: str,
+    crossing: Message | None = None,
+) -> None:
+    """End the call on both legs and report it; harmless when it has ended already.
+
+    The caller's INVITE must have its final response before, or get it here. `crossing` is the BYE that ended it,
+    whose Reason
+    may cross.
+    """
+    if call.is_over:
+        return
+    if call.invite_in is not None and call.invite_in.is_open:
+        exit_.respond(call.invite_in, status if status >= 300 else 500)
+    call.state = CallState.ENDED
+    call.status, call.released_by, call.cause = status, released_by, cause
+    _abandon_exchanges(call, exit_)
+    for leg in (call.a, call.b):
+        if leg is not None:
+            _release(call, leg, exit_, crossing)
+    release_media(call, exit_)
+    call.backlog.clear()
+    exit_.report(
+        CallEnded(
+            call=call.id,
+            start=call.start.wall,
+            answer=call.answer_wall,
+            end=now.wall,
+            ingress=call.caller_leg.realm.name,
+            egress=call.b.realm.name if call.b else "",
+            trunk=call.b.trunk if call.b else "",
+            caller=call.caller,
+            callee=call.called,
+            status=status,
+            released_by=released_by,
+            cause=cause,
+            rule=call.rule,
+        )
+    )
+    exit_.ended(call)
+
+
+def release_media(call: Call, exit_: Exit) -> None:
+    """Delete the media session, after the reply that is still awaited: a delete must not overtake an offer."""
+    if call.media is None:
+        return
+    if call.step is not None:
+        call.delete_wanted = True
+        return
+    command = call.media.delete()
+    call.media = None
+    call.delete_wanted = False
+    if command is not None:
+        exit_.media(call, command)
+
+
+def abort_attempt(out: Outgoing, exit_: Exit) -> None:
+    """Take back an INVITE: CANCEL now, or as soon as a provisional response allows it (RFC 3261 section 9.1)."""
+    if out.done or out.cancel_wanted:
+        return
+    out.cancel_wanted = True
+    if out.provisional:
+        out.cancelled = True
+        exit_.cancel(out)
+
+
+def _abandon_exchanges(call: Call, exit_: Exit) -> None:
+    modify = call.modify
+    call.modify = None
+    if modify is not None:
+        if modify.incoming.is_open:
+            exit_.respond(modify.incoming, 487)
+        if modify.out is not None and not modify.out.done and modify.out.method == "INVITE":
+            abort_attempt(modify.out, exit_)
+    for relay in call.relays:
+        if relay.incoming is not None and relay.incoming.is_open:
+            exit_.respond(relay.incoming, 487)
+    call.relays.clear()
+    if call.attempt is not None:
+        abort_attempt(call.attempt, exit_)
+
+
+def _release(call: Call, leg: Leg, exit_: Exit, crossing: Message | None) -> None:
+    """Say BYE on a leg whose dialog is confirmed; forget early ones."""
+    dialog = leg.dialog
+    if call.attempt is not None and leg.side is Side.B:
+        for fork in call.attempt.forks.values():
+            if fork.dialog is not dialog:
+                exit_.forget(fork.dialog)
+            if fork.a_dialog is not call.caller_leg.dialog:
+                exit_.forget(fork.a_dialog)
+    if dialog is None or dialog.state is DialogState.TERMINATED:
+        return
+    if dialog.state is not DialogState.CONFIRMED:
+        exit_.forget(dialog)
+        return
+    if leg.answer is not None:
+        # RFC 3261 section 15: no BYE before the ACK, or before we stop waiting for it.
+        leg.bye_wanted = True
+        return
+    if leg.side is Side.B and call.attempt is not None and dialog.remote_tag not in call.attempt.acks:
+        exit_.acknowledge(call.attempt, dialog)
+    say_bye(leg, exit_, crossing)
+
+
+def say_bye(leg: Leg, exit_: Exit, crossing: Message | None = None) -> None:
+    """Send BYE in the leg's dialog, which stays known until that is answered, so that a crossing BYE gets its 200."""
+    dialog = leg.dialog
+    leg.bye_wanted = False
+    if dialog is None or dialog.state is DialogState.TERMINATED:
+        return
+    dialog.state = DialogState.TERMINATED
+    out = Outgoing(Kind.BYE, leg, "BYE", dialog)
+    exit_.request(out, crossing)
+
+
+def hang_up(call: Call, exit_: Exit, now: Now, cause: str, status: int = 480) -> None:
+    """The operator, a limit or a dead peer ends the call; a caller that still waits gets `status`."""
+    answered = call.answer_wall > 0
+    finish(call, exit_, now, status=200 if answered else status, released_by="sbc", cause=cause)

@@ -1,0 +1,264 @@
+"""re-INVITE and UPDATE inside an established call: relayed with glare, and a failed one leaves the call as it was.
+
+RFC 3261 section 14, RFC 3311, RFC 6141. One exchange at a time in both directions together: whoever comes second
+gets 491.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sbc.call.body import SDP_TYPE, session_of, shown_sdp
+from sbc.call.call import Call, CallState
+from sbc.call.end import abort_attempt, hang_up
+from sbc.call.exchange import ask
+from sbc.call.parts import Exit, Incoming, Kind, Leg, Outgoing, Step, StepKind
+from sbc.dialog import Answer
+from sbc.media import MediaSession, Side
+from sbc.sip import Request, Response
+from sbc.wire import Now
+
+_RETRY_SOON: Final = [("Retry-After", "3")]
+
+
+class Modify:
+    """One re-INVITE or UPDATE on its way: from whom, whether it carried the offer, and our copy on the other leg."""
+
+    __slots__ = ("incoming", "is_late", "leg", "out", "withdrawn")
+
+    def __init__(self, incoming: Incoming, leg: Leg, is_late: bool) -> None:
+        self.incoming: Final = incoming
+        self.leg: Final = leg
+        self.is_late: Final = is_late
+        self.out: Outgoing | None = None
+        self.withdrawn = False
+
+
+def receive_request(call: Call, leg: Leg, incoming: Incoming, exit_: Exit, now: Now) -> None:
+    """A re-INVITE or UPDATE from the peer of `leg`."""
+    request = incoming.request
+    other = leg.other
+    assert request is not None
+    if call.modify is not None and call.modify.leg is leg:
+        # RFC 3261 section 14.2: a second one before the first was answered.
+        exit_.respond(incoming, 500, extra=_RETRY_SOON)
+        return
+    if call.modify is not None or call.state is not CallState.TALKING or _owes_ack(call) or call.step is not None:
+        exit_.respond(incoming, 491)
+        return
+    if other is None or other.dialog is None or leg.dialog is None:
+        exit_.respond(incoming, 481)
+        return
+    sdp = session_of(request)
+    if request.method == "UPDATE" and not sdp:
+        # A refresh of target or session: it concerns this leg alone.
+        leg.dialog.refresh_target(request)
+        exit_.respond(incoming, 200)
+        return
+    call.modify = modify = Modify(incoming, leg, is_late=not sdp)
+    if modify.is_late:
+        _ask_other(call, b"", exit_, now)
+        return
+    if call.media is None:
+        call.media = MediaSession(call.mode, call.mint.token(), (call.mint.tag(), call.mint.tag()), ("", ""))
+    ask(call, call.media.offer(leg.side, sdp), Step(StepKind.MODIFY_OFFER), exit_)
+
+
+def _owes_ack(call: Call) -> bool:
+    return any(leg is not None and leg.answer is not None for leg in (call.a, call.b))
+
+
+def advance(call: Call, step: Step, raw: bytes, exit_: Exit, now: Now) -> None:
+    """The media engine's SDP for this exchange is there."""
+    modify = call.modify
+    if modify is None:
+        return
+    if step.kind is StepKind.MODIFY_OFFER:
+        _ask_other(call, raw, exit_, now)
+    elif step.kind is StepKind.MODIFY_ANSWER:
+        assert step.response is not None
+        _show_answer(call, modify, step.response, raw, exit_, now)
+    else:
+        _acknowledge_late(call, modify, raw, exit_, now)
+
+
+def _ask_other(call: Call, raw: bytes, exit_: Exit, now: Now) -> None:
+    modify = call.modify
+    assert modify is not None
+    other = modify.leg.other
+    assert other is not None and other.dialog is not None
+    body = shown_sdp(other, raw) if raw else b""
+    if raw and not body:
+        _refuse(call, 488, None, exit_)
+        return
+    if modify.withdrawn:
+        _refuse(call, 487, None, exit_)
+        return
+    method = modify.incoming.method
+    out = Outgoing(Kind.MODIFY, other, method, other.dialog)
+    out.incoming = modify.incoming
+    modify.out = out
+    if not exit_.request(out, modify.incoming.request, body, SDP_TYPE if body else ""):
+        modify.out = None
+        _refuse(call, 500, None, exit_)
+
+
+def receive_response(call: Call, out: Outgoing, response: Response, exit_: Exit, now: Now) -> None:
+    """A response to our copy of the re-INVITE or UPDATE."""
+    status = response.status
+    if status < 200:
+        out.provisional = True
+        if out.cancel_wanted and not out.cancelled:
+            out.cancelled = True
+            exit_.cancel(out)
+        return
+    if status < 300:
+        _receive_answer(call, out, response, exit_, now)
+        return
+    fail(call, out, status, response, exit_, now)
+
+
+def _receive_answer(call: Call, out: Outgoing, response: Response, exit_: Exit, now: Now) -> None:
+    leg, dialog, modify = out.leg, out.dialog, call.modify
+    assert dialog is not None
+    tag = response.to_tag
+    if tag in out.acks:
+        exit_.repeat_ack(out, tag)
+        return
+    if out.done and out.method != "INVITE":
+        return
+    first = not out.done
+    out.done = True
+    if not first:
+        return
+    dialog.refresh_target(response)
+    current = modify is not None and modify.out is out
+    if out.method == "INVITE" and (not current or (modify is not None and (not modify.is_late or modify.withdrawn))):
+        exit_.acknowledge(out, dialog)
+    if modify is None or not current:
+        return
+    if modify.withdrawn:
+        # The 2xx crossed our CANCEL: the peer has changed, the one who asked has not.
+        call.modify = None
+        roll_back(call, exit_)
+        restore(leg, exit_)
+        return
+    sdp = session_of(response)
+    if not sdp:
+        if modify.is_late:
+            exit_.acknowledge(out, dialog)
+        _refuse(call, 488, None, exit_)
+        return
+    if call.media is None:
+        call.media = MediaSession(call.mode, call.mint.token(), (call.mint.tag(), call.mint.tag()), ("", ""))
+    ready = call.media.offer(leg.side, sdp) if modify.is_late else call.media.answer(leg.side, sdp)
+    ask(call, ready, Step(StepKind.MODIFY_ANSWER, response), exit_)
+
+
+def _show_answer(call: Call, modify: Modify, response: Response, raw: bytes, exit_: Exit, now: Now) -> None:
+    leg, incoming = modify.leg, modify.incoming
+    body = shown_sdp(leg, raw)
+    if not body:
+        _refuse(call, 488, None, exit_)
+        return
+    wire = exit_.respond(incoming, 200, response, body, SDP_TYPE)
+    if not wire:
+        hang_up(call, exit_, now, "egress audit")
+        return
+    if incoming.request is not None and leg.dialog is not None:
+        leg.dialog.refresh_target(incoming.request)
+    incoming.request = None
+    if incoming.method == "INVITE":
+        timers = call.config.timers
+        assert leg.dialog is not None
+        leg.answer = Answer(wire, incoming.reply_flow, leg.dialog.remote_cseq, timers.t1, timers.t2, now.monotonic)
+    if not modify.is_late:
+        call.modify = None
+
+
+def receive_ack(call: Call, leg: Leg, ack: Request, exit_: Exit, now: Now) -> None:
+    """The ACK to the 2xx of a re-INVITE; it carries the answer where our 2xx carried the offer."""
+    modify = call.modify
+    if modify is None or modify.leg is not leg or not modify.is_late:
+        return
+    sdp = session_of(ack)
+    if not sdp or call.media is None:
+        hang_up(call, exit_, now, "no answer in the ACK")
+        return
+    ask(call, call.media.answer(leg.side, sdp), Step(StepKind.MODIFY_ACK), exit_)
+
+
+def _acknowledge_late(call: Call, modify: Modify, raw: bytes, exit_: Exit, now: Now) -> None:
+    out = modify.out
+    assert out is not None and out.dialog is not None
+    call.modify = None
+    body = shown_sdp(out.leg, raw)
+    if not body:
+        hang_up(call, exit_, now, "answer not acceptable")
+        return
+    exit_.acknowledge(out, out.dialog, body)
+
+
+def receive_cancel(call: Call, incoming: Incoming, exit_: Exit) -> None:
+    """The peer takes its re-INVITE back."""
+    modify = call.modify
+    if modify is None or modify.incoming is not incoming or not incoming.is_open:
+        return
+    exit_.respond(incoming, 487)
+    modify.withdrawn = True
+    if modify.out is not None:
+        abort_attempt(modify.out, exit_)
+
+
+def fail(call: Call, out: Outgoing, status: int, response: Response | None, exit_: Exit, now: Now) -> None:
+    """The other side refused or did not answer: the call goes on as it was, unless its dialog is gone there."""
+    out.done = True
+    modify = call.modify
+    if modify is None or modify.out is not out:
+        return
+    _refuse(call, status, response, exit_)
+    if status in (408, 481):
+        # RFC 3261 section 12.2.1.2: the dialog is lost.
+        hang_up(call, exit_, now, "callee lost" if out.leg.side is Side.B else "caller lost")
+
+
+def media_failed(call: Call, exit_: Exit, now: Now) -> None:
+    """The media engine refused the new session."""
+    modify = call.modify
+    if modify is None:
+        return
+    if modify.out is None:
+        _refuse(call, 488, None, exit_)
+    else:
+        hang_up(call, exit_, now, "media engine refused or silent")
+
+
+def _refuse(call: Call, status: int, response: Response | None, exit_: Exit) -> None:
+    modify = call.modify
+    assert modify is not None
+    call.modify = None
+    if modify.incoming.is_open:
+        shown = status if status >= 400 and status not in (401, 407) else 488
+        if status == 408 and modify.incoming.method != "INVITE":
+            shown = 504  # RFC 4320: never 408 to a non-INVITE
+        exit_.respond(modify.incoming, shown, response)
+    modify.incoming.request = None
+    roll_back(call, exit_)
+    if modify.out is not None and modify.out.done and status == 488 and response is None:
+        restore(modify.out.leg, exit_)
+
+
+def roll_back(call: Call, exit_: Exit) -> None:
+    """Put the media engine back to the last session both sides agreed on."""
+    if call.media is None or call.step is not None:
+        return
+    for command in call.media.rollback():
+        exit_.media(call, command)
+
+
+def restore(leg: Leg, exit_: Exit) -> None:
+    """Offer `leg` once more what it had before an exchange that went wrong half-way."""
+    dialog = leg.dialog
+    if dialog is None or not leg.shown:
+        return
+    exit_.request(Outgoing(Kind.RESTORE, leg, "INVITE", dialog), None, leg.shown, SDP_TYPE)

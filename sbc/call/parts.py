@@ -1,0 +1,289 @@
+"""The pieces of a call: legs, requests that wait for our answer, requests of ours that wait, and the way out."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING, Final, Protocol
+
+import rtpengine
+from sbc.config import Listener, Realm
+from sbc.dialog import Answer, Dialog
+from sbc.media import Side
+from sbc.outputs import Event, Transmit
+from sbc.routing import NextHop
+from sbc.sip import Fields, Message, Request, Response
+from sbc.topology import Learned, Passage, SdpIdentity
+from sbc.transaction import ClientTransaction, InviteClientTransaction, InviteServerTransaction, ServerTransaction
+from sbc.wire import Flow
+
+if TYPE_CHECKING:
+    from sbc.call.call import Call
+
+NO_FIELDS: Final[Fields] = []
+
+
+class Leg:
+    """One side of a call: who the peer is to us, who we are to the peer, and the dialog we share.
+
+    `local_uri` and `remote_uri` are From/To values without tags. `contact` is the user part of our Contact.
+    `passage` says
+    what may cross from the other leg to this one. `shown` is the last SDP body we sent on this leg, `target` the
+    Request-URI outside a dialog.
+    """
+
+    __slots__ = (
+        "answer",
+        "bye_wanted",
+        "call",
+        "call_id",
+        "contact",
+        "cseq",
+        "dialog",
+        "flow",
+        "heard",
+        "learned",
+        "listener",
+        "local_tag",
+        "local_uri",
+        "passage",
+        "realm",
+        "remote_uri",
+        "sdp",
+        "shown",
+        "side",
+        "target",
+        "trunk",
+    )
+
+    def __init__(self, call: Call, side: Side, realm: Realm, listener: Listener, flow: Flow, passage: Passage) -> None:
+        mint = call.mint
+        self.call: Final = call
+        self.side: Final = side
+        self.realm: Final = realm
+        self.listener: Final = listener
+        self.passage = passage
+        self.flow = flow
+        self.target = ""
+        self.trunk = ""
+        self.call_id = ""
+        self.local_tag: Final = mint.tag()
+        self.contact: Final = mint.token()
+        self.local_uri = ""
+        self.remote_uri = ""
+        self.cseq = mint.number(16)
+        self.dialog: Dialog | None = None
+        self.answer: Answer | None = None
+        self.bye_wanted = False
+        self.heard = 0.0
+        self.learned: Final = Learned()
+        self.sdp: Final = SdpIdentity(mint.number(62), listener.host)
+        self.shown = b""
+
+    @property
+    def other(self) -> Leg | None:
+        """The leg on the call's other side, None while there is none."""
+        return self.call.b if self.side is Side.A else self.call.a
+
+
+class Incoming:
+    """A peer's request that waits for our answer: just what every response must repeat (RFC 3261 section 8.2.6.2).
+
+    `vias` holds the Via values with `received` and `rport` filled in; `reply_flow` is where responses go (section
+    18.2.2,
+    RFC 3581). `request` is dropped with the final response.
+    """
+
+    __slots__ = (
+        "call_id",
+        "cseq",
+        "from_",
+        "leg",
+        "local_tag",
+        "method",
+        "record_routes",
+        "reply_flow",
+        "request",
+        "status",
+        "to",
+        "tx",
+        "vias",
+    )
+
+    def __init__(self, request: Request, vias: list[str], reply_flow: Flow, local_tag: str) -> None:
+        self.request: Request | None = request
+        self.method: Final = request.method
+        self.vias: Final = vias
+        self.reply_flow: Final = reply_flow
+        self.from_: Final = request.get("From") or ""
+        self.to: Final = request.get("To") or ""
+        self.call_id: Final = request.get("Call-ID") or ""
+        self.cseq: Final = request.get("CSeq") or ""
+        self.record_routes: Final = request.get_all("Record-Route")
+        self.local_tag = local_tag
+        self.leg: Leg | None = None
+        self.tx: InviteServerTransaction | ServerTransaction | None = None
+        self.status = 0
+
+    @property
+    def is_open(self) -> bool:
+        """True until a final response was given."""
+        return self.status < 200
+
+
+class Kind(Enum):
+    """What a request of ours is for; decides who is told of its responses."""
+
+    INVITE = "invite"
+    MODIFY = "modify"
+    RESTORE = "restore"
+    BYE = "bye"
+    RELAY = "relay"
+    LIVENESS = "liveness"
+
+
+class Fork:
+    """One early or confirmed dialog that an INVITE of ours made, and the dialog it is shown as on the A leg."""
+
+    __slots__ = ("a_dialog", "dialog", "raw", "sdp")
+
+    def __init__(self, dialog: Dialog, a_dialog: Dialog) -> None:
+        self.dialog: Final = dialog
+        self.a_dialog: Final = a_dialog
+        self.sdp = b""
+        self.raw = b""
+
+
+class Outgoing:
+    """A request of ours: its purpose, and what its ACK and CANCEL repeat by value (RFC 3261 9.1 and 17.1.1.3)."""
+
+    __slots__ = (
+        "acks",
+        "cancel_wanted",
+        "cancelled",
+        "cseq",
+        "deadline",
+        "dialog",
+        "done",
+        "flow",
+        "forks",
+        "from_",
+        "hop",
+        "incoming",
+        "kind",
+        "leg",
+        "method",
+        "provisional",
+        "request_uri",
+        "routes",
+        "to",
+        "tx",
+        "via",
+    )
+
+    def __init__(self, kind: Kind, leg: Leg, method: str, dialog: Dialog | None = None) -> None:
+        self.kind: Final = kind
+        self.leg: Final = leg
+        self.method: Final = method
+        self.dialog: Final = dialog
+        self.incoming: Incoming | None = None
+        self.hop: NextHop | None = None
+        self.tx: ClientTransaction | InviteClientTransaction | None = None
+        self.request_uri = ""
+        self.via = ""
+        self.from_ = ""
+        self.to = ""
+        self.routes: tuple[str, ...] = ()
+        self.cseq = 0
+        self.flow: Flow | None = None
+        self.deadline = 0.0
+        self.provisional = False
+        self.cancel_wanted = False
+        self.cancelled = False
+        self.done = False
+        self.acks: dict[str, bytes] = {}
+        self.forks: dict[str, Fork] = {}
+
+
+class StepKind(Enum):
+    """What a media reply is awaited for."""
+
+    OFFER = "offer"
+    """The caller's offer, to be shown to the callee."""
+    PROVISIONAL = "provisional"
+    """A 18x with an answer, to be shown to the caller."""
+    ANSWER = "answer"
+    """A 2xx with an answer (or, late, an offer), to be shown to the caller."""
+    ACK = "ack"
+    """The caller's answer in its ACK, to be shown to the callee."""
+    MODIFY_OFFER = "modify-offer"
+    MODIFY_ANSWER = "modify-answer"
+    MODIFY_ACK = "modify-ack"
+
+
+class Step:
+    """One media command on its way; a call has at most one, so that offers and answers never overtake each other."""
+
+    __slots__ = ("fork", "kind", "response")
+
+    def __init__(self, kind: StepKind, response: Response | None = None, fork: Fork | None = None) -> None:
+        self.kind: Final = kind
+        self.response: Final = response
+        self.fork: Final = fork
+
+
+class Exit(Protocol):
+    """The one way out of a call, given by the engine. It never calls back into the call before it returns."""
+
+    def request(
+        self,
+        out: Outgoing,
+        crossing: Message | None = None,
+        body: bytes = b"",
+        content_type: str = "",
+        max_forwards: int = 70,
+    ) -> bool:
+        """Build, audit and send a request; False where the audit withheld it."""
+
+    def respond(
+        self,
+        incoming: Incoming,
+        status: int,
+        crossing: Message | None = None,
+        body: bytes = b"",
+        content_type: str = "",
+        extra: Fields = NO_FIELDS,
+    ) -> bytes:
+        """Build, audit and send a response; the bytes that were sent, empty where the audit withheld them."""
+
+    def acknowledge(self, out: Outgoing, dialog: Dialog, body: bytes = b"") -> None:
+        """Send the ACK to a 2xx and keep it for copies of that 2xx (RFC 3261 section 13.2.2.4)."""
+
+    def repeat_ack(self, out: Outgoing, remote_tag: str) -> None:
+        """Send the kept ACK once more."""
+
+    def cancel(self, out: Outgoing) -> None:
+        """Send CANCEL for an INVITE that has had a provisional response (section 9.1)."""
+
+    def media(self, call: Call, command: rtpengine.Command) -> None:
+        """Ask the media engine; where `call.step` is set its reply comes back as `on_media`."""
+
+    def callee_leg(self, call: Call, hop: NextHop) -> Leg | None:
+        """A fresh B leg toward a target; None where no listener of its realm speaks its transport and family."""
+
+    def transmit(self, output: Transmit) -> None:
+        """Send finished, audited bytes once more."""
+
+    def track(self, dialog: Dialog, leg: Leg) -> None:
+        """Let requests in this dialog find the leg."""
+
+    def forget(self, dialog: Dialog) -> None:
+        """The dialog is over."""
+
+    def health(self, hop: NextHop, alive: bool) -> None:
+        """A target answered, or failed to."""
+
+    def report(self, event: Event) -> None:
+        """Tell the operator."""
+
+    def ended(self, call: Call) -> None:
+        """Nothing more will come of this call but late answers to what it sent."""

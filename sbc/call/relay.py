@@ -1,0 +1,76 @@
+"""Requests inside a dialog that concern both ends and change nothing here: INFO, OPTIONS, MESSAGE."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sbc.call.body import PLAIN_BODIES
+from sbc.call.call import Call, CallState
+from sbc.call.end import hang_up
+from sbc.call.parts import Exit, Incoming, Kind, Leg, Outgoing
+from sbc.dialog import DialogState
+from sbc.media import Side
+from sbc.sip import Response
+from sbc.wire import Now
+
+RELAY_SECONDS: Final = 28.0
+"""RFC 4320: the asker's Timer F runs 32 s; a failure must reach it before that, and never as 408."""
+MAX_RELAYS: Final = 8
+"""Requests of one call under way at once; more get 503."""
+_MAPPED: Final[dict[int, int]] = {401: 403, 407: 403, 408: 504}
+
+
+def receive_request(call: Call, leg: Leg, incoming: Incoming, exit_: Exit, now: Now) -> None:
+    """Pass a request on to the other leg's peer."""
+    request = incoming.request
+    other = leg.other
+    assert request is not None
+    if other is None or other.dialog is None or other.dialog.state is DialogState.TERMINATED or call.is_over:
+        exit_.respond(incoming, 481)
+        return
+    if call.state is CallState.INVITING and other.side is Side.B and not other.dialog.remote_tag:
+        exit_.respond(incoming, 500, extra=[("Retry-After", "1")])
+        return
+    if request.body and request.content_type not in PLAIN_BODIES:
+        exit_.respond(incoming, 415, extra=[("Accept", ", ".join(sorted(PLAIN_BODIES)))])
+        return
+    if len(call.relays) >= MAX_RELAYS:
+        exit_.respond(incoming, 503, extra=[("Retry-After", "1")])
+        return
+    out = Outgoing(Kind.RELAY, other, request.method, other.dialog)
+    out.incoming = incoming
+    out.deadline = now.monotonic + RELAY_SECONDS
+    call.relays.append(out)
+    forwards = request.max_forwards
+    left = 70 if forwards is None else forwards - 1
+    if left < 0:
+        call.relays.remove(out)
+        exit_.respond(incoming, 483)
+    elif not exit_.request(out, request, request.body, request.content_type, left):
+        call.relays.remove(out)
+        exit_.respond(incoming, 500)
+
+
+def receive_response(call: Call, out: Outgoing, response: Response, exit_: Exit, now: Now) -> None:
+    """Pass the final response back; 481 and 408 also mean that the other dialog is gone (RFC 3261 section 12.2.1.2)."""
+    if response.status < 200:
+        return
+    settle(call, out, response.status, response, exit_)
+    if response.status in (408, 481) and not call.is_over:
+        hang_up(call, exit_, now, "callee lost" if out.leg.side is Side.B else "caller lost")
+
+
+def settle(call: Call, out: Outgoing, status: int, response: Response | None, exit_: Exit) -> None:
+    """Give the asker its final response, once."""
+    out.done = True
+    if out in call.relays:
+        call.relays.remove(out)
+    incoming = out.incoming
+    if incoming is None or not incoming.is_open:
+        return
+    body, kind = b"", ""
+    if response is not None and response.body and response.content_type in PLAIN_BODIES:
+        body, kind = response.body, response.content_type
+    shown = _MAPPED.get(status, 480 if 300 <= status < 400 else status)
+    exit_.respond(incoming, shown, response, body, kind)
+    incoming.request = None

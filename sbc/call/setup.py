@@ -1,0 +1,300 @@
+"""From the caller's INVITE to its ACK: offer, attempts on one target after the other, early dialogs, the answer."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sbc.call.body import SDP_TYPE, session_of, shown_sdp
+from sbc.call.call import Call, CallState
+from sbc.call.end import finish, hang_up
+from sbc.call.exchange import ask
+from sbc.call.parts import Exit, Fork, Kind, Outgoing, Step, StepKind
+from sbc.dialog import Answer, Dialog, DialogState
+from sbc.media import MediaSession, Side
+from sbc.outputs import CallAnswered
+from sbc.sip import Request, Response
+from sbc.wire import Now
+
+NO_OFFER: Final = b"-"
+"""Stands in the place of an offer where the callee is to make it."""
+_RETRY_LATER: Final = [("Retry-After", "5")]
+
+# A challenge means nothing on the other leg, where the realm it names must not show; a redirection would show inner
+# hosts and cannot be followed past us.
+_MAPPED: Final[dict[int, int]] = {401: 403, 407: 403, 305: 480, 380: 480, 494: 403}
+
+
+def begin(call: Call, request: Request, exit_: Exit) -> None:
+    """The call is admitted and routed: ask for media, then invite the first target."""
+    sdp = session_of(request)
+    call.late_offer = not sdp
+    if call.late_offer:
+        call.step, call.ready = Step(StepKind.OFFER), NO_OFFER
+        return
+    call.media = MediaSession(call.mode, call.mint.token(), (call.mint.tag(), call.mint.tag()), _interfaces(call))
+    ready = call.media.offer(Side.A, sdp)
+    ask(call, ready, Step(StepKind.OFFER), exit_)
+
+
+def _interfaces(call: Call) -> tuple[str, str]:
+    egress = call.config.realms[call.hops[call.hop_index].realm]
+    return (call.caller_leg.realm.media_interface, egress.media_interface)
+
+
+def invite_next(call: Call, exit_: Exit, now: Now) -> None:
+    """Try the next target; without one, the caller gets 503."""
+    incoming = call.invite_in
+    assert incoming is not None and incoming.request is not None
+    request = incoming.request
+    while call.hop_index < len(call.hops):
+        hop = call.hops[call.hop_index]
+        leg = exit_.callee_leg(call, hop)
+        call.hop_index += 1
+        if leg is None:
+            continue
+        body = b""
+        if not call.late_offer:
+            body = shown_sdp(leg, call.offer)
+            if not body:
+                finish(call, exit_, now, status=488, released_by="sbc", cause="offer not acceptable")
+                return
+        out = Outgoing(Kind.INVITE, leg, "INVITE")
+        out.hop = hop
+        call.b, call.attempt = leg, out
+        call.state = CallState.INVITING
+        forwards = request.max_forwards
+        left = 70 if forwards is None else forwards - 1
+        if exit_.request(out, request, body, SDP_TYPE if body else "", left):
+            return
+        finish(call, exit_, now, status=500, released_by="sbc", cause="egress audit")
+        return
+    finish(call, exit_, now, status=503, released_by="sbc", cause="no target left")
+
+
+def receive_response(call: Call, out: Outgoing, response: Response, exit_: Exit, now: Now) -> None:
+    """A response to one of our INVITEs that set calls up."""
+    status = response.status
+    if status < 200:
+        receive_provisional(call, out, response, exit_, now)
+    elif status < 300:
+        out.done = True
+        if out.hop is not None:
+            exit_.health(out.hop, True)
+        _receive_answer(call, out, response, exit_, now)
+    else:
+        out.done = True
+        if out.hop is not None:
+            exit_.health(out.hop, status != 503 and status != 408)
+        fail(call, out, status, response, exit_, now)
+
+
+def receive_provisional(call: Call, out: Outgoing, response: Response, exit_: Exit, now: Now) -> None:
+    out.provisional = True
+    if out.cancel_wanted:
+        if not out.cancelled:
+            out.cancelled = True
+            exit_.cancel(out)
+        return
+    if response.status == 100 or call.attempt is not out or call.state is not CallState.INVITING:
+        return
+    if call.step is not None:
+        call.backlog.append((out, response))
+        return
+    fork = _fork(call, out, response, exit_)
+    if fork is None:
+        return
+    sdp = session_of(response)
+    if not sdp or call.late_offer or call.media is None:
+        # RFC 3261 section 13.2.1: an offer cannot stand in an unreliable provisional response.
+        show_provisional(call, response, fork, b"", exit_)
+    elif sdp == fork.sdp:
+        show_provisional(call, response, fork, fork.raw, exit_)
+    else:
+        fork.sdp = sdp
+        ask(call, call.media.answer(Side.B, sdp), Step(StepKind.PROVISIONAL, response, fork), exit_)
+
+
+def _fork(call: Call, out: Outgoing, response: Response, exit_: Exit) -> Fork | None:
+    """The early dialog of a response, made at its first sight, with the dialog that stands for it on the A leg."""
+    tag = response.to_tag
+    fork = out.forks.get(tag)
+    if fork is not None:
+        return fork
+    incoming = call.invite_in
+    if incoming is None or incoming.request is None or out.flow is None or len(out.forks) >= MAX_FORKS:
+        return None
+    a_leg = call.caller_leg
+    own_tag = a_leg.local_tag if not out.forks and call.hop_index <= 1 else call.mint.tag()
+    a_dialog = Dialog.uas(incoming.request, own_tag, a_leg.flow)
+    leg = out.leg
+    dialog = Dialog.uac(leg.call_id, leg.local_tag, leg.local_uri, leg.remote_uri, out.cseq, response, out.flow)
+    fork = Fork(dialog, a_dialog)
+    out.forks[tag] = fork
+    if tag:
+        exit_.track(dialog, leg)
+    exit_.track(a_dialog, a_leg)
+    if leg.dialog is None:
+        leg.dialog = dialog
+        a_leg.dialog = a_dialog
+    return fork
+
+
+MAX_FORKS: Final = 16
+"""Early dialogs that one INVITE may make before we stop caring (RFC 3261 gives no bound; memory needs one)."""
+
+
+def show_provisional(call: Call, response: Response, fork: Fork, raw: bytes, exit_: Exit) -> None:
+    incoming = call.invite_in
+    if incoming is None or not incoming.is_open:
+        return
+    body = shown_sdp(call.caller_leg, raw) if raw else b""
+    incoming.local_tag = fork.a_dialog.local_tag
+    exit_.respond(incoming, response.status, response, body, SDP_TYPE if body else "")
+
+
+def _receive_answer(call: Call, out: Outgoing, response: Response, exit_: Exit, now: Now) -> None:
+    tag = response.to_tag
+    if tag in out.acks:
+        exit_.repeat_ack(out, tag)
+        return
+    if call.attempt is not out or call.state is not CallState.INVITING:
+        _refuse_answer(call, out, response, exit_)
+        return
+    fork = _fork(call, out, response, exit_)
+    if fork is None or not tag:
+        _refuse_answer(call, out, response, exit_)
+        finish(call, exit_, now, status=502, released_by="sbc", cause="answer without a dialog")
+        return
+    fork.dialog.confirm(response)
+    leg, a_leg = out.leg, call.caller_leg
+    leg.dialog, a_leg.dialog = fork.dialog, fork.a_dialog
+    for other in out.forks.values():
+        if other is not fork:
+            exit_.forget(other.dialog)
+            exit_.forget(other.a_dialog)
+    call.state = CallState.ANSWERING
+    if not call.late_offer:
+        exit_.acknowledge(out, fork.dialog)
+    if call.step is not None:
+        call.backlog.append((out, response))
+    else:
+        answer_caller(call, out, response, fork, exit_, now)
+
+
+def answer_caller(call: Call, out: Outgoing, response: Response, fork: Fork, exit_: Exit, now: Now) -> None:
+    sdp = session_of(response)
+    if call.late_offer:
+        if not sdp:
+            hang_up(call, exit_, now, "no offer in the answer", status=502)
+            return
+        call.media = MediaSession(
+            call.mode, call.mint.token(), (call.mint.tag(), call.mint.tag()), _late_interfaces(call)
+        )
+        ask(call, call.media.offer(Side.B, sdp), Step(StepKind.ANSWER, response, fork), exit_)
+    elif not sdp or sdp == fork.sdp:
+        show_answer(call, response, fork, fork.raw, exit_, now)
+    else:
+        fork.sdp = sdp
+        assert call.media is not None
+        ask(call, call.media.answer(Side.B, sdp), Step(StepKind.ANSWER, response, fork), exit_)
+
+
+def _late_interfaces(call: Call) -> tuple[str, str]:
+    return (call.caller_leg.realm.media_interface, call.b.realm.media_interface if call.b else "")
+
+
+def show_answer(call: Call, response: Response, fork: Fork, raw: bytes, exit_: Exit, now: Now) -> None:
+    """Pass the 2xx on; it is repeated until the caller's ACK (RFC 3261 section 13.3.1.4)."""
+    incoming = call.invite_in
+    assert incoming is not None and call.attempt is not None
+    body = shown_sdp(call.caller_leg, raw) if raw else b""
+    if raw and not body:
+        hang_up(call, exit_, now, "answer not acceptable", status=502)
+        return
+    incoming.local_tag = fork.a_dialog.local_tag
+    leg = call.caller_leg
+    wire = exit_.respond(incoming, 200, response, body, SDP_TYPE if body else "")
+    if not wire:
+        hang_up(call, exit_, now, "egress audit", status=500)
+        return
+    fork.a_dialog.state = DialogState.CONFIRMED
+    timers = call.config.timers
+    leg.answer = Answer(wire, incoming.reply_flow, fork.a_dialog.remote_cseq, timers.t1, timers.t2, now.monotonic)
+    incoming.request = None
+    call.offer = b""
+    call.attempt.forks.clear()
+    call.state = CallState.ANSWERED
+    call.status = 200
+    call.answer_wall = now.wall
+    call.deadline = now.monotonic + timers.call
+    leg.heard = call.attempt.leg.heard = now.monotonic
+    exit_.report(CallAnswered(call.id, now.wall))
+
+
+def _refuse_answer(call: Call, out: Outgoing, response: Response, exit_: Exit) -> None:
+    """A 2xx nobody waits for any more, after CANCEL or from another fork: ACK, then BYE (RFC 3261 section 13.2.2.4)."""
+    if out.flow is None:
+        return
+    leg = out.leg
+    dialog = Dialog.uac(leg.call_id, leg.local_tag, leg.local_uri, leg.remote_uri, out.cseq, response, out.flow)
+    exit_.acknowledge(out, dialog)
+    exit_.track(dialog, leg)
+    exit_.request(Outgoing(Kind.BYE, leg, "BYE", dialog))
+
+
+def fail(call: Call, out: Outgoing, status: int, response: Response | None, exit_: Exit, now: Now) -> None:
+    """An attempt ended without an answer: the next target, or the caller hears of it."""
+    out.done = True
+    for fork in out.forks.values():
+        exit_.forget(fork.dialog)
+        exit_.forget(fork.a_dialog)
+    out.forks.clear()
+    if call.attempt is not out or call.state is not CallState.INVITING:
+        return
+    call.backlog.clear()
+    out.leg.dialog = None
+    call.caller_leg.dialog = None
+    trunk = call.config.trunks.get(out.leg.trunk)
+    if call.hop_index < len(call.hops) and (trunk is None or status in trunk.crank_back):
+        invite_next(call, exit_, now)
+        return
+    shown = _MAPPED.get(status, 480 if status < 400 else status)
+    incoming = call.invite_in
+    if incoming is not None and incoming.is_open:
+        extra = _RETRY_LATER if shown == 503 else []
+        exit_.respond(incoming, shown, response, extra=extra)
+    cause = f"callee answered {status}" if response is not None else "callee did not answer"
+    finish(call, exit_, now, status=shown, released_by="callee" if response is not None else "sbc", cause=cause)
+
+
+def receive_ack(call: Call, ack: Request, exit_: Exit, now: Now) -> None:
+    """The ACK to the 2xx that answered the caller's first INVITE."""
+    if call.state is not CallState.ANSWERED:
+        return
+    call.state = CallState.TALKING
+    if call.late_offer:
+        sdp = session_of(ack)
+        if not sdp or call.media is None:
+            hang_up(call, exit_, now, "no answer in the ACK")
+            return
+        ask(call, call.media.answer(Side.A, sdp), Step(StepKind.ACK), exit_)
+
+
+def show_late_answer(call: Call, raw: bytes, exit_: Exit, now: Now) -> None:
+    attempt, leg = call.attempt, call.b
+    assert attempt is not None and leg is not None and leg.dialog is not None
+    body = shown_sdp(leg, raw)
+    if not body:
+        hang_up(call, exit_, now, "answer not acceptable")
+        return
+    exit_.acknowledge(attempt, leg.dialog, body)
+
+
+def resume(call: Call, out: Outgoing, response: Response, exit_: Exit, now: Now) -> None:
+    """Take up a response that came while the media engine was thinking."""
+    if response.status < 200:
+        receive_provisional(call, out, response, exit_, now)
+        return
+    fork = out.forks.get(response.to_tag)
+    if fork is not None and call.state is CallState.ANSWERING:
+        answer_caller(call, out, response, fork, exit_, now)

@@ -1,0 +1,438 @@
+"""The one exit: every message of ours is built here from the allow-list, formatted, audited, handed to its transaction.
+
+`Egress` is the `Exit` that calls speak to, and the engine's own way out for what concerns no call.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final
+
+import rtpengine
+from sbc.build import build_follower, build_request, build_response, has_tag, own_via
+from sbc.call import Call, Exit, Incoming, Leg, Outgoing
+from sbc.config import Listener, Realm
+from sbc.dialog import Dialog, DialogTable
+from sbc.media import Side
+from sbc.mint import Mint
+from sbc.outputs import Event, Leaked, Lookup, MediaCommand, Output, Transmit
+from sbc.routing import NextHop
+from sbc.sip import Fields, Message, Request, Response, Uri, format_message, parse_uri
+from sbc.snapshot import Snapshot, listener_for
+from sbc.topology import Finding, clean, hide_identity
+from sbc.transaction import (
+    AckNeeded,
+    ClientTransaction,
+    InviteClientTransaction,
+    InviteServerTransaction,
+    ServerTransaction,
+    Terminated,
+    Transaction,
+    TransactionOutput,
+    TransactionTable,
+)
+from sbc.wheel import Wheel
+from sbc.wire import Flow, Now
+
+NONE: Final[Fields] = []
+_MINIMAL: Final[frozenset[str]] = frozenset({"ACK", "BYE", "CANCEL"})
+_PORTS: Final[dict[str, int]] = {"UDP": 5060, "TCP": 5060, "TLS": 5061, "WS": 80, "WSS": 443}
+_NAME_SECONDS: Final = 60.0
+"""How long a resolved name is kept; the resolver behind `Lookup` does not tell the TTL."""
+MEDIA_SECONDS: Final = 8.0
+"""A media command that brought no reply by then has failed, whatever its client says."""
+
+
+class Parked:
+    """A finished request that waits for the address of its next hop."""
+
+    __slots__ = ("listener", "name", "out", "port", "wire")
+
+    def __init__(self, out: Outgoing | None, wire: bytes, listener: Listener, name: str, port: int) -> None:
+        self.out: Final = out
+        self.wire: Final = wire
+        self.listener: Final = listener
+        self.name: Final = name
+        self.port: Final = port
+
+
+class Egress(Exit):
+    """Holds what sending needs: transactions, dialogs, timers, names; fills `outputs` for the input under way."""
+
+    def __init__(self, snapshot: Snapshot, mint: Mint, now: Now, recorded: int) -> None:
+        self.snapshot = snapshot
+        self.mint: Final = mint
+        self.now = now
+        self.outputs: list[Output] = []
+        self.pending: list[TransactionOutput] = []
+        """Outputs of transactions that only the engine can act on."""
+        self.transactions: Final = TransactionTable()
+        self.dialogs: Final = DialogTable()
+        self.wheel: Final = Wheel()
+        self.calls: Final[dict[str, Call]] = {}
+        self.waiting: Final[dict[int, Call | None]] = {}
+        self.parked: Final[dict[int, list[Parked]]] = {}
+        self.recorder: Final[deque[tuple[float, str, str, Flow, bytes]]] = deque(maxlen=recorded)
+        self._names: Final[dict[str, tuple[tuple[str, ...], float]]] = {}
+        self._asked: Final[dict[str, int]] = {}
+        self._serial = 0
+        self.failed: list[Outgoing] = []
+        """Requests that could not be sent at all; the engine tells their calls once the input is dealt with."""
+
+    # Exit: requests
+
+    def request(
+        self,
+        out: Outgoing,
+        crossing: Message | None = None,
+        body: bytes = b"",
+        content_type: str = "",
+        max_forwards: int = 70,
+    ) -> bool:
+        """Build, audit and send a request; False where the audit withheld it."""
+        leg = out.leg
+        uri = self._address(out)
+        listener = self._listener(leg, uri)
+        branch = self.mint.branch()
+        out.via = own_via(listener, branch)
+        fields = leg.passage.cross(crossing, out.method) if crossing is not None else NONE
+        message = build_request(out, listener, fields, body, content_type, max_forwards)
+        wire = self._finish(message, leg.realm, leg)
+        if not wire and out.method in _MINIMAL:
+            wire = format_message(build_request(out, listener, NONE, b"", "", max_forwards))
+        if not wire:
+            return False
+        self._launch(out, wire, listener, uri)
+        return True
+
+    def _address(self, out: Outgoing) -> Uri:
+        """Fill in Request-URI, routes, From, To and CSeq; the URI of the next hop."""
+        leg, dialog = out.leg, out.dialog
+        out.from_ = f"{leg.local_uri};tag={leg.local_tag if dialog is None else dialog.local_tag}"
+        if dialog is None:
+            out.request_uri = leg.target
+            out.to = leg.remote_uri
+            leg.cseq += 1
+            out.cseq = leg.cseq
+            return parse_uri(leg.target)
+        out.to = f"{leg.remote_uri};tag={dialog.remote_tag}" if dialog.remote_tag else leg.remote_uri
+        out.request_uri, out.routes = dialog.request_line_and_routes()
+        out.cseq = dialog.next_cseq()
+        return dialog.next_hop()
+
+    def _listener(self, leg: Leg, uri: Uri) -> Listener:
+        transport = (uri.param("transport") or "").upper() or ("TLS" if uri.scheme == "sips" else "UDP")
+        if transport == leg.listener.transport:
+            return leg.listener
+        host = uri.host[1:-1] if uri.host.startswith("[") else uri.host
+        return listener_for(leg.realm, transport, host) or leg.listener
+
+    def _launch(self, out: Outgoing, wire: bytes, listener: Listener, uri: Uri) -> None:
+        host = uri.host[1:-1] if uri.host.startswith("[") else uri.host
+        port = uri.port or _PORTS.get(listener.transport, 5060)
+        if is_address(host):
+            self._send(out, wire, Flow(listener.index, listener.transport, host, port))
+            return
+        address = self._resolved(host)
+        if address:
+            self._send(out, wire, Flow(listener.index, listener.transport, address, port))
+        else:
+            self._park(Parked(out, wire, listener, host, port))
+
+    def _send(self, out: Outgoing, wire: bytes, flow: Flow) -> None:
+        out.flow = flow
+        branch = out.via[out.via.index(";branch=") + 8 :].partition(";")[0]
+        timers, time = self.snapshot.timers, self.now.monotonic
+        tx: InviteClientTransaction | ClientTransaction
+        if out.method == "INVITE":
+            tx = InviteClientTransaction((branch, "INVITE"), wire, flow, timers, time)
+        else:
+            tx = ClientTransaction((branch, out.method), wire, flow, timers, time)
+        tx.user = out
+        out.tx = tx
+        self.transactions.add(tx)
+        self.record(out.leg.call.id, "out", flow, wire)
+        self.run(tx, tx.start())
+
+    def acknowledge(self, out: Outgoing, dialog: Dialog, body: bytes = b"") -> None:
+        """Send the ACK to a 2xx and keep it for copies of that 2xx (RFC 3261 section 13.2.2.4)."""
+        leg = out.leg
+        ack = Outgoing(out.kind, leg, "ACK")
+        ack.request_uri, ack.routes = dialog.request_line_and_routes()
+        ack.from_ = f"{leg.local_uri};tag={dialog.local_tag}"
+        ack.to = f"{leg.remote_uri};tag={dialog.remote_tag}" if dialog.remote_tag else leg.remote_uri
+        ack.cseq = out.cseq
+        uri = dialog.next_hop()
+        listener = self._listener(leg, uri)
+        ack.via = own_via(listener, self.mint.branch())
+        message = build_request(ack, listener, NONE, body, "application/sdp" if body else "", 70)
+        wire = self._finish(message, leg.realm, leg)
+        if not wire:
+            wire = format_message(build_request(ack, listener, NONE, b"", "", 70))
+        out.acks[dialog.remote_tag] = wire
+        self._post(leg, dialog, wire, listener, uri)
+
+    def _post(self, leg: Leg, dialog: Dialog, wire: bytes, listener: Listener, uri: Uri) -> None:
+        host = uri.host[1:-1] if uri.host.startswith("[") else uri.host
+        port = uri.port or _PORTS.get(listener.transport, 5060)
+        address = host if is_address(host) else self._resolved(host)
+        if not address:
+            self._park(Parked(None, wire, listener, host, port))
+            return
+        flow = Flow(listener.index, listener.transport, address, port)
+        dialog.flow = flow
+        self.record(leg.call.id, "out", flow, wire)
+        self.outputs.append(Transmit(wire, flow))
+
+    def repeat_ack(self, out: Outgoing, remote_tag: str) -> None:
+        """Send the kept ACK once more."""
+        leg = out.leg
+        dialog = leg.dialog
+        if dialog is not None and dialog.remote_tag == remote_tag:
+            self.outputs.append(Transmit(out.acks[remote_tag], dialog.flow))
+        elif out.flow is not None:
+            self.outputs.append(Transmit(out.acks[remote_tag], out.flow))
+
+    def cancel(self, out: Outgoing) -> None:
+        """Send CANCEL for an INVITE that has had a provisional response (section 9.1)."""
+        flow = out.flow
+        if flow is None:
+            return
+        wire = self._follower(out, "CANCEL", out.to)
+        branch = out.via[out.via.index(";branch=") + 8 :].partition(";")[0]
+        tx = ClientTransaction((branch, "CANCEL"), wire, flow, self.snapshot.timers, self.now.monotonic)
+        self.transactions.add(tx)
+        self.record(out.leg.call.id, "out", flow, wire)
+        self.run(tx, tx.start())
+
+    def acknowledge_failure(self, need: AckNeeded) -> None:
+        """Build the ACK to a 3xx to 6xx by value from its INVITE and hand it to the transaction."""
+        out = need.tx.user
+        if not isinstance(out, Outgoing):
+            return
+        to = out.to
+        tag = need.response.to_tag
+        if tag and not has_tag(to):
+            to = f"{to};tag={tag}"
+        wire = self._follower(out, "ACK", to)
+        self.record(out.leg.call.id, "out", need.tx.flow, wire)
+        self.run(need.tx, need.tx.acknowledge(wire, self.now.monotonic))
+
+    def _follower(self, out: Outgoing, method: str, to: str) -> bytes:
+        message = build_follower(out, method, to)
+        # Never withheld: it says nothing its INVITE did not say. The audit reports what it finds.
+        return self._finish(message, out.leg.realm, out.leg) or format_message(message)
+
+    # Exit: responses
+
+    def respond(
+        self,
+        incoming: Incoming,
+        status: int,
+        crossing: Message | None = None,
+        body: bytes = b"",
+        content_type: str = "",
+        extra: Fields = NONE,
+    ) -> bytes:
+        """Build, audit and send a response; the bytes that were sent, empty where the audit withheld them."""
+        if not incoming.is_open:
+            return b""
+        leg = incoming.leg
+        fields = leg.passage.cross(crossing, incoming.method) if leg is not None and crossing is not None else NONE
+        message = build_response(incoming, status, fields, extra, body, content_type)
+        realm = leg.realm if leg is not None else self.realm_of(incoming.reply_flow)
+        wire = self._finish(message, realm, leg)
+        if not wire:
+            if 100 < status < 300:
+                return b""
+            wire = format_message(build_response(incoming, status, NONE, NONE, b"", ""))
+        incoming.status = status
+        tx = incoming.tx
+        if tx is None:
+            return b""
+        self.record(leg.call.id if leg is not None else "", "out", incoming.reply_flow, wire)
+        self.run(tx, tx.respond(status, wire, self.now.monotonic))
+        if status >= 200:
+            tx.user = None
+            incoming.tx = None
+        return wire
+
+    def respond_statelessly(self, message: Response, flow: Flow) -> None:
+        """A response outside every transaction, to a request that could not be parsed whole."""
+        wire = self._finish(message, self.realm_of(flow), None) or format_message(message)
+        self.record("", "out", flow, wire)
+        self.outputs.append(Transmit(wire, flow))
+
+    # Exit: the rest
+
+    def callee_leg(self, call: Call, hop: NextHop) -> Leg | None:
+        """A fresh B leg toward a target; None where no listener of its realm speaks its transport and family."""
+        config = call.config
+        realm = config.realms[hop.realm]
+        listener = listener_for(realm, hop.transport, hop.host)
+        incoming, a_leg = call.invite_in, call.caller_leg
+        if listener is None or incoming is None or incoming.request is None:
+            return None
+        passages = self.snapshot.passages
+        passage = passages.between(a_leg.realm.name, realm.name, hop.trunk)
+        leg = Leg(call, Side.B, realm, listener, Flow(listener.index, hop.transport, hop.host, hop.port), passage)
+        a_leg.passage = passages.between(realm.name, a_leg.realm.name, a_leg.trunk)
+        leg.trunk = hop.trunk
+        leg.call_id = self.mint.call_id()
+        request = incoming.request
+        leg.local_uri = hide_identity(request.from_address, realm.domain)
+        host = hop.uri.host if not hop.uri.port else f"{hop.uri.host}:{hop.uri.port}"
+        user = call.called
+        leg.target = f"sip:{user}@{host}" if user else f"sip:{host}"
+        if hop.transport != "UDP":
+            leg.target += f";transport={hop.transport.lower()}"
+        leg.remote_uri = f"<sip:{user}@{hop.uri.host}>" if user else f"<sip:{hop.uri.host}>"
+        leg.learned.learn_own(leg.call_id, leg.local_tag, leg.contact)
+        return leg
+
+    def transmit(self, output: Transmit) -> None:
+        """Send finished, audited bytes once more."""
+        self.outputs.append(output)
+
+    def media(self, call: Call, command: rtpengine.Command) -> None:
+        """Ask the media engine; where `call.step` is set its reply comes back to the call."""
+        self._serial += 1
+        self.waiting[self._serial] = call if call.step is not None else None
+        if call.step is not None:
+            call.step_deadline = self.now.monotonic + MEDIA_SECONDS
+            call.serial = self._serial
+        self.outputs.append(MediaCommand(self._serial, command, 0))
+
+    def track(self, dialog: Dialog, leg: Leg) -> None:
+        """Let requests in this dialog find the leg."""
+        self.dialogs.add(dialog, leg)
+
+    def forget(self, dialog: Dialog) -> None:
+        """The dialog is over."""
+        self.dialogs.remove(dialog)
+
+    def health(self, hop: NextHop, alive: bool) -> None:
+        """A target answered, or failed to."""
+        if alive:
+            self.snapshot.router.note_success(hop, self.now.monotonic)
+        else:
+            self.snapshot.router.note_failure(hop, self.now.monotonic)
+
+    def report(self, event: Event) -> None:
+        """Tell the operator."""
+        self.outputs.append(event)
+
+    def ended(self, call: Call) -> None:
+        """Nothing more will come of this call but late answers to what it sent."""
+        self.calls.pop(call.id, None)
+
+    # Shared with the engine
+
+    def run(self, tx: Transaction, outputs: list[TransactionOutput]) -> None:
+        """Send what a transaction wants sent, keep its timer armed, leave the rest to the engine."""
+        for output in outputs:
+            if isinstance(output, Transmit):
+                self.outputs.append(output)
+            elif isinstance(output, Terminated):
+                self.transactions.remove(tx)
+            else:
+                self.pending.append(output)
+        deadline = tx.next_timer
+        if deadline is not None:
+            self.wheel.arm(tx, deadline)
+
+    def record(self, call: str, direction: str, flow: Flow, data: bytes) -> None:
+        """Keep a message for `sbc trace`."""
+        self.recorder.append((self.now.wall, call, direction, flow, data))
+
+    def realm_of(self, flow: Flow) -> Realm:
+        """The realm a flow belongs to."""
+        config = self.snapshot.config
+        return config.realms[config.listeners[flow.listener].realm]
+
+    def new_transaction(self, request: Request, key: str, flow: Flow) -> InviteServerTransaction | ServerTransaction:
+        """A server transaction whose responses go to `flow`."""
+        timers, time = self.snapshot.timers, self.now.monotonic
+        tx: InviteServerTransaction | ServerTransaction
+        if request.method == "INVITE":
+            tx = InviteServerTransaction(key, request, flow, timers, time)
+        else:
+            tx = ServerTransaction(key, request, flow, timers, time)
+        self.transactions.add(tx)
+        return tx
+
+    # Audit
+
+    def _finish(self, message: Request | Response, realm: Realm, leg: Leg | None) -> bytes:
+        """Format and audit; empty bytes where the message must not leave."""
+        wire = format_message(message)
+        mode = self.snapshot.config.audit.mode
+        if mode == "off":
+            return wire
+        other = leg.other if leg is not None else None
+        foreign = other.learned if other is not None else None
+        own = leg.learned if leg is not None else None
+        findings = self.snapshot.audit.check(wire, realm.name, foreign, own)
+        if not findings:
+            return wire
+        call = leg.call.id if leg is not None else ""
+        if mode == "report":
+            self._leaked(findings, realm, "reported", call)
+            return wire
+        if mode == "strip":
+            cleaned = clean(message, findings)
+            if cleaned is not None:
+                again = format_message(cleaned)
+                if not self.snapshot.audit.check(again, realm.name, foreign, own):
+                    self._leaked(findings, realm, "stripped", call)
+                    return again
+        self._leaked(findings, realm, "blocked", call)
+        return b""
+
+    def _leaked(self, findings: list[Finding], realm: Realm, action: str, call: str) -> None:
+        for finding in findings:
+            token = finding.token.decode("utf-8", "replace")
+            self.outputs.append(Leaked(realm.name, token, finding.place, action, call))
+
+    # Names
+
+    def _resolved(self, name: str) -> str:
+        known = self._names.get(name)
+        return known[0][0] if known is not None and known[1] > self.now.monotonic else ""
+
+    def _park(self, parked: Parked) -> None:
+        asked = self._asked.get(parked.name)
+        if asked is not None:
+            self.parked[asked].append(parked)
+            return
+        self._serial += 1
+        self._asked[parked.name] = self._serial
+        self.parked[self._serial] = [parked]
+        self.outputs.append(Lookup(self._serial, parked.name))
+
+    def unpark(self, lookup: int, addresses: tuple[str, ...]) -> bool:
+        """Send what waited for a name, or note it as failed; False where nobody waits for that look-up."""
+        waiting = self.parked.pop(lookup, None)
+        if waiting is None:
+            return False
+        name = waiting[0].name
+        self._asked.pop(name, None)
+        if addresses:
+            self._names[name] = (addresses, self.now.monotonic + _NAME_SECONDS)
+            self.snapshot.router.note_addresses(name, addresses)
+        for parked in waiting:
+            usable = [a for a in addresses if (":" in a) == (":" in parked.listener.host)]
+            if usable:
+                flow = Flow(parked.listener.index, parked.listener.transport, usable[0], parked.port)
+                if parked.out is None:
+                    self.outputs.append(Transmit(parked.wire, flow))
+                elif not parked.out.cancel_wanted:
+                    self._send(parked.out, parked.wire, flow)
+            elif parked.out is not None:
+                self.failed.append(parked.out)
+        return True
+
+
+def is_address(host: str) -> bool:
+    """True for an IP address (without brackets), False for a name."""
+    return ":" in host or host.replace(".", "").isdigit()

@@ -1,0 +1,547 @@
+"""The whole SBC without I/O: datagrams, timers, media replies, look-ups and commands in; outputs out.
+
+The law: one input at a time; act on everything in the list it returns before the next input; read `next_timer`
+again after each.
+The path of one datagram is `receive` and what it names.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import policies
+import rtpengine
+from sbc import call as calls
+from sbc.build import build_response, marked_vias, reply_flow
+from sbc.call import Call, Incoming, Leg, Outgoing
+from sbc.config import Config
+from sbc.dialog import record_routes, without_tag
+from sbc.egress import NONE, Egress
+from sbc.firewall import Verdict, sanity
+from sbc.media import Side
+from sbc.mint import Mint
+from sbc.outputs import CallStarted, Dropped, DropReason, Output, Refused
+from sbc.routing import Source
+from sbc.sip import Fields, ParseError, Request, Response, Uri, parse_message
+from sbc.snapshot import Snapshot
+from sbc.transaction import (
+    AckNeeded,
+    AckReceived,
+    ClientTransaction,
+    InviteClientTransaction,
+    InviteServerTransaction,
+    ResponseReceived,
+    ServerTransaction,
+    TimedOut,
+    server_key,
+)
+from sbc.wire import Flow, Now
+
+RECORDED: Final = 4000
+"""Messages kept for `sbc trace`."""
+_RETRY_AFTER: Final[Fields] = [("Retry-After", "30")]
+
+
+class Engine:
+    """One SBC. `mint_key` is entropy (32 bytes); `slots` are the token slots this worker owns (design 3a, Mint)."""
+
+    def __init__(self, config: Config, mint_key: bytes, now: Now, slots: bytes = b"\x00") -> None:
+        self.mint: Final = Mint(mint_key, slots)
+        self.egress: Final = Egress(Snapshot(config), self.mint, now, RECORDED)
+        self.counters: Final[dict[str, int]] = {}
+        self.started: Final = now
+        self.draining = False
+        self._limits = config.limits
+
+    @property
+    def config(self) -> Config:
+        """The configuration that new calls get."""
+        return self.egress.snapshot.config
+
+    @property
+    def active_calls(self) -> int:
+        """Calls that have not ended."""
+        return len(self.egress.calls)
+
+    @property
+    def recorder(self) -> object:
+        """The last messages: (wall time, call id or empty, `in` or `out`, flow, bytes)."""
+        return self.egress.recorder
+
+    @property
+    def next_timer(self) -> float | None:
+        """When `handle_timer` wants to be called (monotonic seconds)."""
+        return self.egress.wheel.next_timer
+
+    # Inputs
+
+    def receive(self, data: bytes, flow: Flow, now: Now) -> list[Output]:
+        """One datagram, or one message cut from a stream."""
+        self._begin(now)
+        if len(data) < 8 and not data.strip(b"\r\n\0 "):
+            self._drop(DropReason.KEEPALIVE, flow)
+            return self._end()
+        try:
+            message = parse_message(data, self._limits)
+        except ParseError as error:
+            self._malformed(error, flow)
+            return self._end()
+        if isinstance(message, Response):
+            self._receive_response(message, data, flow)
+        else:
+            self._receive_request(message, data, flow)
+        return self._end()
+
+    def handle_timer(self, now: Now) -> list[Output]:
+        """Run whatever is due."""
+        self._begin(now)
+        for machine in self.egress.wheel.due(now.monotonic):
+            if isinstance(machine, Call):
+                calls.handle_timer(machine, self.egress, now)
+                self._arm(machine, force=True)
+            elif isinstance(
+                machine, InviteClientTransaction | ClientTransaction | InviteServerTransaction | ServerTransaction
+            ):
+                self.egress.run(machine, machine.handle_timer(now.monotonic))
+                self._settle()
+        return self._end()
+
+    def media_reply(self, command_id: int, reply: rtpengine.Reply | None, now: Now) -> list[Output]:
+        """The media engine's reply to a `MediaCommand`; None where it said nothing."""
+        self._begin(now)
+        waiting = self.egress.waiting
+        if command_id not in waiting:
+            self._drop(DropReason.LATE_REPLY, Flow(0, "UDP", "", 0))
+            return self._end()
+        call = waiting.pop(command_id)
+        if call is not None and call.serial == command_id:
+            calls.receive_media(call, reply, self.egress, now)
+            self._arm(call)
+        return self._end()
+
+    def lookup_answer(self, lookup_id: int, addresses: tuple[str, ...], now: Now) -> list[Output]:
+        """What a `Lookup` gave; empty where the name has no address."""
+        self._begin(now)
+        if not self.egress.unpark(lookup_id, addresses):
+            self._drop(DropReason.LATE_ANSWER, Flow(0, "UDP", "", 0))
+        return self._end()
+
+    def send_failed(self, flow: Flow, now: Now) -> list[Output]:
+        """The transport could not deliver to `flow` (refused, unreachable, lost): transactions toward it fail."""
+        self._begin(now)
+        for tx in self.egress.transactions.clients_toward(flow):
+            out = tx.user
+            self.egress.run(tx, tx.abandon(now.monotonic))
+            if isinstance(out, Outgoing):
+                self.egress.failed.append(out)
+        return self._end()
+
+    # Requests
+
+    def _receive_request(self, request: Request, data: bytes, flow: Flow) -> None:
+        egress = self.egress
+        tx = egress.transactions.match_request(request, flow)
+        method = request.method
+        if tx is not None and method != "CANCEL":
+            egress.record("", "in", flow, data)
+            egress.run(tx, tx.receive(request, egress.now.monotonic))
+            self._settle()
+            return
+        if method == "ACK":
+            self._receive_ack(request, data, flow)
+            return
+        if tx is not None:
+            egress.run(tx, tx.receive(request, egress.now.monotonic))
+            return
+        back = reply_flow(request, flow)
+        incoming = Incoming(request, marked_vias(request, flow), back, self.mint.tag())
+        merged = egress.transactions.merged(request, flow)
+        incoming.tx = egress.new_transaction(request, server_key(request, flow), back)
+        incoming.tx.user = incoming
+        if merged:
+            self._refuse(incoming, 482, flow, "merged request")
+        elif method == "CANCEL":
+            self._receive_cancel(incoming, data, flow)
+        elif request.to_tag:
+            self._receive_in_dialog(incoming, data, flow)
+        else:
+            self._receive_outside(incoming, data, flow)
+
+    def _receive_ack(self, ack: Request, data: bytes, flow: Flow) -> None:
+        found = self.egress.dialogs.find(ack.call_id, ack.to_tag, ack.from_tag)
+        if found is None:
+            self._drop(DropReason.STRAY_ACK, flow)
+            return
+        leg = found[1]
+        assert isinstance(leg, Leg)
+        self.egress.record(leg.call.id, "in", flow, data)
+        if ack.body:
+            leg.learned.learn_sdp(ack.body)
+        calls.receive_ack(leg.call, leg, ack, self.egress, self.egress.now)
+        self._arm(leg.call)
+
+    def _receive_cancel(self, incoming: Incoming, data: bytes, flow: Flow) -> None:
+        assert incoming.request is not None
+        invite = self.egress.transactions.find_invite(incoming.request, flow)
+        if invite is None:
+            self._refuse(incoming, 481, flow, "CANCEL of nothing")
+            return
+        target = invite.user
+        if isinstance(target, Incoming):
+            incoming.local_tag = target.local_tag
+        self.egress.respond(incoming, 200)
+        if isinstance(target, Incoming) and target.leg is not None:
+            call = target.leg.call
+            self.egress.record(call.id, "in", flow, data)
+            calls.receive_cancel(call, target, self.egress, self.egress.now)
+            self._arm(call)
+
+    def _receive_in_dialog(self, incoming: Incoming, data: bytes, flow: Flow) -> None:
+        request = incoming.request
+        assert request is not None
+        found = self.egress.dialogs.find(request.call_id, request.to_tag, request.from_tag)
+        if found is None:
+            self._refuse(incoming, 481, flow, "no such dialog")
+            return
+        dialog, leg = found
+        assert isinstance(leg, Leg)
+        call = leg.call
+        incoming.leg = leg
+        self.egress.record(call.id, "in", flow, data)
+        verdict = sanity(request)
+        if not dialog.accepts(request):
+            self.egress.respond(incoming, 500, extra=[("Retry-After", "1")])
+        elif verdict is not None:
+            self._answer_verdict(incoming, verdict)
+        else:
+            if request.method != "BYE":
+                _learn(leg, request)
+            calls.receive_request(call, leg, incoming, self.egress, self.egress.now)
+        self._arm(call)
+
+    def _receive_outside(self, incoming: Incoming, data: bytes, flow: Flow) -> None:
+        request = incoming.request
+        assert request is not None
+        verdict = sanity(request)
+        method = request.method
+        if verdict is not None:
+            self.egress.record("", "in", flow, data)
+            self._answer_verdict(incoming, verdict)
+            self._report_refused(verdict.status, method, flow, verdict.reason.value)
+        elif method == "INVITE":
+            self._invite(incoming, data, flow)
+        elif method == "OPTIONS":
+            self.egress.record("", "in", flow, data)
+            if self.draining:
+                self._refuse(incoming, 503, flow, "draining", _RETRY_AFTER)
+            else:
+                self.egress.respond(incoming, 200, extra=[("Accept", "application/sdp")])
+        else:
+            self.egress.record("", "in", flow, data)
+            self._refuse(incoming, 405, flow, "method outside a dialog")
+
+    def _invite(self, incoming: Incoming, data: bytes, flow: Flow) -> None:
+        """A new call: policy, routing, admission (design 3a, order of admission)."""
+        egress, now = self.egress, self.egress.now
+        request = incoming.request
+        assert request is not None
+        snapshot = egress.snapshot
+        config = snapshot.config
+        source = snapshot.router.identify(config.listeners[flow.listener], flow.host, flow.port)
+        if self.draining:
+            egress.record("", "in", flow, data)
+            self._refuse(incoming, 503, flow, "draining", _RETRY_AFTER)
+            return
+        if not _is_well_routed(request):
+            self._refuse(incoming, 400, flow, "malformed Record-Route")
+            return
+        if calls.is_unsupported(request):
+            self._refuse(incoming, 415, flow, "body type", [("Accept", "application/sdp")])
+            return
+        decision = policies.evaluate(config.policy, _facts(request, source, flow), now.wall)
+        if decision.drop:
+            assert incoming.tx is not None
+            egress.run(incoming.tx, incoming.tx.abandon(now.monotonic))
+            self._drop(DropReason.POLICY, flow, f"{decision.rule}: {decision.drop}")
+            return
+        if decision.reject:
+            egress.record("", "in", flow, data)
+            self._refuse(incoming, decision.reject, flow, f"rule {decision.rule}")
+            return
+        hops = snapshot.router.select(decision.route, self._draw, now.monotonic)
+        if not hops:
+            self._refuse(incoming, 503, flow, f"rule {decision.rule}: no target", _RETRY_AFTER)
+            return
+        call = self._admit(incoming, source, flow, decision)
+        call.hops = hops
+        egress.record(call.id, "in", flow, data)
+        egress.respond(incoming, 100)
+        egress.report(
+            CallStarted(call.id, now.wall, call.caller, call.called, source.realm, hops[0].realm, decision.rule)
+        )
+        calls.begin(call, request, egress, now)
+        self._arm(call)
+
+    def _admit(self, incoming: Incoming, source: Source, flow: Flow, decision: policies.Decision) -> Call:
+        egress = self.egress
+        config = egress.snapshot.config
+        request = incoming.request
+        assert request is not None
+        call = Call(self.mint.token(), config, self.mint, egress.now)
+        listener = config.listeners[flow.listener]
+        realm = config.realms[source.realm]
+        passage = egress.snapshot.passages.between(source.realm, source.realm, source.trunk)
+        leg = Leg(call, Side.A, realm, listener, incoming.reply_flow, passage)
+        leg.trunk = source.trunk
+        leg.call_id = request.call_id
+        leg.local_uri, leg.remote_uri = incoming.to, without_tag(incoming.from_)
+        leg.learned.learn_own(leg.local_tag, leg.contact)
+        _learn(leg, request)
+        call.a = leg
+        call.invite_in = incoming
+        incoming.leg = leg
+        incoming.local_tag = leg.local_tag
+        call.caller = _user(request.from_address.uri)
+        call.called = decision.called or _user(request.uri)
+        call.rule = decision.rule
+        if decision.media:
+            call.mode = decision.media
+        egress.calls[call.id] = call
+        return call
+
+    def _draw(self, bound: int) -> int:
+        return self.mint.number(62) % bound
+
+    # Responses
+
+    def _receive_response(self, response: Response, data: bytes, flow: Flow) -> None:
+        tx = self.egress.transactions.match_response(response)
+        if tx is None:
+            self._drop(DropReason.STRAY_RESPONSE, flow, f"{response.status} {response.cseq.method[:20]}")
+            return
+        out = tx.user
+        if isinstance(out, Outgoing):
+            self.egress.record(out.leg.call.id, "in", flow, data)
+            if response.status != 100 and out.method != "BYE":
+                _learn(out.leg, response)
+        self.egress.run(tx, tx.receive(response, self.egress.now.monotonic))
+        self._settle()
+
+    def _settle(self) -> None:
+        """Act on what transactions told, until nothing is left; calls may start new ones meanwhile."""
+        egress = self.egress
+        while egress.pending:
+            output = egress.pending.pop(0)
+            if isinstance(output, AckNeeded):
+                egress.acknowledge_failure(output)
+            elif isinstance(output, AckReceived):
+                continue
+            elif isinstance(output, ResponseReceived):
+                out = output.tx.user
+                if isinstance(out, Outgoing):
+                    calls.receive_response(out, output.response, egress, egress.now)
+                    self._arm(out.leg.call)
+            elif isinstance(output, TimedOut):
+                out = output.tx.user
+                if isinstance(out, Outgoing):
+                    calls.receive_timeout(out, egress, egress.now)
+                    self._arm(out.leg.call)
+
+    # Refusals
+
+    def _malformed(self, error: ParseError, flow: Flow) -> None:
+        message = error.message
+        detail = f"{error.fault.value}: {error}"[:200]
+        if isinstance(message, Response):
+            self._drop(DropReason.MALFORMED_RESPONSE, flow, detail)
+            return
+        if not isinstance(message, Request) or message.method == "ACK":
+            self._drop(DropReason.MALFORMED, flow, detail)
+            return
+        incoming = _answerable(message, flow)
+        if incoming is None:
+            self._drop(DropReason.NO_VIA, flow, detail)
+            return
+        response = build_response(incoming, error.status, NONE, NONE, b"", "")
+        self.egress.respond_statelessly(response, incoming.reply_flow)
+        self._report_refused(error.status, message.method, flow, detail)
+
+    def _refuse(self, incoming: Incoming, status: int, flow: Flow, detail: str, extra: Fields = NONE) -> None:
+        self.egress.respond(incoming, status, extra=extra)
+        self._report_refused(status, incoming.method, flow, detail)
+
+    def _answer_verdict(self, incoming: Incoming, verdict: Verdict) -> None:
+        extra: Fields = []
+        if verdict.status == 420:
+            extra.append(("Unsupported", ", ".join(verdict.unsupported)))
+        elif verdict.status == 415:
+            extra.append(("Accept-Encoding", "identity"))
+        self.egress.respond(incoming, verdict.status, extra=extra)
+
+    def _report_refused(self, status: int, method: str, flow: Flow, detail: str) -> None:
+        self._count(f"refused.{status}")
+        self.egress.report(Refused(status, method[:32], flow, detail))
+
+    def _drop(self, reason: DropReason, flow: Flow, detail: str = "") -> None:
+        self._count(f"dropped.{reason.value}")
+        self.egress.report(Dropped(reason, flow, detail))
+
+    def _count(self, name: str) -> None:
+        self.counters[name] = self.counters.get(name, 0) + 1
+
+    # Commands
+
+    def hangup(self, call: str, now: Now) -> list[Output]:
+        """End a call on both legs; an unknown id does nothing."""
+        self._begin(now)
+        found = self.egress.calls.get(call)
+        if found is not None:
+            calls.hang_up(found, self.egress, now, "operator")
+            self._arm(found)
+        return self._end()
+
+    def drain(self, now: Now) -> list[Output]:
+        """Refuse new calls with 503; calls that are up go on."""
+        self._begin(now)
+        self.draining = True
+        return self._end()
+
+    def swap(self, config: Config, now: Now) -> list[Output]:
+        """New calls get `config`; live ones keep theirs. Its listeners must be those of the old one, in their order."""
+        self._begin(now)
+        self.egress.snapshot = Snapshot(config)
+        self._limits = config.limits
+        return self._end()
+
+    def status(self, now: Now) -> dict[str, object]:
+        """What `sbc status` shows."""
+        egress = self.egress
+        return {
+            "node": self.config.name,
+            "state": "draining" if self.draining else "running",
+            "uptime": round(now.monotonic - self.started.monotonic, 3),
+            "version": self.config.version,
+            "calls": len(egress.calls),
+            "dialogs": len(egress.dialogs),
+            "transactions": len(egress.transactions),
+            "media_commands": len(egress.waiting),
+            "counters": dict(sorted(self.counters.items())),
+        }
+
+    def calls(self, now: Now) -> list[dict[str, object]]:
+        """One row a call, oldest first."""
+        return [_row(call, now) for call in self.egress.calls.values()]
+
+    def call(self, id_: str, now: Now) -> dict[str, object] | None:
+        """One call in full; None where it is not known."""
+        call = self.egress.calls.get(id_)
+        if call is None:
+            return None
+        row = _row(call, now)
+        row["legs"] = [_leg_row(leg, now) for leg in (call.a, call.b) if leg is not None]
+        return row
+
+    # Around every input
+
+    def _begin(self, now: Now) -> None:
+        self.egress.now = now
+        self.egress.outputs = []
+
+    def _end(self) -> list[Output]:
+        egress = self.egress
+        while egress.failed:
+            out = egress.failed.pop(0)
+            calls.receive_timeout(out, egress, egress.now)
+            self._arm(out.leg.call)
+            self._settle()
+        return egress.outputs
+
+    def _arm(self, call: Call, force: bool = False) -> None:
+        deadline = call.next_timer
+        if deadline is None:
+            call.armed = 0.0
+        elif force or not call.armed or deadline < call.armed:
+            call.armed = deadline
+            self.egress.wheel.arm(call, deadline)
+
+
+def _learn(leg: Leg, message: Request | Response) -> None:
+    leg.learned.learn_message(message)
+    if message.body:
+        leg.learned.learn_sdp(message.body)
+
+
+def _user(uri: Uri) -> str:
+    return uri.user if uri.is_sip else uri.opaque.partition(";")[0]
+
+
+def _is_well_routed(request: Request) -> bool:
+    if request.get("Record-Route") is None:
+        return True
+    try:
+        record_routes(request)
+    except ParseError:
+        return False
+    return True
+
+
+def _answerable(request: Request, flow: Flow) -> Incoming | None:
+    """A faulty request as far as it can be answered: to where it came from, with the Vias and tags it brought."""
+    try:
+        vias, back = marked_vias(request, flow), reply_flow(request, flow)
+    except ParseError:
+        vias, back = request.get_all("Via"), flow
+    if not vias:
+        return None
+    return Incoming(request, vias, back, "")
+
+
+def _facts(request: Request, source: Source, flow: Flow) -> policies.Facts:
+    return policies.Facts(
+        policies.Source(source.realm, source.trunk, source.address, flow.port, flow.transport),
+        policies.Message(
+            request.method,
+            _party(request.uri),
+            _party(request.from_address.uri),
+            _party(request.to_address.uri),
+            request.get("User-Agent") or "",
+        ),
+    )
+
+
+def _party(uri: Uri) -> policies.Party:
+    return policies.Party(_user(uri), uri.host, uri.scheme)
+
+
+def _row(call: Call, now: Now) -> dict[str, object]:
+    return {
+        "id": call.id,
+        "state": call.state.value,
+        "caller": call.caller,
+        "callee": call.called,
+        "ingress": call.a.realm.name if call.a else "",
+        "egress": call.b.realm.name if call.b else "",
+        "trunk": call.b.trunk if call.b else "",
+        "rule": call.rule,
+        "media": call.mode,
+        "age": round(now.monotonic - call.start.monotonic, 3),
+        "talking": round(now.wall - call.answer_wall, 3) if call.answer_wall else 0.0,
+    }
+
+
+def _leg_row(leg: Leg, now: Now) -> dict[str, object]:
+    dialog = leg.dialog
+    return {
+        "side": leg.side.name,
+        "realm": leg.realm.name,
+        "trunk": leg.trunk,
+        "listener": leg.listener.shown,
+        "peer": f"{leg.flow.host}:{leg.flow.port}",
+        "call_id": leg.call_id,
+        "dialog": dialog.state.value if dialog else "none",
+        "local_tag": dialog.local_tag if dialog else leg.local_tag,
+        "remote_tag": dialog.remote_tag if dialog else "",
+        "remote_target": dialog.remote_target if dialog else "",
+        "awaits_ack": leg.answer is not None,
+        "silent_for": round(now.monotonic - leg.heard, 3) if leg.heard else None,
+    }

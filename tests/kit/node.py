@@ -1,0 +1,155 @@
+"""A node in virtual time: the real engine, a wire made of lists, and a media engine that answers by script."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import rtpengine
+from policies import Action, Condition, Document, HeaderRule, Rule
+from sbc.config import Audit, Config, Listener, Media, Realm, Target, Timers, Trunk
+from sbc.engine import Engine
+from sbc.outputs import Dropped, Event, Leaked, Lookup, MediaCommand, Output, Transmit
+from sbc.sip import parse_uri
+from sbc.wire import Flow, Now
+from tests.kit.peer import Peer
+
+OUTSIDE, INSIDE = 0, 1
+CARRIER, STRANGER, PBX, PBX2 = "198.51.100.10", "203.0.113.66", "10.20.0.5", "10.20.0.6"
+EDGE_OUT, EDGE_IN, MEDIA_OUT, MEDIA_IN = "198.51.100.1", "10.20.0.1", "198.51.100.2", "10.20.0.2"
+
+
+def _from(realm: str) -> Condition:
+    return Condition(f'source.realm == "{realm}"', lambda facts: facts.source.realm == realm)
+
+
+def document(headers: tuple[HeaderRule, ...] = (), media: str = "") -> Document:
+    """Calls from outside go to the PBX, calls from inside to the carrier."""
+    return Document(
+        name="kit",
+        default=Action(reject=403),
+        rules=(
+            Rule("to the pbx", _from("outside"), Action(route=("pbx",), media=media)),
+            Rule("to the carrier", _from("inside"), Action(route=("carrier",), media=media)),
+        ),
+        headers=headers,
+    )
+
+
+def config(
+    *,
+    mode: str = "bypass",
+    pbx: tuple[str, ...] = (f"sip:{PBX}",),
+    headers: tuple[HeaderRule, ...] = (),
+    audit: str = "strip",
+    hide: tuple[str, ...] = (),
+    timers: Timers | None = None,
+) -> Config:
+    """Two realms with disjoint addresses, a carrier and a PBX."""
+    outside = Listener(OUTSIDE, "outside", "UDP", EDGE_OUT, 5060)
+    inside = Listener(INSIDE, "inside", "UDP", EDGE_IN, 5060)
+    targets = tuple(Target(parse_uri(uri), priority) for priority, uri in enumerate(pbx, 1))
+    return Config(
+        name="kit",
+        realms={
+            "outside": Realm("outside", (outside,), "sbc.example.net"),
+            "inside": Realm("inside", (inside,), "pbx.corp.local", trusted=True),
+        },
+        trunks={
+            "pbx": Trunk("pbx", "inside", targets),
+            "carrier": Trunk("carrier", "outside", (Target(parse_uri(f"sip:{CARRIER}")),)),
+        },
+        listeners=(outside, inside),
+        policy=document(headers),
+        timers=timers or Timers(),
+        media=Media(mode=mode),
+        audit=Audit(audit, hide),
+    )
+
+
+class Node:
+    """The engine with its peers. `media` answers commands; None leaves them unanswered in `commands`."""
+
+    def __init__(self, settings: Config | None = None) -> None:
+        self.time = 1000.0
+        self.config = settings or config()
+        self.engine = Engine(self.config, bytes(range(32)), self.now)
+        self.peers: dict[tuple[str, int], Peer] = {}
+        self.events: list[Event] = []
+        self.commands: list[MediaCommand] = []
+        self.lookups: list[Lookup] = []
+        self.lost: list[bytes] = []
+        self.sent: list[Transmit] = []
+        self.media: Callable[[rtpengine.Command], rtpengine.Reply | None] | None = answer_media
+        self.carrier = self.peer("carrier", CARRIER, OUTSIDE)
+        self.pbx = self.peer("pbx", PBX, INSIDE)
+
+    @property
+    def now(self) -> Now:
+        """The virtual instant."""
+        return Now(self.time, 1_800_000_000.0 + self.time)
+
+    def peer(self, name: str, host: str, listener: int, port: int = 5060) -> Peer:
+        """Place a user agent."""
+        peer = Peer(self, name, host, listener, port)
+        self.peers[(host, port)] = peer
+        return peer
+
+    def carry(self, data: bytes, flow: Flow) -> None:
+        """A datagram arrives at the node."""
+        self.act(self.engine.receive(data, flow, self.now))
+
+    def act(self, outputs: list[Output]) -> None:
+        """Do what the engine asks for, one output after the other."""
+        for output in outputs:
+            if isinstance(output, Transmit):
+                self.sent.append(output)
+                peer = self.peers.get((output.flow.host, output.flow.port))
+                if peer is None:
+                    self.lost.append(output.data)
+                else:
+                    peer.deliver(output.data)
+            elif isinstance(output, MediaCommand):
+                self.commands.append(output)
+            elif isinstance(output, Lookup):
+                self.lookups.append(output)
+            else:
+                assert isinstance(output, Event)
+                self.events.append(output)
+        while self.media is not None and self.commands:
+            command = self.commands.pop(0)
+            self.act(self.engine.media_reply(command.id, self.media(command.command), self.now))
+
+    def advance(self, seconds: float) -> None:
+        """Let virtual time pass, timer by timer."""
+        end = self.time + seconds
+        while (due := self.engine.next_timer) is not None and due <= end:
+            self.time = max(self.time, due)
+            self.act(self.engine.handle_timer(self.now))
+        self.time = end
+
+    def events_of(self, kind: type) -> list[Event]:
+        """Events of one kind, oldest first."""
+        return [event for event in self.events if isinstance(event, kind)]
+
+    def assert_clean(self) -> None:
+        """Nothing leaked, nothing is left, nothing was dropped."""
+        assert self.events_of(Leaked) == []
+        assert self.events_of(Dropped) == []
+        assert self.engine.active_calls == 0
+        self.advance(200)
+        assert len(self.engine.egress.dialogs) == 0
+        assert len(self.engine.egress.transactions) == 0
+        assert self.engine.egress.waiting == {}
+
+
+def answer_media(command: rtpengine.Command) -> rtpengine.Reply | None:
+    """A media engine that puts its own address in, by direction of the offer."""
+    if not isinstance(command, rtpengine.Offer | rtpengine.Answer):
+        return rtpengine.Reply({"result": b"ok"})
+    out = MEDIA_IN.encode() if b"198.51.100" in command.sdp or b"203.0.113" in command.sdp else MEDIA_OUT.encode()
+    lines = []
+    for line in command.sdp.split(b"\r\n"):
+        if line.startswith((b"c=", b"o=")):
+            line = line.rpartition(b" ")[0] + b" " + out
+        lines.append(line)
+    return rtpengine.Reply({"result": b"ok", "sdp": b"\r\n".join(lines)})
