@@ -156,6 +156,10 @@ class Node:
     def assert_sound(self) -> None:
         """It runs, and has logged no exception since the last question."""
         assert self.process.running, f"the node ended with {self.process.returncode}\n{self.log()[-4000:]}"
+        self.assert_sound_log()
+
+    def assert_sound_log(self) -> None:
+        """It has logged no exception since the last question, whether it still runs or not."""
         trouble = self.trouble()
         assert not trouble, f"the node's log:\n{trouble}"
 

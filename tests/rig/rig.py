@@ -7,9 +7,9 @@ import ipaddress
 import itertools
 import shutil
 import tempfile
-import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from tests.rig import oracle
 from tests.rig.namespaces import (
@@ -86,6 +86,10 @@ class Rig:
         node = Node(state, self.network.node, text)
         self.nodes.append(node)
         return node
+
+    def start_with(self, **keys: Any) -> Node:  # noqa: ANN401
+        """Start a node with some keys of `node_file` set."""
+        return self.start(lambda state: node_file(state=state, **keys))
 
     @property
     def node(self) -> Node:
@@ -177,8 +181,3 @@ class Rig:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def elapsed(since: float) -> float:
-    """Seconds since a `time.monotonic()`."""
-    return time.monotonic() - since

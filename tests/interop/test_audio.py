@@ -1,0 +1,56 @@
+"""Audio crosses the node both ways: each phone plays a tone of its own, and hears the other's."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.rig.baresip import Phone
+from tests.rig.needs import need
+from tests.rig.process import wait_until
+from tests.rig.rig import INSIDE, INSIDE6, OUTSIDE, OUTSIDE6, Rig, Side, bracketed
+
+_NEAR, _FAR = 440.0, 1000.0
+
+
+@pytest.mark.parametrize(("source", "destination"), [(OUTSIDE, INSIDE), (INSIDE, OUTSIDE)])
+def test_a_call_between_two_phones_has_audio_at_both_ends(rig: Rig, source: Side, destination: Side) -> None:
+    """Anchored by the embedded engine; no RTP or RTCP packet tells one side of the other."""
+    _talk(rig, source, destination)
+
+
+def test_audio_crosses_over_ipv6(six: Rig) -> None:
+    """The same on IPv6."""
+    _talk(six, OUTSIDE6, INSIDE6)
+
+
+def _talk(rig: Rig, source: Side, destination: Side) -> None:
+    need("baresip")
+    far = Phone(
+        rig.work(),
+        rig.network.namespace_of(destination.name),
+        host=destination.peers[0],
+        port=destination.trunk_port,
+        frequency=_FAR,
+        media_ports=(42000, 42100),
+    )
+    near = Phone(
+        rig.work(),
+        rig.network.namespace_of(source.name),
+        host=source.peers[1],
+        port=5062,
+        frequency=_NEAR,
+        dial=f"sip:phone@{bracketed(source.node)}:{source.node_port}",
+    )
+    try:
+        far.wait_until_hears(_NEAR, 1.0)
+        near.wait_until_hears(_FAR, 1.0)
+    finally:
+        near.stop()
+        wait_until(lambda: "terminated" in far.process.output(), 5, "the far phone to be told of the end")
+        far.stop()
+    rig.assert_hidden()
+    media = [packet for packet in rig.taps.packets() if packet.payload[:1] == b"\x80"]
+    hosts = {packet.source for packet in media} | {packet.destination for packet in media}
+    assert {source.node, destination.node, source.peers[1], destination.peers[0]} <= hosts
+    for packet in media:
+        assert {packet.source, packet.destination} & {source.node, destination.node}, "media that passed the node by"
