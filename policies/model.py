@@ -110,3 +110,5 @@ class Document:
     note: str = ""
     source: str = ""
     """The file it was read from."""
+    text: str = ""
+    """The TOML it was read from."""

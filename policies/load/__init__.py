@@ -7,7 +7,7 @@ Not for: names of trunks and realms, which only the node file knows (`references
 running the document's tests (`policies.run_tests`).
 """
 
-from policies.load.document import References, load_document, parse_document, references
+from policies.load.document import References, load_document, locate, parse_document, references
 from policies.load.strict import (
     NOT_YET,
     Decoded,
@@ -29,6 +29,7 @@ __all__ = [
     "decode",
     "key_text",
     "load_document",
+    "locate",
     "parse_document",
     "read_text",
     "references",

@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from policies.errors import PolicyErrors
+from policies.errors import Finding, PolicyErrors
 from policies.facts import number_of
+from policies.load.lines import Lines
 from policies.load.schema import ActionTable, DocumentFile, HeaderTable, NumberTable, TestTable, TranslateTable
-from policies.load.strict import Decoded, decode, read_text
+from policies.load.strict import Decoded, decode, key_text, read_text
 from policies.model import Action, Document, HeaderRule, Rule, Translation, Trial
 from policies.patterns import compile_pattern
 from policies.syntax import And, Compare, Fact, Literal, Method, Node, Not, Or, Within
@@ -56,7 +57,14 @@ def parse_document(text: str, source: str = "") -> Document:
         tests=tuple([_trial(table) for table in file.test]),
         note=file.policy.note,
         source=source,
+        text=text,
     )
+
+
+def locate(document: Document, path: tuple[str | int, ...]) -> Finding:
+    """An empty finding at a key of the document, with its line."""
+    lines = Lines(document.text).find(path)
+    return Finding("", key=key_text(path), file=document.source, line=lines)
 
 
 def references(document: Document) -> References:

@@ -53,7 +53,11 @@ _T = TypeVar("_T", bound=Table)
 
 
 class Decoded(Generic[_T]):
-    """The outcome of reading a file: `value` is None where the shape was wrong; `findings` says what."""
+    """The outcome of reading a file: `findings` says what is wrong with its shape.
+
+    `value` is what is left without the keys that are wrong, so that further checks find what else there is; None where
+    too little is left. With findings it must not be used for anything but checking.
+    """
 
     def __init__(self, file: str, value: _T | None, findings: list[Finding], lines: Lines) -> None:
         self.file: Final = file
@@ -111,11 +115,32 @@ def decode(text: str, file: str, model: type[_T]) -> Decoded[_T]:
         return Decoded(file, None, [Finding(f"not TOML: {reason}", remedy=remedy, file=file, line=line)], lines)
     except RecursionError:
         return Decoded(file, None, [Finding("not TOML: nested too deeply", file=file)], lines)
+    value, errors = _validate(data, model)
+    findings = [found for error in errors for found in _findings(error, model)]
+    if errors and all(_remove(data, error["loc"]) for error in errors):
+        value = _validate(data, model)[0]
+    return Decoded(file, value, [_placed(found, path, file, lines) for path, found in findings], lines)
+
+
+def _validate(data: dict[str, Any], model: type[_T]) -> tuple[_T | None, list[ErrorDetails]]:
     try:
-        return Decoded(file, model.model_validate(data), [], lines)
+        return model.model_validate(data), []
     except ValidationError as errors:
-        findings = [found for error in errors.errors(include_url=False) for found in _findings(error, model)]
-        return Decoded(file, None, [_placed(found, path, file, lines) for path, found in findings], lines)
+        return None, errors.errors(include_url=False)
+
+
+def _remove(data: dict[str, Any], path: tuple[str | int, ...]) -> bool:
+    """Take out what is wrong, so that checks across the rest can run; False where it cannot be taken out alone."""
+    parent: Any = data
+    for part in path[:-1]:
+        if (isinstance(parent, dict) and part in parent) or (isinstance(parent, list) and isinstance(part, int)):
+            parent = parent[part]
+        else:
+            return False
+    if not isinstance(parent, dict):
+        return False
+    parent.pop(path[-1], None)
+    return True
 
 
 def key_text(path: tuple[str | int, ...]) -> str:
@@ -148,7 +173,7 @@ def _placed(finding: Finding, path: tuple[str | int, ...], file: str, lines: Lin
 
 def _findings(error: ErrorDetails, model: type[Table]) -> list[tuple[tuple[str | int, ...], Finding]]:
     """One pydantic error in our words."""
-    path = tuple(error["loc"])
+    path = tuple([part for part in error["loc"] if part != "[key]"])
     kind = error["type"]
     value = error["input"]
     context = error.get("ctx", {})

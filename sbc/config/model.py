@@ -20,7 +20,7 @@ class Timers:
     call: float = 14400.0
     """Longest call."""
     liveness: float = 900.0
-    """After this long without a word from a peer in a confirmed dialog it is asked (OPTIONS in the dialog); 0: never."""
+    """After this long without a word from a peer in a confirmed dialog it is asked (OPTIONS in it); 0: never."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +102,12 @@ class Engine:
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """`mode` is `anchor` or `bypass`; without engines the embedded one is started with `ports` on the realms' addresses."""
+    """`mode` is `anchor` or `bypass`; without engines the embedded one is started, on the realms' addresses."""
 
     mode: str = "anchor"
     engines: tuple[Engine, ...] = ()
     ports: tuple[int, int] = (30000, 39999)
+    """First and last port of the embedded engine."""
     fast_path: str = "auto"
     timeout: float = 1.0
     """Seconds to wait for one reply before the command is repeated."""

@@ -1,0 +1,19 @@
+"""What is wrong with a node file, all of it at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from policies import Finding
+
+
+class ConfigError(ValueError):
+    """The configuration cannot be run. `findings` holds everything that is wrong, in the order of the file.
+
+    Not for what only the running machine can say, such as a port in use: that is an OSError at the start.
+    """
+
+    def __init__(self, findings: Iterable[Finding]) -> None:
+        self.findings: Final = tuple(sorted(findings, key=lambda finding: (finding.file, finding.line)))
+        super().__init__("\n".join([str(finding) for finding in self.findings]))

@@ -1,0 +1,134 @@
+"""From checked tables to the frozen model, and from the model back to what an operator reads."""
+
+from __future__ import annotations
+
+from policies import Document
+from sbc.config.load.addresses import bracketed
+from sbc.config.load.schema import NodeFile, RealmTable, TrunkTable
+from sbc.config.model import Audit, Config, Engine, Listener, Media, Realm, Target, Timers, Trunk
+from sbc.sip import Limits
+
+
+def build(file: NodeFile, document: Document, source: str) -> Config:
+    """The configuration that a node file without findings means."""
+    realms: dict[str, Realm] = {}
+    listeners: list[Listener] = []
+    for name, table in file.realm.items():
+        own = _listeners(name, table, len(listeners))
+        listeners.extend(own)
+        domain = table.domain or table.advertise or bracketed(own[0].host)
+        interface = file.media.interfaces.get(name, "")
+        realms[name] = Realm(name, own, domain, table.trusted, table.dscp.sip, table.dscp.rtp, interface)
+    timers, limits = file.node.timers, file.node.limits
+    return Config(
+        name=file.node.name,
+        realms=realms,
+        trunks={name: _trunk(name, table) for name, table in file.trunk.items()},
+        listeners=tuple(listeners),
+        policy=document,
+        timers=Timers(timers.t1, timers.t2, timers.t4, timers.ringing, timers.call, timers.liveness),
+        limits=Limits(limits.message_bytes, limits.headers),
+        media=Media(
+            mode=file.media.mode,
+            engines=tuple([Engine(*engine.ng, engine.weight) for engine in file.media.engines]),
+            ports=file.media.ports,
+            fast_path=file.media.fast_path,
+            timeout=file.media.timeout,
+        ),
+        audit=Audit(file.audit.mode, tuple(file.audit.hide)),
+        workers=file.node.workers,
+        drain_deadline=file.node.drain_deadline,
+        store=file.state.store,
+        control_socket=file.control.socket,
+        source=source,
+    )
+
+
+def _listeners(realm: str, table: RealmTable, first: int) -> tuple[Listener, ...]:
+    return tuple(
+        [
+            Listener(
+                first + index, realm, entry.transport, entry.host, entry.port, entry.interface, table.advertise or ""
+            )
+            for index, entry in enumerate(table.listen)
+        ]
+    )
+
+
+def _trunk(name: str, table: TrunkTable) -> Trunk:
+    targets = tuple([Target(target.uri, target.priority, target.weight) for target in table.targets])
+    sources = tuple(table.sources)
+    if table.crank_back is None:
+        return Trunk(name, table.realm, targets, sources)
+    return Trunk(name, table.realm, targets, sources, frozenset(table.crank_back))
+
+
+def effective(config: Config) -> dict[str, object]:
+    """Everything the node would run on, defaults filled in and names resolved, in the words of the node file."""
+    policy = config.policy
+    return {
+        "source": config.source or "quickstart",
+        "node": {
+            "name": config.name,
+            "workers": config.workers,
+            "drain_deadline": config.drain_deadline,
+            "timers": {
+                "t1": config.timers.t1,
+                "t2": config.timers.t2,
+                "t4": config.timers.t4,
+                "ringing": config.timers.ringing,
+                "call": config.timers.call,
+                "liveness": config.timers.liveness,
+            },
+            "limits": {"message_bytes": config.limits.message_bytes, "headers": config.limits.headers},
+        },
+        "policy": {
+            "name": policy.name,
+            "source": policy.source,
+            "rules": [rule.name for rule in policy.rules],
+            "headers": len(policy.headers),
+            "translations": len(policy.translations),
+            "tests": len(policy.tests),
+        },
+        "realm": {name: _effective_realm(realm) for name, realm in config.realms.items()},
+        "trunk": {name: _effective_trunk(trunk) for name, trunk in config.trunks.items()},
+        "media": {
+            "mode": config.media.mode,
+            "engines": [
+                {"ng": f"udp:{bracketed(engine.host)}:{engine.port}", "weight": engine.weight}
+                for engine in config.media.engines
+            ],
+            "ports": f"{config.media.ports[0]}-{config.media.ports[1]}",
+            "fast_path": config.media.fast_path,
+            "timeout": config.media.timeout,
+            "interfaces": {
+                realm.name: realm.media_interface for realm in config.realms.values() if realm.media_interface
+            },
+        },
+        "audit": {"mode": config.audit.mode, "hide": list(config.audit.hide)},
+        "state": {"store": config.store, "directory": config.state},
+        "control": {"socket": config.control_socket},
+    }
+
+
+def _effective_realm(realm: Realm) -> dict[str, object]:
+    return {
+        "listen": [
+            f"{listener.transport.lower()}:{bracketed(listener.host)}:{listener.port}" for listener in realm.listeners
+        ],
+        "advertise": realm.listeners[0].shown_host,
+        "domain": realm.domain,
+        "trusted": realm.trusted,
+        "dscp": {"sip": realm.dscp_sip, "rtp": realm.dscp_rtp},
+    }
+
+
+def _effective_trunk(trunk: Trunk) -> dict[str, object]:
+    return {
+        "realm": trunk.realm,
+        "targets": [
+            {"uri": str(target.uri), "priority": target.priority, "weight": target.weight} for target in trunk.targets
+        ],
+        "sources": list(trunk.sources),
+        "crank_back": sorted(trunk.crank_back),
+    }

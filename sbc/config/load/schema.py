@@ -1,0 +1,266 @@
+"""The shape of a node file in TOML. Keys that this version does not perform yet are known here, and refused."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from ipaddress import ip_network
+from typing import Annotated, Any, ClassVar, Final, Literal
+
+from pydantic import BeforeValidator, Field, PlainValidator, model_validator
+
+from policies.load import NOT_YET, Table, refuse, shown
+from sbc.config.load.addresses import ListenEntry, parse_host, parse_listen
+from sbc.sip import ParseError, Uri, parse_uri
+
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+_HIDE: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._:@+-]*|\[[0-9A-Fa-f:.]+\](?::\d+)?")
+_ENGINE: Final = re.compile(r"udp:(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+)):(\d{1,5})")
+_PORTS: Final = re.compile(r"(\d{1,5})\s*-\s*(\d{1,5})")
+
+# RFC 4594 and RFC 8837: the names of code points that operators write.
+_CODE_POINTS: Final[dict[str, int]] = {
+    "be": 0,
+    "df": 0,
+    **{f"cs{number}": 8 * number for number in range(8)},
+    **{f"af{row}{drop}": 8 * row + 2 * drop for row in range(1, 5) for drop in range(1, 4)},
+    "va": 44,
+    "ef": 46,
+}
+
+
+def _name(value: object) -> Any:  # noqa: ANN401 - pydantic checks what comes out
+    if isinstance(value, str) and not _NAME.fullmatch(value):
+        refuse(f"the name {shown(value)}", allowed="letters, digits, '.', '_' and '-', at most 63")
+    return value
+
+
+Name = Annotated[str, BeforeValidator(_name)]
+Listen = Annotated[ListenEntry, PlainValidator(parse_listen)]
+Host = Annotated[str, PlainValidator(parse_host)]
+
+
+def _uri(value: object) -> Uri:
+    allowed = '"sip:198.51.100.10", "sip:pbx.example.net:5080;transport=tcp"'
+    try:
+        uri = parse_uri(value) if isinstance(value, str) else None
+    except ParseError:
+        uri = None
+    if uri is None or not uri.is_sip or uri.headers or uri.user:
+        refuse(shown(value), allowed=allowed, remedy="a target has no user part and no headers" if uri else "")
+    transport = (uri.param("transport") or "udp").lower()
+    if uri.scheme == "sips" or transport in ("tls", "ws", "wss"):
+        refuse(f"{shown(value)}: TLS and WebSocket are {NOT_YET}", allowed=allowed)
+    if transport not in ("udp", "tcp"):
+        refuse(f"transport={transport}", allowed="udp, tcp")
+    return uri
+
+
+def _network(value: object) -> str:
+    try:
+        return str(ip_network(value)) if isinstance(value, str) else _no_network(value)
+    except ValueError:
+        return _no_network(value)
+
+
+def _no_network(value: object) -> str:
+    try:
+        meant = f'did you mean "{ip_network(value, strict=False)}"?' if isinstance(value, str) else ""
+    except ValueError:
+        meant = ""
+    refuse(f"{shown(value)} is no network", allowed='"198.51.100.0/28", "2001:db8::/64" or one address', remedy=meant)
+
+
+def _code_point(value: object) -> int:
+    if isinstance(value, str) and value.lower() in _CODE_POINTS:
+        return _CODE_POINTS[value.lower()]
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= 63:
+        refuse(shown(value), allowed='0 to 63, or a name such as "cs3", "af41", "ef"')
+    return value
+
+
+def _engine(value: object) -> tuple[str, int]:
+    found = _ENGINE.fullmatch(value) if isinstance(value, str) else None
+    if found is None or not 0 < int(found[3]) <= 65535:
+        refuse(shown(value), allowed='"udp:HOST:PORT", such as "udp:127.0.0.1:2223"')
+    return found[1] or found[2], int(found[3])
+
+
+def _ports(value: object) -> tuple[int, int]:
+    found = _PORTS.fullmatch(value) if isinstance(value, str) else None
+    if found is None:
+        refuse(shown(value), allowed='"FIRST-LAST", such as "30000-39999"')
+    first, last = int(found[1]), int(found[2])
+    if first < 1024 or last > 65535 or last - first < 3:
+        refuse(shown(value), allowed="ports from 1024 to 65535, and at least four: a call takes two pairs")
+    return first, last
+
+
+def _hide(value: object) -> str:
+    """A token or a network; it is compared as a whole unit, so that three characters are the least that make sense."""
+    if isinstance(value, str) and "/" in value:
+        return _network(value)
+    if not isinstance(value, str) or len(value) < 3 or not _HIDE.fullmatch(value):
+        refuse(
+            shown(value), allowed='a host, an address, a network or a word, such as "pbx.corp.local", "10.20.0.0/16"'
+        )
+    return value
+
+
+def _store(value: object) -> str:
+    if isinstance(value, str) and value.startswith(("redis:", "rediss:", "valkey:")):
+        refuse(f"{shown(value)}: a store shared by several nodes is {NOT_YET}", allowed='"memory", "sqlite"')
+    if value not in ("memory", "sqlite"):
+        refuse(shown(value), allowed='"memory", "sqlite"')
+    return str(value)
+
+
+def _workers(value: object) -> Any:  # noqa: ANN401
+    if isinstance(value, int) and not isinstance(value, bool) and value != 1:
+        refuse(f"{value} workers: several are {NOT_YET}", allowed="1")
+    return value
+
+
+def _engine_weight(value: object) -> Any:  # noqa: ANN401
+    if isinstance(value, int) and not isinstance(value, bool) and value != 1:
+        refuse(f"weight {value}: weights of media engines are {NOT_YET}", allowed="1")
+    return value
+
+
+def _fast_path(value: object) -> Any:  # noqa: ANN401
+    if value in ("nft", "tcx"):
+        refuse(f"{shown(value)}: relaying in the kernel is {NOT_YET}", allowed='"none", "auto"')
+    return value
+
+
+class TimersTable(Table):
+    """`[node.timers]`, seconds."""
+
+    t1: float = Field(default=0.5, ge=0.05, le=10)
+    t2: float = Field(default=4.0, ge=0.05, le=60)
+    t4: float = Field(default=5.0, ge=0.05, le=60)
+    ringing: float = Field(default=180.0, ge=1, le=3600)
+    call: float = Field(default=14400.0, ge=1, le=604800)
+    liveness: float = Field(default=900.0, ge=0, le=604800)
+
+    @model_validator(mode="after")
+    def _order(self) -> TimersTable:
+        if self.t2 < self.t1:
+            refuse(f"t2 = {self.t2:g} is less than t1 = {self.t1:g}", remedy="repeats start at t1 and slow down to t2")
+        return self
+
+
+class LimitsTable(Table):
+    """`[node.limits]`."""
+
+    message_bytes: int = Field(default=65535, ge=1024, le=1048576)
+    headers: int = Field(default=128, ge=16, le=4096)
+
+
+class NodeTable(Table):
+    """`[node]`."""
+
+    name: Name
+    workers: Annotated[int, BeforeValidator(_workers)] = 1
+    policies: str = Field(min_length=1)
+    drain_deadline: float = Field(default=300.0, ge=0, le=86400)
+    timers: TimersTable = Field(default_factory=TimersTable)
+    limits: LimitsTable = Field(default_factory=LimitsTable)
+
+
+class DscpTable(Table):
+    """`dscp` of a realm."""
+
+    sip: Annotated[int, PlainValidator(_code_point)] = 24
+    rtp: Annotated[int, PlainValidator(_code_point)] = 46
+
+
+class RealmTable(Table):
+    """`[realm.NAME]`."""
+
+    later: ClassVar[Mapping[str, str]] = {"tls": "listen on udp or tcp, in a network that you trust to carry it"}
+
+    listen: list[Listen] = Field(min_length=1, max_length=64)
+    advertise: Host | None = None
+    domain: Host | None = None
+    trusted: bool = False
+    dscp: DscpTable = Field(default_factory=DscpTable)
+
+
+class TargetTable(Table):
+    """One of `targets`."""
+
+    uri: Annotated[Uri, PlainValidator(_uri)]
+    priority: int = Field(default=1, ge=0, le=65535)
+    weight: int = Field(default=1, ge=0, le=65535)
+
+
+class TrunkTable(Table):
+    """`[trunk.NAME]`."""
+
+    later: ClassVar[Mapping[str, str]] = {
+        "auth": "agree with the partner on admission by address",
+        "probe": "leave it out: a target that times out or answers 503 is tried last for 30 s",
+        "limits": "limit calls at the partner",
+        "tls_names": "name the partner by sources",
+    }
+
+    realm: str
+    targets: list[TargetTable] = Field(default_factory=list, max_length=64)
+    sources: list[Annotated[str, PlainValidator(_network)]] = Field(default_factory=list, max_length=1024)
+    crank_back: list[Annotated[int, Field(ge=300, le=699)]] | None = None
+
+    @model_validator(mode="after")
+    def _is_reachable(self) -> TrunkTable:
+        if not self.targets and not self.sources:
+            refuse("neither targets nor sources", remedy="add targets to call it, sources to be called by it, or both")
+        return self
+
+
+class EngineTable(Table):
+    """One of `media.engines`."""
+
+    ng: Annotated[tuple[str, int], PlainValidator(_engine)]
+    weight: Annotated[int, BeforeValidator(_engine_weight)] = 1
+
+
+class MediaTable(Table):
+    """`[media]`."""
+
+    mode: Literal["anchor", "bypass"] = "anchor"
+    engines: list[EngineTable] = Field(default_factory=list, max_length=64)
+    ports: Annotated[tuple[int, int], PlainValidator(_ports)] = (30000, 39999)
+    fast_path: Annotated[Literal["none", "auto"], BeforeValidator(_fast_path)] = "auto"
+    timeout: float = Field(default=1.0, ge=0.1, le=10)
+    interfaces: dict[str, Name] = Field(default_factory=dict)
+
+
+class AuditTable(Table):
+    """`[audit]`."""
+
+    mode: Literal["block", "strip", "report", "off"] = "strip"
+    hide: list[Annotated[str, PlainValidator(_hide)]] = Field(default_factory=list, max_length=10000)
+
+
+class StateTable(Table):
+    """`[state]`."""
+
+    store: Annotated[str, PlainValidator(_store)] = "sqlite"
+
+
+class ControlTable(Table):
+    """`[control]`."""
+
+    socket: str = Field(default=".sbc/control.sock", min_length=1, max_length=100)
+
+
+class NodeFile(Table):
+    """A whole node file."""
+
+    node: NodeTable
+    realm: dict[Name, RealmTable] = Field(min_length=1)
+    trunk: dict[Name, TrunkTable] = Field(default_factory=dict)
+    media: MediaTable = Field(default_factory=MediaTable)
+    audit: AuditTable = Field(default_factory=AuditTable)
+    state: StateTable = Field(default_factory=StateTable)
+    control: ControlTable = Field(default_factory=ControlTable)
