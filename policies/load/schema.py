@@ -145,12 +145,18 @@ class NumberTable(Table):
     replace: str
 
 
+def _direction(value: object) -> Any:  # noqa: ANN401
+    if value == "egress":
+        refuse(f"{shown(value)} is {NOT_YET}", allowed='"ingress"', remedy="translate where the call comes in")
+    return value
+
+
 class TranslateTable(Table):
     """`[[translate]]`."""
 
     name: Label
     note: str = ""
-    direction: Literal["ingress", "egress"]
+    direction: Annotated[Literal["ingress"], BeforeValidator(_direction)]
     realm: Label | None = None
     trunk: Label | None = None
     number: NumberTable

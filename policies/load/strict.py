@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import UnionType
-from typing import Any, ClassVar, Final, Generic, NoReturn, TypeVar, Union, get_args, get_origin
+from typing import Any, ClassVar, Final, Generic, NoReturn, TypeVar, Union, cast, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
@@ -133,8 +133,8 @@ def _remove(data: dict[str, Any], path: tuple[str | int, ...]) -> bool:
     """Take out what is wrong, so that checks across the rest can run; False where it cannot be taken out alone."""
     parent: Any = data
     for part in path[:-1]:
-        if (isinstance(parent, dict) and part in parent) or (isinstance(parent, list) and isinstance(part, int)):
-            parent = parent[part]
+        if isinstance(parent, list) if isinstance(part, int) else isinstance(parent, dict) and part in parent:
+            parent = cast(Any, parent)[part]
         else:
             return False
     if not isinstance(parent, dict):

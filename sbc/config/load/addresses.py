@@ -93,8 +93,7 @@ def interface_address(name: str) -> str:
     if not usable:
         refuse(f"interface {name} has no address", remedy="bring it up, or write the address")
     if len(usable) > 1:
-        found = f"interface {name} has {len(usable)} addresses"
-        refuse(found, allowed=", ".join(usable), remedy="write the one meant")
+        refuse(f"interface {name} has {len(usable)} addresses", allowed=", ".join(usable), remedy="write the one meant")
     return usable[0]
 
 
