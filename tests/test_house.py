@@ -13,7 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from policies import run_tests
+from policies.load import load_document
 from sbc import __version__
+from sbc.config.load import load_config
 from sbc.outputs import DropReason
 from sbc.sip import Fault
 from tests.conftest import must_run
@@ -222,6 +225,28 @@ def test_conformance_has_a_row_for_every_rfc_of_the_list(shared_dir: Path) -> No
         re.findall(r"\b\d{4}\b", " ".join(re.findall(r"^\| ([^|]+)\|", text("docs/conformance.md"), re.MULTILINE)))
     )
     assert listed - answered == set()
+
+
+def _readme_block(opening: str) -> str:
+    """The TOML block of the README that begins with this line."""
+    blocks: list[str] = re.findall(r"^```toml\n(.*?)^```", text("README.md"), re.MULTILINE | re.DOTALL)
+    return next(block for block in blocks if block.startswith(opening))
+
+
+def test_the_readme_s_policy_is_valid_and_passes_its_own_tests(tmp_path: Path) -> None:
+    (tmp_path / "policy.toml").write_text(_readme_block("[policy]"), encoding="utf-8")
+    document = load_document(tmp_path / "policy.toml")
+    assert [result for result in run_tests(document) if not result.passed] == []
+
+
+def test_the_readme_s_node_file_is_complete_and_valid(tmp_path: Path) -> None:
+    """The interfaces stand for addresses here: what a machine of ours has differs."""
+    node = _readme_block("[node]").replace(":eth0:", ":203.0.113.5:").replace(":eth1:", ":10.20.0.1:")
+    (tmp_path / "policy.toml").write_text(_readme_block("[policy]"), encoding="utf-8")
+    (tmp_path / "node.toml").write_text(node, encoding="utf-8")
+    config = load_config(tmp_path / "node.toml")
+    assert sorted(config.realms) == ["inside", "outside"]
+    assert sorted(config.trunks) == ["carrier", "pbx"]
 
 
 def test_the_changelog_has_the_version() -> None:
