@@ -1,12 +1,12 @@
-"""`name-addr` and `addr-spec` with parameters: From, To, Contact, Route, Refer-To and their kin (RFC 3261 section 20.10)."""
+"""`name-addr` and `addr-spec` with parameters: From, To, Contact, Route and their kin (RFC 3261 section 20.10)."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from sbc.sip.errors import Fault, ParseError
-from sbc.sip.params import TOKEN_CHARS, Params, format_params, get_param, parse_params, split_list
-from sbc.sip.uri import Uri, parse_uri
+from sbc.sip.params import TOKEN_CHARS, Params, format_params, get_param, parse_params, quote, split_list
+from sbc.sip.uri import Uri, is_seen, parse_uri
 
 
 class Address:
@@ -66,7 +66,8 @@ def parse_address(text: str) -> Address:
         display = text[:opening].strip()
         for word in display.split():
             if not TOKEN_CHARS.issuperset(word):
-                raise ParseError(Fault.ADDRESS, "an unquoted display name holds characters that need quotes")
+                display = _quoted(display)
+                break
         inner = parse_address(text[opening:])
         return Address(display, inner.uri, inner.params)
     spec, semicolon, tail = text.partition(";")
@@ -92,8 +93,44 @@ def tag_of(value: str) -> str:
         if "tag" not in tail.lower():
             return ""
         return parse_address(value).tag
+    if '"' in tail:
+        return parse_address(value).tag
     end = tail.find(";", position + 5)
     return (tail[position + 5 :] if end < 0 else tail[position + 5 : end]).strip()
+
+
+def _quoted(display: str) -> str:
+    """A display name that lacks its quotes, with them: names beyond ASCII come so. More than a name raises."""
+    if not display.isprintable() and any(character < " " for character in display):
+        raise ParseError(Fault.ADDRESS, "a display name holds control characters")
+    if not _NAME_FORBIDDEN.isdisjoint(display):
+        raise ParseError(Fault.ADDRESS, "an unquoted display name holds characters that need quotes")
+    return quote(display)
+
+
+_NAME_FORBIDDEN: Final[frozenset[str]] = frozenset(",;:@>")
+
+
+def is_plain(text: str) -> bool:
+    """True where `parse_address` is sure to accept the value: a URI seen before in angle brackets, at most a tag.
+
+    False says nothing.
+    """
+    opening = text.find("<")
+    closing = text.find(">", opening)
+    if opening < 0 or not is_seen(text[opening + 1 : closing]):
+        return False
+    if opening:
+        display = text[:opening].rstrip()
+        if display[:1] != '"' or display[-1:] != '"' or display.count('"') != 2 or "\\" in display:
+            return False
+    tail = text[closing + 1 :]
+    return not tail or (
+        tail[:5] == ";tag=" and len(tail) > 5 and tail.isprintable() and _TAIL_FORBIDDEN.isdisjoint(tail[5:])
+    )
+
+
+_TAIL_FORBIDDEN: Final[frozenset[str]] = frozenset(' ;"<>')
 
 
 def _closing_quote(text: str) -> int:

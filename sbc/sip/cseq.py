@@ -37,9 +37,21 @@ def parse_number(text: str, what: str, *, limit: int = MAX_UINT32) -> int:
     return int(digits)
 
 
+_seen: Final[dict[str, CSeq]] = {}
+_SEEN_LIMIT: Final = 1024  # values remembered; then the table starts afresh
+
+
 def parse_cseq(text: str) -> CSeq:
     """Parse `4711 INVITE`; raises ParseError."""
+    known = _seen.get(text)
+    if known is not None:
+        return known
     parts = text.split()
     if len(parts) != 2 or not is_token(parts[1]):
         raise ParseError(Fault.CSEQ, f"malformed CSeq {text[:40]!r}")
-    return CSeq(parse_number(parts[0], "CSeq"), parts[1])
+    cseq = CSeq(parse_number(parts[0], "CSeq"), parts[1])
+    if len(text) <= 32:
+        if len(_seen) >= _SEEN_LIMIT:
+            _seen.clear()
+        _seen[text] = cseq
+    return cseq

@@ -6,8 +6,12 @@ from typing import Final
 
 from sbc.sip.address import Address, parse_address, parse_addresses, tag_of
 from sbc.sip.cseq import CSeq, parse_cseq, parse_number
+from sbc.sip.dialog_reference import Replaces, parse_replaces
 from sbc.sip.errors import Fault, ParseError
+from sbc.sip.event import Event, parse_event
 from sbc.sip.params import split_list
+from sbc.sip.rack import RAck, parse_rack, parse_rseq
+from sbc.sip.session_timer import SessionExpires, parse_min_se, parse_session_expires
 from sbc.sip.uri import Uri, parse_uri
 from sbc.sip.via import Via, parse_via
 
@@ -19,8 +23,8 @@ class Message:
     """What requests and responses share. Values are never changed after construction; build a new message instead.
 
     `fields` holds every header in order (text decoded as UTF-8 with surrogateescape, so that any byte survives);
-    Content-Length is not among those of a message that we build: the serializer writes it. Typed accessors parse on first
-    use, remember the value and raise ParseError.
+    Content-Length is not among those of a message that we build: the serializer writes it. Typed accessors parse on
+    first use and raise ParseError; those of a message that `parse_message` gave do not (but see `contacts`).
     """
 
     __slots__ = ("_contacts", "_cseq", "_first", "_from", "_to", "_via", "body", "fields")
@@ -39,9 +43,14 @@ class Message:
         """The first value of a header by its canonical name, or None."""
         first = self._first
         if first is None:
-            first = dict(reversed(self.fields))
-            self._first = first
+            first = self.index()
         return first.get(name)
+
+    def index(self) -> dict[str, str]:
+        """Every header's canonical name with its first value. Not to be changed."""
+        if self._first is None:
+            self._first = dict(reversed(self.fields))
+        return self._first
 
     def get_all(self, name: str) -> list[str]:
         """The values of every occurrence of a header, in order, comma lists not split."""
@@ -86,7 +95,8 @@ class Message:
     def top_via(self) -> Via:
         """The first Via value."""
         if self._via is None:
-            self._via = parse_via(split_list(self.require("Via"))[0])
+            value = self.require("Via")
+            self._via = parse_via(value if "," not in value else split_list(value)[0])
         return self._via
 
     @property
@@ -110,7 +120,11 @@ class Message:
 
     @property
     def contacts(self) -> list[Address]:
-        """Contact values; an empty list where there is none. `*` raises ParseError (see `is_contact_star`)."""
+        """Contact values; an empty list where there is none.
+
+        `*` raises ParseError (see `is_contact_star`), and so does what is malformed in a response of 400 and above,
+        which nobody should ask.
+        """
         if self._contacts is None:
             self._contacts = parse_addresses(self.get_all("Contact"))
         return self._contacts
@@ -142,6 +156,54 @@ class Message:
         value = self.get("Content-Type")
         return "" if value is None else value.partition(";")[0].strip().lower()
 
+    @property
+    def event(self) -> Event | None:
+        """Event (RFC 6665 section 8.2.1)."""
+        value = self.get("Event")
+        return None if value is None else parse_event(value)
+
+    @property
+    def expires(self) -> int | None:
+        """Expires in seconds (RFC 3261 section 20.19)."""
+        value = self.get("Expires")
+        return None if value is None else parse_number(value, "Expires")
+
+    @property
+    def min_se(self) -> int | None:
+        """Min-SE in seconds (RFC 4028 section 5)."""
+        value = self.get("Min-SE")
+        return None if value is None else parse_min_se(value)
+
+    @property
+    def rack(self) -> RAck | None:
+        """RAck (RFC 3262 section 7.2)."""
+        value = self.get("RAck")
+        return None if value is None else parse_rack(value)
+
+    @property
+    def refer_to(self) -> Address | None:
+        """Refer-To (RFC 3515 section 2.1)."""
+        value = self.get("Refer-To")
+        return None if value is None else parse_address(value)
+
+    @property
+    def replaces(self) -> Replaces | None:
+        """Replaces (RFC 3891 section 6.1)."""
+        value = self.get("Replaces")
+        return None if value is None else parse_replaces(value)
+
+    @property
+    def rseq(self) -> int | None:
+        """RSeq (RFC 3262 section 7.1)."""
+        value = self.get("RSeq")
+        return None if value is None else parse_rseq(value)
+
+    @property
+    def session_expires(self) -> SessionExpires | None:
+        """Session-Expires (RFC 4028 section 4)."""
+        value = self.get("Session-Expires")
+        return None if value is None else parse_session_expires(value)
+
 
 class Request(Message):
     """A request: method, Request-URI as written, headers, body."""
@@ -149,7 +211,7 @@ class Request(Message):
     __slots__ = ("_uri", "method", "request_uri")
 
     def __init__(self, method: str, request_uri: str, fields: Fields, body: bytes = b"") -> None:
-        super().__init__(fields, body)
+        Message.__init__(self, fields, body)
         self.method: Final = method
         self.request_uri: Final = request_uri
         self._uri: Uri | None = None
@@ -171,7 +233,7 @@ class Response(Message):
     __slots__ = ("reason_phrase", "status")
 
     def __init__(self, status: int, reason_phrase: str, fields: Fields, body: bytes = b"") -> None:
-        super().__init__(fields, body)
+        Message.__init__(self, fields, body)
         self.status: Final = status
         self.reason_phrase: Final = reason_phrase
 

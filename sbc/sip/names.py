@@ -62,19 +62,26 @@ SINGLE: Final[frozenset[str]] = frozenset(
         "RAck",
         "Session-Expires",
         "Min-SE",
+        "MIME-Version",
         "Event",
+        "Join",
+        "Referred-By",
+        "SIP-ETag",
+        "SIP-If-Match",
+        "Target-Dialog",
         "Refer-To",
         "Replaces",
         "Subscription-State",
     }
 )
 
-_cache: dict[str, str] = {}
+SPELLINGS: Final[dict[str, str]] = {}
+"""Every spelling seen lately to the canonical one; `canonical` fills it, the parser looks into it first."""
 for _name in _SPECIAL:
-    _cache[_name.lower()] = _name
+    SPELLINGS[_name.lower()] = _name
 for _short, _long in COMPACT.items():
-    _cache[_short] = _long
-_SEED: Final[dict[str, str]] = dict(_cache)
+    SPELLINGS[_short] = _long
+_SEED: Final[dict[str, str]] = dict(SPELLINGS)
 _CACHE_LIMIT: Final = 4096  # spellings kept; a peer that sends new names for ever starts the table afresh
 
 
@@ -83,16 +90,16 @@ def canonical(name: str) -> str:
 
     Never raises. The table of spellings seen is bounded.
     """
-    known = _cache.get(name)
+    known = SPELLINGS.get(name)
     if known is not None:
         return known
     lower = name.lower()
     spelled = _SEED.get(lower)
     if spelled is None:
         spelled = "-".join([part[:1].upper() + part[1:] for part in lower.split("-")])
-    if len(_cache) >= _CACHE_LIMIT:
-        _cache.clear()
-        _cache.update(_SEED)
+    if len(SPELLINGS) >= _CACHE_LIMIT:
+        SPELLINGS.clear()
+        SPELLINGS.update(_SEED)
     if len(name) <= 64:
-        _cache[name] = spelled
+        SPELLINGS[name] = spelled
     return spelled

@@ -75,19 +75,25 @@ def parse_params(text: str) -> Params:
     if body.startswith(";"):
         body = body[1:]
     found: list[tuple[str, str | None]] = []
-    for part in split_outside(body, ";"):
+    for part in body.split(";") if '"' not in body and "<" not in body else split_outside(body, ";"):
         name, equals, value = part.partition("=")
-        name = name.strip().lower()
-        if not is_token(name):
-            raise ParseError(Fault.PARAMETER, f"a parameter has no proper name: {part[:40]!r}")
+        if name not in _COMMON:
+            name = name.strip()
+            if not is_token(name):
+                raise ParseError(Fault.PARAMETER, f"a parameter has no proper name: {part[:40]!r}")
+            name = name.lower()
         if equals:
-            value = value.strip()
-            if not value:
-                raise ParseError(Fault.PARAMETER, f"parameter {name!r} has an empty value")
-            found.append((name, value))
+            # `tag=` is against the grammar and sent by old phones: a flag is the nearest thing.
+            found.append((name, value.strip() or None))
         else:
             found.append((name, None))
     return tuple(found)
+
+
+# Parameter names that need no check; others are checked character by character.
+_COMMON: Final[frozenset[str]] = frozenset(
+    {"branch", "expires", "lr", "maddr", "ob", "q", "received", "rport", "tag", "transport", "ttl", "user"}
+)
 
 
 def format_params(params: Params) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from sbc.sip.errors import Fault, ParseError
+from sbc.sip.escape import unescape
 from sbc.sip.params import Params, format_params, get_param, parse_params
 
 _HOST_CHARS: Final[frozenset[str]] = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._")
@@ -16,8 +17,8 @@ class Uri:
     """A URI; for `sip` and `sips` taken apart, for every other scheme only `scheme` and `opaque` are set.
 
     `user` is kept as written, escapes included (RFC 4475 section 3.1.1.3 forbids to unescape twice), and includes
-    user parameters and a password. `host` is in lower case; IPv6 references keep their brackets. `port` is 0 where absent.
-    `headers` is the text after `?`, as written.
+    user parameters and a password. `host` is in lower case; IPv6 references keep their brackets. `port` is 0 where
+    absent. `headers` is the text after `?`, as written.
     """
 
     __slots__ = ("headers", "host", "opaque", "params", "port", "scheme", "user")
@@ -70,6 +71,20 @@ class Uri:
         """A URI parameter: its value, an empty string for a flag, None where absent."""
         return get_param(self.params, name)
 
+    def header(self, name: str) -> str | None:
+        """A header embedded behind `?`, unescaped once (RFC 3261 section 19.1.1); None where absent.
+
+        The text may hold anything, line ends included: parse it, never copy it into a message.
+        """
+        if not self.headers:
+            return None
+        wanted = name.lower()
+        for part in self.headers.split("&"):
+            known, _, value = part.partition("=")
+            if unescape(known).lower() == wanted:
+                return unescape(value)
+        return None
+
 
 def parse_host_port(text: str, fault: Fault = Fault.URI) -> tuple[str, int]:
     """`host[:port]` to (host in lower case, port or 0); IPv6 references keep their brackets."""
@@ -97,11 +112,36 @@ def parse_host_port(text: str, fault: Fault = Fault.URI) -> tuple[str, int]:
     return host.lower(), int(port_text)
 
 
+_seen: Final[dict[str, Uri]] = {}
+_SEEN_LIMIT: Final = 4096  # URIs remembered; then the table starts afresh
+_SEEN_LENGTH: Final = 128
+
+
 def parse_uri(text: str) -> Uri:
-    """Parse an absolute URI; raises ParseError with status 400."""
+    """Parse an absolute URI; raises ParseError with status 400.
+
+    The last few thousand short ones are remembered: each URI of a call stands in most of its messages.
+    """
+    known = _seen.get(text)
+    if known is not None:
+        return known
+    uri = _parse_uri(text)
+    if len(text) <= _SEEN_LENGTH:
+        if len(_seen) >= _SEEN_LIMIT:
+            _seen.clear()
+        _seen[text] = uri
+    return uri
+
+
+def is_seen(text: str) -> bool:
+    """True for a URI that `parse_uri` has accepted lately."""
+    return text in _seen
+
+
+def _parse_uri(text: str) -> Uri:
     scheme, colon, rest = text.partition(":")
     scheme = scheme.lower()
-    if not colon or not scheme or not scheme[0].isalpha() or not rest:
+    if not colon or not scheme.isascii() or not scheme[:1].isalpha() or not rest:
         raise ParseError(Fault.URI, f"not a URI: {text[:60]!r}")
     if scheme != "sip" and scheme != "sips":
         if not all(c.isalnum() or c in "+-." for c in scheme) or not _USER_FORBIDDEN.isdisjoint(rest):
@@ -115,6 +155,8 @@ def parse_uri(text: str) -> Uri:
     headers = ""
     if "?" in after:
         after, _, headers = after.partition("?")
+        if not headers:
+            raise ParseError(Fault.URI, f"a question mark without headers in {text[:60]!r}")
     params: Params = ()
     if ";" in after:
         after, _, tail = after.partition(";")

@@ -44,8 +44,28 @@ class Via:
         return get_param(self.params, name)
 
 
+_seen: Final[dict[str, tuple[str, str, int]]] = {}
+_SEEN_LIMIT: Final = 4096  # senders remembered; then the table starts afresh
+
+
 def parse_via(text: str) -> Via:
     """Parse one Via value; white space may stand around the slashes, the colon and the semicolons."""
+    head, semicolon, tail = text.partition(";")
+    sender = _seen.get(head)
+    if sender is None:
+        sender = _parse_sender(head)
+        if len(head) <= 128:
+            if len(_seen) >= _SEEN_LIMIT:
+                _seen.clear()
+            _seen[head] = sender
+    if ";;" in tail:
+        # A proxy that blanks the `rport` it answered leaves these; the branch is all we need of the value.
+        tail = ";".join([part for part in tail.split(";") if part.strip()])
+    return Via(sender[0], sender[1], sender[2], parse_params(tail) if semicolon else ())
+
+
+def _parse_sender(text: str) -> tuple[str, str, int]:
+    """Transport in upper case, host and port of sent-by."""
     if text.startswith("SIP/2.0/"):
         transport, _, rest = text[8:].partition(" ")
         if not rest:
@@ -56,12 +76,11 @@ def parse_via(text: str) -> Via:
         if not slash or not slash2 or protocol.strip().upper() != "SIP" or version.strip() != "2.0":
             raise ParseError(Fault.VIA, f"malformed Via {text[:60]!r}")
         transport, rest = _split_white(after.strip())
-    sent_by, semicolon, tail = rest.partition(";")
-    transport = transport.strip().upper()
+    transport = transport.strip()
     if not is_token(transport):
         raise ParseError(Fault.VIA, f"malformed Via transport in {text[:60]!r}")
-    host, port = parse_host_port(sent_by.strip(), Fault.VIA)
-    return Via(transport, host, port, parse_params(tail) if semicolon else ())
+    host, port = parse_host_port(rest.strip(), Fault.VIA)
+    return transport.upper(), host, port
 
 
 def _split_white(text: str) -> tuple[str, str]:
