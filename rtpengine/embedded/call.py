@@ -1,0 +1,196 @@
+"""A call as the engine holds it: parties by tag, their m-lines, and the port pairs that face them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from rtpengine.embedded.addresses import Endpoint, endpoint
+from rtpengine.embedded.interfaces import Interface, LocalAddress
+from rtpengine.embedded.ports import PortPool
+from rtpengine.embedded.relay import Relay
+from rtpengine.embedded.stream import Stream
+
+
+class Clock:
+    """One instant: `monotonic` for what lasts, `wall` for what is reported."""
+
+    __slots__ = ("monotonic", "wall")
+
+    def __init__(self, monotonic: float, wall: float) -> None:
+        self.monotonic: Final = monotonic
+        self.wall: Final = wall
+
+
+class PortPair:
+    """Two sockets facing one party, RTP and RTCP."""
+
+    __slots__ = ("address", "pool", "port", "relay", "rtcp", "rtp")
+
+    def __init__(self, pool: PortPool, address: LocalAddress, relay: Relay, now: float) -> None:
+        rtp, rtcp, port = pool.open()
+        self.pool: Final = pool
+        self.address: Final = address
+        self.relay: Final = relay
+        self.port: Final = port
+        self.rtp: Final = Stream(rtp, endpoint(address.host, port), now, is_rtcp=False)
+        self.rtcp: Final = Stream(rtcp, endpoint(address.host, port + 1), now, is_rtcp=True)
+        relay.add(self.rtp)
+        relay.add(self.rtcp)
+
+    @property
+    def streams(self) -> tuple[Stream, Stream]:
+        """RTP, RTCP."""
+        return self.rtp, self.rtcp
+
+    def is_at(self, host: str, port: int) -> bool:
+        """True where the address is this pair's own, as bound or as advertised."""
+        return port in (self.port, self.port + 1) and host in (self.address.host, self.address.advertised)
+
+    def close(self) -> None:
+        """Close the sockets and give the ports back."""
+        self.relay.remove(self.rtp)
+        self.relay.remove(self.rtcp)
+        self.pool.release(self.port)
+
+
+class PartyMedia:
+    """One m-line of one party."""
+
+    __slots__ = (
+        "answers_mux",
+        "bound_for",
+        "direction",
+        "formats",
+        "index",
+        "is_muxed",
+        "is_rejected",
+        "kind",
+        "offered_mux",
+        "pair",
+        "protocol",
+        "ptime",
+        "signalled",
+    )
+
+    def __init__(self, index: int) -> None:
+        self.index: Final = index
+        self.kind = ""
+        self.protocol = ""
+        self.formats: list[str] = []
+        """What the party listed last."""
+        self.ptime = ""
+        self.direction = "sendrecv"
+        self.is_rejected = False
+        """The party's last description had port 0 here."""
+        self.pair: PortPair | None = None
+        """The sockets facing the party."""
+        self.bound_for: tuple[str, int] | None = None
+        """The *other* party's address that `pair` was shown for; another address means other ports, unless latching is
+        asked."""
+        self.signalled: Endpoint | None = None
+        """The party's own address."""
+        self.offered_mux = False
+        """We have offered RTCP multiplexing to the party."""
+        self.answers_mux: bool | None = None
+        """Whether its own offer of multiplexing will be accepted; None: as the other party answers."""
+        self.is_muxed = False
+
+    def close(self) -> None:
+        """Free the ports."""
+        if self.pair is not None:
+            self.pair.close()
+            self.pair = None
+        self.bound_for = self.signalled = None
+
+
+class Party:
+    """One end of the call, known by a tag; without one until its first answer."""
+
+    __slots__ = ("created", "family", "has_spoken", "interface", "label", "media", "peer", "tag", "via_branch")
+
+    def __init__(self, tag: str, via_branch: str, interface: Interface, created: float) -> None:
+        self.tag = tag
+        self.via_branch = via_branch
+        self.interface = interface
+        self.created: Final = created
+        self.label = ""
+        self.media: Final[list[PartyMedia]] = []
+        self.peer: Party | None = None
+        """The party that media goes to."""
+        self.family = ""
+        """Of the addresses it has been seen to use; empty until it has spoken."""
+        self.has_spoken = False
+        """It has sent a description of its own."""
+
+    def line(self, index: int) -> PartyMedia:
+        """The m-line at `index`, made where missing."""
+        while len(self.media) <= index:
+            self.media.append(PartyMedia(len(self.media)))
+        return self.media[index]
+
+    def streams(self) -> list[Stream]:
+        """All open streams."""
+        return [stream for media in self.media if media.pair is not None for stream in media.pair.streams]
+
+    def close(self) -> None:
+        """Free all ports."""
+        for media in self.media:
+            media.close()
+        self.peer = None
+
+
+class Call:
+    """Everything under one call-id."""
+
+    __slots__ = (
+        "begun",
+        "call_id",
+        "created",
+        "delete_at",
+        "is_answered",
+        "parties",
+        "signalled",
+        "signalled_wall",
+        "tags",
+    )
+
+    def __init__(self, call_id: str, clock: Clock) -> None:
+        self.call_id: Final = call_id
+        self.created: Final = clock.wall
+        self.begun: Final = clock.monotonic
+        self.signalled = clock.monotonic
+        """When the last offer or answer came."""
+        self.signalled_wall = clock.wall
+        self.parties: Final[list[Party]] = []
+        self.tags: Final[dict[str, Party]] = {}
+        """By tag; a party that answered under several has several entries."""
+        self.is_answered = False
+        self.delete_at = 0.0
+        """When a delayed delete is due; 0: none is."""
+
+    def streams(self) -> list[Stream]:
+        """All open streams of all parties."""
+        return [stream for party in self.parties for stream in party.streams()]
+
+    def owns(self, host: str, port: int) -> bool:
+        """True where an address is one of this call's own sockets: media for it would run in a circle."""
+        return any(
+            media.pair is not None and media.pair.is_at(host, port) for party in self.parties for media in party.media
+        )
+
+    def remove(self, party: Party) -> None:
+        """Free a party's ports and cut it off; its record stays, as with the real daemon."""
+        if party.peer is not None and party.peer.peer is party:
+            party.peer.peer = None
+        for other in self.parties:
+            for stream in other.streams():
+                if stream.out in party.streams():
+                    stream.out = stream.rtcp_out = None
+        party.close()
+
+    def close(self) -> None:
+        """Free everything."""
+        for party in self.parties:
+            party.close()
+        self.parties.clear()
+        self.tags.clear()

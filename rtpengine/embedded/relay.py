@@ -1,0 +1,159 @@
+"""The relay: datagrams from a socket to a source check to the socket on the other side, with nothing made per packet
+but its address.
+
+All media sockets are in one epoll set of our own, and asyncio watches that set: a wake-up serves each socket that is
+ready, without a callback object for each. Level-triggered and one datagram a socket and round, so no socket starves
+another, and no read comes back empty.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import select
+import time
+from typing import Final
+
+from rtpengine.embedded.fastpath import FastPath, FastPathCounters, Flow
+from rtpengine.embedded.stream import Stream, StreamState
+
+_EVENTS: Final = 128
+"""Sockets served before asyncio gets its turn."""
+_DATAGRAM: Final = 65535
+_OFFLOAD_AFTER: Final = 8
+"""Packets that a stream must have taken before a fast path is asked."""
+
+
+class RelayStatistics:
+    """Totals since the start; streams that are still open count too."""
+
+    __slots__ = ("errors", "octets", "packets")
+
+    def __init__(self, packets: int, octets: int, errors: int) -> None:
+        self.packets: Final = packets
+        self.octets: Final = octets
+        self.errors: Final = errors
+
+
+class Relay:
+    """Owns the readiness of all media sockets. Single-threaded: everything runs on the loop it was attached to."""
+
+    def __init__(self, fast_path: FastPath | None = None) -> None:
+        self._epoll: Final = select.epoll()
+        self._streams: Final[dict[int, Stream]] = {}
+        self._buffer: Final = bytearray(_DATAGRAM)
+        self._view: Final = memoryview(self._buffer)
+        self._fast_path: Final = fast_path
+        self._packets = self._octets = self._errors = 0
+        """Of streams already removed."""
+
+    def attach(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Serve from now on."""
+        loop.add_reader(self._epoll.fileno(), self.serve)
+
+    def detach(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Serve no more; streams that are left are closed."""
+        loop.remove_reader(self._epoll.fileno())
+        for stream in list(self._streams.values()):
+            self.remove(stream)
+        self._epoll.close()
+
+    def add(self, stream: Stream) -> None:
+        """Watch the stream's socket."""
+        fd = stream.sock.fileno()
+        self._streams[fd] = stream
+        self._epoll.register(fd, select.EPOLLIN)
+
+    def remove(self, stream: Stream) -> None:
+        """Stop watching, close the socket, keep its counts."""
+        self.reclaim(stream)
+        fd = stream.sock.fileno()
+        if self._streams.pop(fd, None) is not None:
+            self._epoll.unregister(fd)
+            self._packets += stream.packets
+            self._octets += stream.octets
+            self._errors += stream.errors
+        stream.forget()
+        stream.sock.close()
+
+    def serve(self) -> None:
+        """One round: each ready socket gives one datagram."""
+        streams, buffer, view = self._streams, self._buffer, self._view
+        now = time.monotonic()
+        for fd, _ in self._epoll.poll(0, _EVENTS):
+            stream = streams[fd]
+            try:
+                size, source = stream.sock.recvfrom_into(buffer)
+            except OSError:
+                continue
+            if not size or not stream.lowest <= buffer[0] <= stream.highest:
+                stream.errors += 1
+                continue
+            if source != stream.agreed and not stream.admit(source, now):
+                stream.errors += 1
+                continue
+            stream.packets += 1
+            stream.octets += size
+            stream.last = now
+            out = stream.rtcp_out if stream.is_muxed and size > 1 and 192 <= buffer[1] <= 223 else stream.out
+            if out is None or out.remote is None:
+                continue
+            try:
+                out.sock.sendto(view[:size], out.remote)
+            except OSError:
+                out.errors += 1
+
+    def offload(self, stream: Stream, now: float) -> None:
+        """Offer a stream to the fast path where its addresses are agreed on both sides; refresh the counts of one
+        already there.
+
+        Only strict RTP streams without mux go: RTCP is wanted here for its reports, and a fast path checks the source.
+        """
+        fast_path = self._fast_path
+        if fast_path is None or stream.is_rtcp:
+            return
+        if stream.state is StreamState.OFFLOADED:
+            _count(stream, fast_path.counters(stream.handle), now)
+            return
+        out = stream.out
+        if (
+            stream.state is not StreamState.LATCHED
+            or not stream.is_strict
+            or stream.is_muxed
+            or stream.packets < _OFFLOAD_AFTER
+            or out is None
+            or out.is_muxed
+            or out.remote is None
+            or stream.agreed is None
+            or out.state not in (StreamState.LATCHED, StreamState.OFFLOADED)
+        ):
+            return
+        stream.handle = fast_path.take(Flow(stream.agreed, stream.local, out.local, out.remote))
+        if stream.handle:
+            stream.state = StreamState.OFFLOADED
+
+    def reclaim(self, stream: Stream) -> None:
+        """Take a stream back before its addresses change. It stays LATCHED; signalling moves it on."""
+        if stream.state is not StreamState.OFFLOADED or self._fast_path is None:
+            return
+        _count(stream, self._fast_path.give_back(stream.handle), stream.last)
+        stream.handle = stream.fast_packets = stream.fast_octets = 0
+        stream.state = StreamState.LATCHED
+
+    def statistics(self) -> RelayStatistics:
+        """Totals."""
+        streams = self._streams.values()
+        return RelayStatistics(
+            self._packets + sum(stream.packets for stream in streams),
+            self._octets + sum(stream.octets for stream in streams),
+            self._errors + sum(stream.errors for stream in streams),
+        )
+
+
+def _count(stream: Stream, counters: FastPathCounters, now: float) -> None:
+    """Add to a stream's counts what a fast path has carried since it was last asked."""
+    if counters.packets > stream.fast_packets:
+        stream.packets += counters.packets - stream.fast_packets
+        stream.octets += counters.octets - stream.fast_octets
+        stream.last = now
+    stream.fast_packets = counters.packets
+    stream.fast_octets = counters.octets

@@ -1,0 +1,187 @@
+"""What `query`, `delete` and `statistics` tell, in the real daemon's structure and names."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from rtpengine.bencode import Value
+from rtpengine.embedded.addresses import Endpoint
+from rtpengine.embedded.call import Call, Party, PartyMedia, PortPair
+from rtpengine.embedded.interfaces import Interfaces
+from rtpengine.embedded.ports import PortPool
+from rtpengine.embedded.relay import RelayStatistics
+from rtpengine.embedded.stream import Stream, StreamState
+
+
+class Totals:
+    """Counters of the engine's life."""
+
+    __slots__ = (
+        "final_timeouts",
+        "managed",
+        "offer_timeouts",
+        "rejected",
+        "silent_timeouts",
+        "started",
+        "terminated",
+        "timeouts",
+    )
+
+    def __init__(self, started: float) -> None:
+        self.started: Final = started
+        self.managed = 0
+        """Calls that have ended, however they did."""
+        self.rejected = 0
+        self.terminated = 0
+        """Calls ended by a command."""
+        self.timeouts = 0
+        self.silent_timeouts = 0
+        self.offer_timeouts = 0
+        self.final_timeouts = 0
+
+
+def describe_call(call: Call, tags: frozenset[str], now: float, wall: float) -> dict[str, Value]:
+    """Everything about a call, or about those of its parties that `tags` names (empty: all)."""
+    described: dict[str, Value] = {}
+    untagged = 0
+    for party in call.parties:
+        name = party.tag
+        if not name:
+            untagged += 1
+            name = f"<untagged {untagged}>"
+        if not tags or party.tag in tags:
+            described[name] = _party(party, now, wall)
+    rtp, rtcp = [0, 0, 0], [0, 0, 0]
+    for stream in call.streams():
+        total = rtcp if stream.is_rtcp else rtp
+        total[0] += stream.packets
+        total[1] += stream.octets
+        total[2] += stream.errors
+    return {
+        "created": int(call.created),
+        "created_us": int(call.created % 1 * 1_000_000),
+        "last signal": int(call.signalled_wall),
+        "SSRC": {},
+        "tags": described,
+        "totals": {"RTP": _stats(*rtp), "RTCP": _stats(*rtcp)},
+    }
+
+
+def _party(party: Party, now: float, wall: float) -> Value:
+    described: dict[str, Value] = {"tag": party.tag}
+    if party.via_branch:
+        described["via-branch"] = party.via_branch
+    if party.label:
+        described["label"] = party.label
+    described["created"] = int(party.created)
+    links: list[Value] = []
+    if party.peer is not None:
+        links.append({"tag": party.peer.tag, "type": "offer/answer"})
+    described["subscriptions"] = links
+    described["subscribers"] = list(links)
+    described["medias"] = [_media(party, media, now, wall) for media in party.media]
+    return described
+
+
+def _media(party: Party, media: PartyMedia, now: float, wall: float) -> Value:
+    flags: list[Value] = ["initialized"] if party.has_spoken else []
+    if media.direction in ("sendrecv", "sendonly"):
+        flags.append("send")
+    if media.direction in ("sendrecv", "recvonly"):
+        flags.append("recv")
+    if media.is_muxed:
+        flags.append("rtcp-mux")
+    streams: list[Value] = []
+    if media.pair is not None:
+        streams = [_stream(media.pair, stream, now, wall) for stream in media.pair.streams]
+    return {
+        "index": media.index + 1,
+        "type": media.kind,
+        "protocol": media.protocol,
+        "streams": streams,
+        "flags": flags,
+    }
+
+
+def _stream(pair: PortPair, stream: Stream, now: float, wall: float) -> Value:
+    flags: list[Value] = ["RTCP" if stream.is_rtcp else "RTP"]
+    if stream.signalled is not None:
+        flags.append("filled")
+    if stream.agreed is not None:
+        flags.append("confirmed")
+    if stream.state is StreamState.OFFLOADED:
+        flags.append("kernelized")
+    if stream.is_strict:
+        flags.append("strict source address")
+    return {
+        "local port": stream.local[1],
+        "local address": pair.address.host,
+        "family": _family(stream.local),
+        "endpoint": _endpoint(stream.remote or stream.agreed),
+        "advertised endpoint": _endpoint(stream.signalled),
+        "last packet": int(wall - (now - stream.last)),
+        "flags": flags,
+        "stats": _stats(stream.packets, stream.octets, stream.errors),
+    }
+
+
+def _endpoint(address: Endpoint | None) -> Value:
+    if address is None:
+        return {}
+    return {"family": _family(address), "address": address[0], "port": address[1]}
+
+
+def _family(address: Endpoint) -> str:
+    return "IPv6" if len(address) == 4 else "IPv4"
+
+
+def _stats(packets: int, octets: int, errors: int) -> Value:
+    return {"packets": packets, "bytes": octets, "errors": errors}
+
+
+def describe_engine(
+    totals: Totals,
+    sessions: int,
+    relayed: RelayStatistics,
+    interfaces: Interfaces,
+    pools: dict[str, PortPool],
+    now: float,
+) -> dict[str, Value]:
+    """The `statistics` dictionary. What the real daemon counts and this engine does not is left out, not reported as
+    zero."""
+    return {
+        "currentstatistics": {"sessionsown": sessions, "sessionsforeign": 0, "sessionstotal": sessions},
+        "totalstatistics": {
+            "uptime": str(int(now - totals.started)),
+            "managedsessions": totals.managed,
+            "rejectedsessions": totals.rejected,
+            "timeoutsessions": totals.timeouts,
+            "silenttimeoutsessions": totals.silent_timeouts,
+            "finaltimeoutsessions": totals.final_timeouts,
+            "offertimeoutsessions": totals.offer_timeouts,
+            "regularterminatedsessions": totals.terminated,
+            "relayedpackets": relayed.packets,
+            "relayedpacketerrors": relayed.errors,
+            "relayedbytes": relayed.octets,
+        },
+        "interfaces": [
+            {"name": interface.name, "address": address.host, "ports": _ports(pools[address.host])}
+            for interface in interfaces.all
+            for address in interface.addresses
+        ],
+        "transcoders": [],
+    }
+
+
+def _ports(pool: PortPool) -> Value:
+    used = (pool.total - pool.free) * 2
+    total = pool.total * 2
+    return {
+        "min": pool.minimum,
+        "max": pool.maximum,
+        "used": used,
+        "used_pct": f"{100 * used / total:.2f}" if total else "0.00",
+        "free": total - used,
+        "totals": total,
+        "last": pool.last,
+    }

@@ -1,0 +1,173 @@
+"""One local socket facing one peer: whose packets it takes, and where the peer's media goes.
+
+Latching. A peer behind a NAT sends from another address than its SDP says, so the source is learnt: but only once
+signalling has named the peer, only from packets that can be media, the SDP's own address before another port of its
+host, and that before any other address. After `WINDOW` seconds, or at once where the SDP's address is heard, the source
+is agreed. From then on a strict stream takes nothing else: RTP from a third address is counted and dropped, neither
+forwarded nor learnt, until signalling names a new address.
+"""
+
+from __future__ import annotations
+
+import socket
+from enum import Enum
+from typing import Final
+
+from rtpengine.embedded.addresses import Endpoint
+
+WINDOW: Final = 3.0
+"""Seconds after signalling in which a better source still replaces a worse one; the real daemon's learning window."""
+
+_ANY_SOURCE: Final = 1
+_SAME_HOST: Final = 2
+_AS_SIGNALLED: Final = 3
+
+
+class StreamState(Enum):
+    """Where a stream is on its way to a fast path."""
+
+    BOUND = "bound"
+    """The socket is open; signalling has not named the peer. Nothing is taken."""
+    LATCHING = "latching"
+    """Signalling has named an address; the source is being learnt."""
+    LATCHED = "latched"
+    """The source is agreed; packets are relayed here."""
+    OFFLOADED = "offloaded"
+    """A fast path forwards what comes from the agreed source."""
+
+
+class Kind(Enum):
+    """What a packet must look like to be taken; the first byte tells (RFC 7983)."""
+
+    RTP = (128, 191)
+    RAW = (0, 255)
+    """T.38 over UDPTL, DTLS-SRTP passed through, and what we know nothing about."""
+
+
+class Stream:
+    """A socket with its peer. Plain attributes, since the relay reads them for each packet."""
+
+    __slots__ = (
+        "agreed",
+        "errors",
+        "fast_octets",
+        "fast_packets",
+        "former",
+        "handle",
+        "highest",
+        "is_muxed",
+        "is_rtcp",
+        "is_strict",
+        "last",
+        "local",
+        "lowest",
+        "octets",
+        "out",
+        "packets",
+        "rank",
+        "remote",
+        "rtcp_out",
+        "signalled",
+        "sock",
+        "state",
+        "until",
+    )
+
+    def __init__(self, sock: socket.socket, local: Endpoint, now: float, *, is_rtcp: bool) -> None:
+        self.sock: Final = sock
+        self.local: Final = local
+        self.is_rtcp: Final = is_rtcp
+        self.state = StreamState.BOUND
+        self.is_strict = False
+        self.is_muxed = False
+        """RTCP shares this RTP socket (RFC 5761)."""
+        self.lowest, self.highest = Kind.RTP.value
+        self.signalled: Endpoint | None = None
+        """The address that SDP names."""
+        self.remote: Endpoint | None = None
+        """Where media for the peer goes."""
+        self.agreed: Endpoint | None = None
+        """The source agreed upon; None until then, so that the relay's one comparison fails."""
+        self.former: Endpoint | None = None
+        """What was agreed before signalling named another address: still taken while learning, never learnt."""
+        self.rank = 0
+        self.until = now
+        self.out: Stream | None = None
+        """The stream facing the other party, through which packets that arrive here leave."""
+        self.rtcp_out: Stream | None = None
+        """The same for RTCP that arrives on a muxed socket."""
+        self.packets = 0
+        self.octets = 0
+        self.errors = 0
+        """Packets not taken, or not to be sent."""
+        self.last = now
+        """When the last packet was taken; the time of signalling until then."""
+        self.handle = 0
+        """The fast path's, while OFFLOADED."""
+        self.fast_packets = self.fast_octets = 0
+        """What of the counts the fast path has reported under this handle."""
+
+    def expect(self, peer: Endpoint | None, now: float, *, kind: Kind, is_strict: bool, is_muxed: bool) -> None:
+        """Signalling names the peer's address, or None: none is known, or it wants no media now (hold by zero address).
+
+        An unchanged address keeps what was learnt: a re-INVITE must not open a window to strays. On None the source
+        learnt stays too, but nothing is sent.
+        """
+        self.lowest, self.highest = kind.value
+        self.is_strict = is_strict
+        self.is_muxed = is_muxed
+        if peer is None:
+            self.remote = None
+            return
+        if peer == self.signalled and self.state is not StreamState.BOUND:
+            self.until = now + WINDOW
+            self.remote = self.agreed or self.remote or peer
+            return
+        self.former = self.agreed
+        self.signalled = self.remote = peer
+        self.agreed = None
+        self.rank = 0
+        self.until = now + WINDOW
+        self.state = StreamState.LATCHING
+
+    def forget(self) -> None:
+        """Signalling has ended the stream: nothing is taken or sent any more."""
+        self.state = StreamState.BOUND
+        self.signalled = self.remote = self.agreed = self.former = None
+        self.out = self.rtcp_out = None
+
+    def admit(self, source: Endpoint, now: float) -> bool:
+        """Whether to take a packet from `source`, which is not `agreed`; learns from it where that is allowed.
+
+        The caller has found that the packet's first byte fits the kind.
+        """
+        state = self.state
+        if state is StreamState.BOUND:
+            return False
+        if state is not StreamState.LATCHING:
+            return not self.is_strict
+        if source == self.signalled:
+            self._agree(source)
+            return True
+        if source == self.former:
+            if now >= self.until and not self.rank:
+                self._agree(source)  # signalling has moved, the peer behind its NAT has not
+            return True
+        rank = _SAME_HOST if self.signalled is not None and source[0] == self.signalled[0] else _ANY_SOURCE
+        if rank > self.rank:
+            self.rank = rank
+            self.remote = self.remote and source
+        elif source != self.remote:
+            return not self.is_strict
+        if now >= self.until:
+            self._agree(source)
+        return True
+
+    def _agree(self, source: Endpoint) -> None:
+        """`source` it is."""
+        if self.remote is not None:
+            self.remote = source
+        self.agreed = source
+        self.former = None
+        self.rank = _AS_SIGNALLED
+        self.state = StreamState.LATCHED

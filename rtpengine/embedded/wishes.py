@@ -1,0 +1,83 @@
+"""What a request asks for. Keys of the wrong shape and unknown words are ignored, as the real daemon ignores them."""
+
+from __future__ import annotations
+
+from typing import Final, TypeAlias
+
+from rtpengine.bencode import Value
+from rtpengine.embedded.description import Fault
+
+Request: TypeAlias = "dict[str, Value]"
+
+
+def text(request: Request, key: str) -> str:
+    """A string value; empty where it is missing or no string."""
+    value = request.get(key)
+    return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else ""
+
+
+def required(request: Request, key: str) -> str:
+    """A string value that has to be there."""
+    value = text(request, key)
+    if not value:
+        raise Fault(f"No {key} in message")
+    return value
+
+
+def words(request: Request, key: str) -> list[str]:
+    """The strings of a list value, blanks as hyphens; empty where it is missing or no list."""
+    value = request.get(key)
+    if not isinstance(value, list):
+        return []
+    return [item.decode("utf-8", "replace").replace(" ", "-") for item in value if isinstance(item, bytes)]
+
+
+def number(request: Request, key: str) -> int | None:
+    """An integer, or a string of digits; None where it is missing or neither."""
+    value = request.get(key)
+    if isinstance(value, int):
+        return value
+    if isinstance(value, bytes) and value.isdigit() and len(value) <= 9:
+        return int(value)
+    return None
+
+
+class Wishes:
+    """The options of an offer or answer that this engine knows."""
+
+    __slots__ = (
+        "address_family",
+        "direction",
+        "has_load_limit",
+        "hides_rtcp",
+        "is_latching",
+        "is_strict",
+        "label",
+        "received_from",
+        "replaces_origin",
+        "rtcp_mux",
+    )
+
+    def __init__(self, request: Request) -> None:
+        flags = words(request, "flags")
+        self.is_strict: Final = "strict-source" in flags
+        self.is_latching: Final = "port-latching" in flags and "no-port-latching" not in flags
+        self.hides_rtcp: Final = "no-rtcp-attribute" in flags
+        self.replaces_origin: Final = "origin" in words(request, "replace")
+        self.rtcp_mux: Final = frozenset(words(request, "rtcp-mux"))
+        self.has_load_limit: Final = "load-limit" in words(request, "supports")
+        self.label: Final = text(request, "label") or text(request, "from-label")
+        family = text(request, "address family")
+        self.address_family: Final = family if family in ("IP4", "IP6") else ""
+        self.direction: Final = _raw(request, "direction")[:2]
+        source = _raw(request, "received-from")
+        self.received_from: Final = source[1] if "SIP-source-address" in flags and len(source) == 2 else ""
+        """The address that signalling came from, where it is to stand for the one in the SDP."""
+
+
+def _raw(request: Request, key: str) -> list[str]:
+    """The strings of a list as they are."""
+    value = request.get(key)
+    if not isinstance(value, list):
+        return []
+    return [item.decode("utf-8", "surrogateescape") for item in value if isinstance(item, bytes)]
