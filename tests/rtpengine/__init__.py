@@ -1,0 +1,1 @@
+"""Tests of the ng protocol, its client and the embedded engine."""
