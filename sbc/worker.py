@@ -20,6 +20,7 @@ import rtpengine
 from sbc.config import Config
 from sbc.journal import Store
 from sbc.outputs import CallEnded, Dropped, DropReason, Journal, Lookup, MediaCommand, Output, Transmit
+from sbc.sip import ParseError
 from sbc.telemetry import Telemetry
 from sbc.wire import Flow, Now
 
@@ -123,6 +124,10 @@ class Worker:
         except Exception as error:
             self._telemetry.record(Dropped(DropReason.INTERNAL, flow, type(error).__name__), now.monotonic)
             self._telemetry.failure("receive", error, now.monotonic, peer=flow.host, data=repr(data[:300]))
+
+    def malformed(self, error: ParseError, flow: Flow) -> None:
+        """Bytes of a stream that no message can be cut from."""
+        self._telemetry.record(Dropped(DropReason.MALFORMED, flow, str(error)), self._clock().monotonic)
 
     def ring(self) -> None:
         """The alarm."""

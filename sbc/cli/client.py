@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode
 
 import typer
 
-from sbc.cli.printing import Finding, describe_finding, fail
+from sbc.cli.printing import fail
 
 DEFAULT_SOCKET = Path(".sbc/control.sock")
 
@@ -97,9 +97,5 @@ def _refused(status: int, body: dict[str, object]) -> None:
     lines = [str(body.get("error", f"the node answered {status}"))]
     findings = body.get("findings")
     if isinstance(findings, list):
-        lines += [f"  {describe_finding(_as_finding(finding))}" for finding in findings]
+        lines += [f"  {finding['text']}" for finding in findings]
     fail("\n".join(lines))
-
-
-def _as_finding(value: object) -> Finding:
-    return {str(key): item for key, item in value.items()} if isinstance(value, dict) else {"error": value}

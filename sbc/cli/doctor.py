@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sbc.cli.client import Control
-from sbc.cli.printing import AsJson, describe_finding, print_json, print_table
+from sbc.cli.printing import AsJson, print_json, print_table
 
 if TYPE_CHECKING:
     from sbc.cli.checks import Check
@@ -72,6 +72,6 @@ def _load(path: Path | None) -> tuple[Config | None, Check]:
 
     loaded = load_or_findings(path)
     if isinstance(loaded, list):
-        found = f"{len(loaded)} error(s): {describe_finding(loaded[0])}"
+        found = f"{len(loaded)} error(s): {loaded[0]['text']}"
         return None, Check("configuration", State.FAIL, found, "`sbc check` lists them")
     return loaded, Check("configuration", State.OK, loaded.source or "quickstart")

@@ -11,6 +11,7 @@ import typer
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Finding = dict[str, object]
+"""One thing that is wrong: `text` for people, and its parts where it has any."""
 
 
 def print_json(value: object) -> None:
@@ -37,14 +38,6 @@ def fail(text: str, status: int = 1) -> NoReturn:
     """Say why on stderr and end the command."""
     print(f"sbc: {text}", file=sys.stderr)
     raise typer.Exit(status)
-
-
-def describe_finding(finding: Finding) -> str:
-    """One finding as one line: where, what was found, what to do."""
-    where = ": ".join(str(finding[key]) for key in ("file", "path", "key") if finding.get(key))
-    what = [str(value) for key, value in finding.items() if key not in ("file", "path", "key", "remedy") and value]
-    line = f"{where}: {', '.join(what)}" if where else ", ".join(what)
-    return f"{line}; {finding['remedy']}" if finding.get("remedy") else line
 
 
 def duration(seconds: float) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sbc.cli.printing import Finding, describe_finding, fail, print_pairs
+from sbc.cli.printing import Finding, fail, print_pairs
 
 if TYPE_CHECKING:
     from sbc.config import Config
@@ -94,18 +94,20 @@ def load(path: Path | None, state: Path | None = None) -> Config:
     """As `load_or_findings`; ends the command where there are findings."""
     loaded = load_or_findings(path, state)
     if isinstance(loaded, list):
-        lines = [f"  {describe_finding(finding)}" for finding in loaded]
+        lines = [f"  {finding['text']}" for finding in loaded]
         fail("\n".join([f"the configuration has {len(lines)} error(s):", *lines]))
     return loaded
 
 
 def findings_of(error: Exception) -> list[Finding]:
-    """An error's findings, each by its fields; one made of the text for an error that has none."""
+    """An error's findings, each with its parts; one made of the text for an error that has none."""
     found: list[Finding] = []
     for finding in getattr(error, "findings", ()):
-        slots = getattr(type(finding), "__slots__", ())
-        found.append({name: str(getattr(finding, name)) for name in slots} if slots else {"error": str(finding)})
-    return found or [{"error": str(error)}]
+        parts = {
+            name: getattr(finding, name) for name in ("file", "line", "column", "key", "found", "allowed", "remedy")
+        }
+        found.append({"text": str(finding), **{name: value for name, value in parts.items() if value}})
+    return found or [{"text": str(error)}]
 
 
 def announce(config: Config, bound: tuple[Bound, ...]) -> None:

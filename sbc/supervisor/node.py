@@ -21,6 +21,7 @@ from sbc.engine import Engine
 from sbc.journal import Store, open_store
 from sbc.supervisor.embedded import LOOPBACK, EmbeddedEngine, is_wanted
 from sbc.supervisor.outlets import NodeOutlets
+from sbc.supervisor.ports import choose_ports, keep_ports
 from sbc.supervisor.tasks import Tasks, guard_callbacks
 from sbc.telemetry import Telemetry
 from sbc.transport import Bound, Transports
@@ -47,7 +48,7 @@ class Node:
     """
 
     def __init__(self, config: Config, telemetry: Telemetry, read_again: Reload) -> None:
-        self.config = config
+        self.config = config = choose_ports(config)
         self._telemetry: Final = telemetry
         self._read_again: Final = read_again
         self._engine: Final = Engine(config, secrets.token_bytes(32), system_clock())
@@ -176,6 +177,7 @@ class Node:
         if isinstance(fresh, list):
             findings = fresh
         else:
+            fresh = keep_ports(fresh, self.config)
             findings = changes_that_need_a_restart(self.config, fresh)
             if not findings and self._worker is not None:
                 self.config = replace(fresh, version=self.config.version + 1)
@@ -184,7 +186,7 @@ class Node:
                 return []
         logger.error("reload refused; the old configuration stays in force", findings=len(findings))
         for finding in findings:
-            logger.error("finding", **{str(key): value for key, value in finding.items()})
+            logger.error("finding", text=str(finding["text"]))
         return findings
 
     # The inside.
@@ -269,7 +271,7 @@ def changes_that_need_a_restart(old: Config, new: Config) -> list[Json]:
         ("control", old.control_socket != new.control_socket),
     ]
     return [
-        {"error": f"`{key}` differs from what runs: a reload cannot change it, restart the node"}
+        {"text": f"`{key}` differs from what runs: a reload cannot change it, restart the node"}
         for key, differs in changed
         if differs
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Coroutine
 from typing import Any, Protocol
 
+from sbc.sip import ParseError
 from sbc.wire import Flow
 
 
@@ -13,6 +14,9 @@ class Receiver(Protocol):
 
     def receive(self, data: bytes, flow: Flow) -> None:
         """One whole message, or what a peer sent in its place."""
+
+    def malformed(self, error: ParseError, flow: Flow) -> None:
+        """A stream peer's bytes that could not be framed; the connection is closed behind them."""
 
     def undeliverable(self, flow: Flow, reason: str) -> None:
         """What was last sent to this flow did not arrive and will not: refused, unreachable, connection lost.

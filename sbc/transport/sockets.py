@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import socket
 from typing import Final
 
@@ -16,6 +17,21 @@ IP_RECVERR: Final = 11
 IPV6_RECVERR: Final = 25
 _SO_RCVBUFFORCE: Final = 33
 _BACKLOG: Final = 1024
+
+
+UNDELIVERED: Final = {
+    errno.ECONNREFUSED: "refused",
+    errno.EHOSTUNREACH: "host unreachable",
+    errno.ENETUNREACH: "network unreachable",
+    errno.EHOSTDOWN: "host down",
+    errno.EACCES: "prohibited",
+    errno.EPERM: "prohibited",
+    errno.EINVAL: "not an address of this family",
+    errno.EAFNOSUPPORT: "not an address of this family",
+    errno.ENETDOWN: "network down",
+    errno.EADDRNOTAVAIL: "address gone",
+}
+"""Why something could not be delivered, by errno."""
 
 
 class ListenError(OSError):
@@ -36,9 +52,24 @@ class ListenError(OSError):
         return self.text
 
 
+def reason_of(error: OSError) -> str:
+    """A failure to send or connect in a few words; never the text of asyncio, which holds addresses."""
+    code = error.errno or 0
+    return UNDELIVERED.get(code) or (os.strerror(code).lower() if code else "failed")
+
+
 def family_of(host: str) -> socket.AddressFamily:
     """AF_INET6 for an IPv6 address, AF_INET for the rest."""
     return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+def is_address(host: str, family: int) -> bool:
+    """True for an address of this family in its usual form, without brackets or zone."""
+    try:
+        socket.inet_pton(family, host)
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def scope_of(listener: Listener) -> int:

@@ -6,7 +6,7 @@ import asyncio
 import socket
 from typing import TYPE_CHECKING, Final, Protocol, cast
 
-from sbc.sip import Limits, ParseError, StreamFramer
+from sbc.sip import PING, PONG, Limits, ParseError, StreamFramer
 from sbc.transport.receiver import Counters, Receiver
 from sbc.transport.sockets import prepare_accepted
 from sbc.wire import Flow
@@ -59,8 +59,8 @@ class StreamConnection(asyncio.Protocol):
     """One TCP (later TLS) connection, whoever opened it, from its first byte to its last.
 
     Whole messages go to the receiver with a flow that carries the connection's number. A double CRLF is a ping and is
-    answered with a CRLF (RFC 5626 section 4.4.1). A peer whose bytes cannot be framed is told so by the engine, as
-    far as a head could be read, and cut off: nothing behind a framing error can be trusted.
+    answered with a CRLF (RFC 5626 section 4.4.1). A peer whose bytes cannot be framed is reported and
+    cut off: nothing behind a framing error can be trusted.
     """
 
     def __init__(
@@ -113,19 +113,36 @@ class StreamConnection(asyncio.Protocol):
         """Frame what came and hand the whole messages on."""
         self.heard_at = asyncio.get_running_loop().time()
         self._counters.bytes_received += len(data)
+        framer = self._framer
+        fault = framer.fault
         try:
-            messages = self._framer.feed(data)
-        except ParseError:
-            self._counters.framing_errors += 1
-            self.cut("framing")
-            return
-        for message in messages:
-            if self._transport is None or self._transport.is_closing():
+            frames = framer.feed(data)
+            fault = framer.fault
+        except ParseError as error:
+            frames = []
+            fault = error
+        for frame in frames:
+            if not self.is_open:
                 return
+            self._take(frame)
+        if fault is not None and self.is_open:
+            self._counters.framing_errors += 1
+            self._receiver.malformed(fault, self.flow)
+            self.cut("framing")
+        elif not framer.has_partial:
+            self.partial_since = None
+        elif self.partial_since is None or frames:
+            self.partial_since = self.heard_at
+        self._receiver.settle()
+
+    def _take(self, frame: bytes) -> None:
+        if frame == PING:
+            assert self._transport is not None
+            self._transport.write(PONG)
+        elif frame != PONG:
             self._counters.received += 1
             self.has_spoken = True
-            self._receiver.receive(message, self.flow)
-        self._receiver.settle()
+            self._receiver.receive(frame, self.flow)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone; what was not sent is reported."""

@@ -10,7 +10,7 @@ from typing import Final
 from sbc.config import Listener
 from sbc.sip import Limits
 from sbc.transport.receiver import Counters, Receiver, Tasks
-from sbc.transport.sockets import open_stream_client, open_stream_listener, scope_of
+from sbc.transport.sockets import family_of, is_address, open_stream_client, open_stream_listener, reason_of, scope_of
 from sbc.transport.stream import StreamConnection, StreamLimits
 from sbc.wire import Flow
 
@@ -83,6 +83,8 @@ class Streams:
             connection.send(data, flow, self._limits.buffered)
         elif flow.connection or flow.listener not in self._listeners:
             self._fail(flow, "connection lost" if flow.connection else "no listener of this transport")
+        elif not is_address(flow.host, family_of(self._listeners[flow.listener][0].host)):
+            self._fail(flow, "not an address of this family")
         else:
             self._wait(data, flow, peer)
 
@@ -140,7 +142,7 @@ class Streams:
         except TimeoutError:
             reason = "connection timed out"
         except OSError as error:
-            reason = error.strerror or str(error)
+            reason = reason_of(error)
         opening = self._opening.pop(peer)
         for data, flow in opening.messages:
             if connection is not None and connection.is_open:

@@ -6,7 +6,6 @@ A protocol class of asyncio wakes once for each datagram and costs 65 microsecon
 from __future__ import annotations
 
 import asyncio
-import errno
 import socket
 import sys
 from collections import deque
@@ -14,7 +13,7 @@ from typing import Final
 
 from sbc.config import Listener
 from sbc.transport.receiver import Counters, Receiver
-from sbc.transport.sockets import scope_of
+from sbc.transport.sockets import UNDELIVERED, is_address, reason_of, scope_of
 from sbc.wire import Flow
 
 BATCH: Final = 64
@@ -25,24 +24,12 @@ QUEUE: Final = 1024
 
 _DATAGRAM: Final = 65535
 _FLOWS: Final = 8192
-_UNDELIVERED: Final = {
-    errno.ECONNREFUSED: "refused",
-    errno.EHOSTUNREACH: "host unreachable",
-    errno.ENETUNREACH: "network unreachable",
-    errno.EHOSTDOWN: "host down",
-    errno.EACCES: "prohibited",
-    errno.EPERM: "prohibited",
-    errno.EINVAL: "not an address of this family",
-    errno.EAFNOSUPPORT: "not an address of this family",
-    errno.ENETDOWN: "network down",
-    errno.EADDRNOTAVAIL: "address gone",
-}
 
 
 class UdpListener:
     """Reads and writes the datagrams of one listener. `start` and `close` bracket its life; it owns `sock`."""
 
-    __slots__ = ("_counters", "_flows", "_listener", "_loop", "_queue", "_receiver", "_scope", "_sock")
+    __slots__ = ("_counters", "_flows", "_hosts", "_listener", "_loop", "_queue", "_receiver", "_scope", "_sock")
 
     def __init__(self, listener: Listener, sock: socket.socket, receiver: Receiver, counters: Counters) -> None:
         self._listener: Final = listener
@@ -52,6 +39,7 @@ class UdpListener:
         self._scope: Final = scope_of(listener)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._flows: dict[tuple[str, int], Flow] = {}
+        self._hosts: Final[set[str]] = set()
         self._queue: Final[deque[tuple[bytes, Flow]]] = deque()
 
     @property
@@ -124,7 +112,7 @@ class UdpListener:
                 continue
             # struct sock_extended_err opens with the errno in host order.
             code = int.from_bytes(ancillary[0][2][:4], sys.byteorder)
-            reason = _UNDELIVERED.get(code)
+            reason = UNDELIVERED.get(code)
             if reason is not None:
                 flow = Flow(self._listener.index, "UDP", str(address[0]).partition("%")[0], int(address[1]))
                 self._fail(flow, reason)
@@ -132,6 +120,10 @@ class UdpListener:
 
     def _send_now(self, data: bytes, flow: Flow) -> bool:
         """True when there is nothing more to do for this datagram."""
+        if flow.host not in self._hosts and not self._is_sendable(flow.host):
+            self._counters.send_errors += 1
+            self._fail(flow, "not an address of this family")
+            return True
         address = (flow.host, flow.port, 0, self._scope) if self._scope else (flow.host, flow.port)
         reason = ""
         for _ in range(3):
@@ -140,7 +132,7 @@ class UdpListener:
             except (BlockingIOError, InterruptedError):
                 return False
             except OSError as error:
-                reason = _UNDELIVERED.get(error.errno or 0, error.strerror or str(error))
+                reason = reason_of(error)
                 # An earlier datagram's ICMP error is reported at the next call: then this one was not tried.
                 if self._read_errors():
                     continue
@@ -150,6 +142,15 @@ class UdpListener:
             return True
         self._counters.send_errors += 1
         self._fail(flow, reason)
+        return True
+
+    def _is_sendable(self, host: str) -> bool:
+        """True for an address of the socket's family. A name would make `sendto` ask a resolver, and wait for it."""
+        if not is_address(host, self._sock.family):
+            return False
+        if len(self._hosts) >= _FLOWS:
+            self._hosts.clear()
+        self._hosts.add(host)
         return True
 
     def _fail(self, flow: Flow, reason: str) -> None:

@@ -1,0 +1,66 @@
+"""The SQLite store: written behind, in order; the end of a call leaves its record and nothing else."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from sbc.journal import MemoryStore, SqliteStore, open_store
+from sbc.outputs import CallEnded, Journal
+
+
+def ended(call: str, caller: str = "alice") -> CallEnded:
+    return CallEnded(call, 1.0, 2.0, 3.0, "outside", "inside", "pbx", caller, "bob", 200, "caller", "", "rule")
+
+
+def rows(path: Path, query: str) -> list[tuple[object, ...]]:
+    database = sqlite3.connect(path)
+    try:
+        return database.execute(query).fetchall()
+    finally:
+        database.close()
+
+
+def test_the_journal_keeps_live_calls_and_cdr_ended_ones(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "state" / "sbc.sqlite")
+    store.append(Journal("c1", "confirm", 1.0, {"cseq": 7}))
+    store.append(Journal("c2", "confirm", 1.5, {}))
+    store.append(ended("c1"))
+    store.close()
+    path = tmp_path / "state" / "sbc.sqlite"
+    assert rows(path, "SELECT call, kind, payload FROM journal") == [("c2", "confirm", "{}")]
+    assert rows(path, 'SELECT call, caller, status, "end" FROM cdr') == [("c1", "alice", 200, 3.0)]
+    assert store.lost == 0
+
+
+def test_a_file_of_an_earlier_run_is_added_to(tmp_path: Path) -> None:
+    for call in ("c1", "c2"):
+        store = SqliteStore(tmp_path / "sbc.sqlite")
+        store.append(ended(call))
+        store.close()
+    assert rows(tmp_path / "sbc.sqlite", "SELECT call FROM cdr ORDER BY call") == [("c1",), ("c2",)]
+
+
+def test_bytes_that_were_no_utf8_are_kept_as_replacement_characters(tmp_path: Path) -> None:
+    """A From with stray bytes lives as surrogates in our texts, which SQLite refuses."""
+    store = SqliteStore(tmp_path / "sbc.sqlite")
+    store.append(ended("c1", b"al\xffice".decode("utf-8", "surrogateescape")))
+    store.close()
+    assert rows(tmp_path / "sbc.sqlite", "SELECT caller FROM cdr") == [("al\ufffdice",)]
+    assert store.lost == 0
+
+
+def test_many_records_are_written_before_close_returns(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "sbc.sqlite")
+    for number in range(12_000):
+        store.append(Journal(str(number), "confirm", 0.0, {}))
+    store.close()
+    assert rows(tmp_path / "sbc.sqlite", "SELECT count(*) FROM journal") == [(12_000,)]
+
+
+def test_memory_keeps_nothing(tmp_path: Path) -> None:
+    store = open_store("memory", tmp_path)
+    assert isinstance(store, MemoryStore)
+    store.append(ended("c1"))
+    store.close()
+    assert list(tmp_path.iterdir()) == []

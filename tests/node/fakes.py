@@ -1,0 +1,120 @@
+"""Stand-ins for what a worker drives and reports to: scripted, no sockets, no clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import rtpengine
+from sbc.config import Config
+from sbc.outputs import CallEnded, Journal, Lookup, MediaCommand, Output
+from sbc.wire import Flow, Now
+
+FLOW = Flow(0, "UDP", "192.0.2.1", 5060)
+OTHER = Flow(0, "UDP", "192.0.2.2", 5060)
+
+
+class FakeEngine:
+    """Says what it was told to say; `heard` is every input in order."""
+
+    def __init__(self) -> None:
+        self.next_timer: float | None = None
+        self.active_calls = 0
+        self.heard: list[tuple[object, ...]] = []
+        self.says: dict[str, list[Output]] = {}
+        self.raises: dict[str, Exception] = {}
+        self.then: Callable[[], None] = lambda: None
+
+    def _hear(self, name: str, *what: object) -> list[Output]:
+        self.heard.append((name, *what))
+        if name in self.raises:
+            raise self.raises[name]
+        self.then()
+        return self.says.get(name, [])
+
+    def receive(self, data: bytes, flow: Flow, now: Now) -> list[Output]:
+        return self._hear("receive", data, flow)
+
+    def handle_timer(self, now: Now) -> list[Output]:
+        return self._hear("timer", now.monotonic)
+
+    def media_reply(self, command_id: int, reply: rtpengine.Reply | None, now: Now) -> list[Output]:
+        return self._hear("media reply", command_id, reply)
+
+    def lookup_answer(self, lookup_id: int, addresses: tuple[str, ...], now: Now) -> list[Output]:
+        return self._hear("lookup answer", lookup_id, addresses)
+
+    def send_failed(self, flow: Flow, now: Now) -> list[Output]:
+        return self._hear("send failed", flow)
+
+    def hangup(self, call: str, now: Now) -> list[Output]:
+        return self._hear("hangup", call)
+
+    def drain(self, now: Now) -> list[Output]:
+        return self._hear("drain")
+
+    def swap(self, config: Config, now: Now) -> list[Output]:
+        return self._hear("swap", config)
+
+
+class FakeOutlets:
+    """Keeps what was sent, asked and looked up; `on_send` is called within `send`, as a failing socket does."""
+
+    def __init__(self) -> None:
+        self.done: list[object] = []
+        self.on_send: Callable[[Flow], None] = lambda flow: None
+
+    def send(self, data: bytes, flow: Flow) -> None:
+        self.done.append((data, flow))
+        self.on_send(flow)
+
+    def ask(self, command: MediaCommand) -> None:
+        self.done.append(command)
+
+    def resolve(self, lookup: Lookup) -> None:
+        self.done.append(lookup)
+
+
+class FakeAlarm:
+    """Remembers the last deadline."""
+
+    def __init__(self) -> None:
+        self.deadline: float | None = None
+
+    def set(self, deadline: float | None) -> None:
+        self.deadline = deadline
+
+
+class FakeStore:
+    """Keeps records in a list."""
+
+    def __init__(self) -> None:
+        self.records: list[Journal | CallEnded] = []
+        self.lost = 0
+
+    def append(self, record: Journal | CallEnded) -> None:
+        self.records.append(record)
+
+    def close(self) -> None:
+        pass
+
+
+class FakeLogger:
+    """Keeps (level, event, fields)."""
+
+    def __init__(self) -> None:
+        self.lines: list[tuple[str, str, dict[str, object]]] = []
+
+    def debug(self, event: str, **fields: object) -> None:
+        self.lines.append(("debug", event, fields))
+
+    def info(self, event: str, **fields: object) -> None:
+        self.lines.append(("info", event, fields))
+
+    def warning(self, event: str, **fields: object) -> None:
+        self.lines.append(("warning", event, fields))
+
+    def error(self, event: str, **fields: object) -> None:
+        self.lines.append(("error", event, fields))
+
+    def events(self) -> list[str]:
+        return [event for _, event, _ in self.lines]

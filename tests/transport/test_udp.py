@@ -1,0 +1,173 @@
+"""UDP on loopback: draining, sending at once, errors that come back by ICMP."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+from dataclasses import replace
+
+import pytest
+
+from sbc.transport import ListenError, Transports
+from sbc.transport.sockets import open_datagram
+from sbc.transport.udp import BATCH, QUEUE, UdpListener
+from sbc.wire import Flow
+from tests.transport.kit import Heard, closed_port, config, opened, udp_peer, until
+
+pytestmark = pytest.mark.interop
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_a_datagram_comes_with_its_flow_and_the_answer_goes_back(host: str) -> None:
+    async def scenario() -> None:
+        async with opened(config(("UDP", host))) as (transports, heard):
+            with udp_peer(host) as peer:
+                peer.sendto(b"INVITE", (host, transports.bound[0].port))
+                await until(lambda: heard.messages)
+                ((data, flow),) = heard.messages
+                assert data == b"INVITE"
+                assert flow == Flow(0, "UDP", host, peer.getsockname()[1])
+                transports.send(b"100", flow)
+                assert await asyncio.get_running_loop().sock_recv(peer, 100) == b"100"
+
+    asyncio.run(scenario())
+
+
+def test_a_burst_is_drained_in_few_wake_ups() -> None:
+    async def scenario() -> None:
+        async with opened(config(("UDP", "127.0.0.1"))) as (transports, heard):
+            with udp_peer() as peer:
+                for number in range(BATCH * 3):
+                    peer.sendto(str(number).encode(), ("127.0.0.1", transports.bound[0].port))
+                await until(lambda: len(heard.messages) == BATCH * 3)
+            assert heard.settled <= 5
+            assert [data for data, _ in heard.messages] == [str(number).encode() for number in range(BATCH * 3)]
+            assert len({id(flow) for _, flow in heard.messages}) == 1
+
+    asyncio.run(scenario())
+
+
+def test_a_closed_port_is_reported_with_its_flow_although_the_socket_is_not_connected() -> None:
+    """RFC 3261 section 18.4: an ICMP port unreachable is told to the transaction."""
+
+    async def scenario() -> None:
+        async with opened(config(("UDP", "127.0.0.1"))) as (transports, heard):
+            gone = Flow(0, "UDP", "127.0.0.1", closed_port())
+            transports.send(b"INVITE", gone)
+            await until(lambda: heard.undelivered)
+            assert heard.undelivered == [(gone, "refused")]
+            assert transports.counters.undeliverable == 1
+            await until(lambda: heard.settled)
+
+    asyncio.run(scenario())
+
+
+def test_a_refused_peer_does_not_cost_the_next_datagram() -> None:
+    """The kernel reports an ICMP error at whatever call comes next, which may be a send to somebody else."""
+
+    async def scenario() -> None:
+        async with opened(config(("UDP", "127.0.0.1"))) as (transports, heard):
+            with udp_peer() as peer:
+                alive = Flow(0, "UDP", "127.0.0.1", peer.getsockname()[1])
+                gone = Flow(0, "UDP", "127.0.0.1", closed_port())
+                for _ in range(20):
+                    transports.send(b"lost", gone)
+                    transports.send(b"kept", alive)
+                for _ in range(20):
+                    assert await asyncio.get_running_loop().sock_recv(peer, 100) == b"kept"
+                await until(lambda: heard.undelivered)
+                assert {flow for flow, _ in heard.undelivered} == {gone}
+
+    asyncio.run(scenario())
+
+
+def test_what_cannot_be_sent_is_reported_and_never_raised() -> None:
+    async def scenario() -> None:
+        async with opened(config(("UDP", "127.0.0.1"))) as (transports, heard):
+            for flow, data in [
+                (Flow(0, "UDP", "2001:db8::1", 5060), b"another family"),
+                (Flow(0, "UDP", "192.0.2.1", 5060), b"x" * 70_000),
+                (Flow(7, "UDP", "127.0.0.1", 5060), b"no such listener"),
+                (Flow(0, "TCP", "127.0.0.1", 5060), b"no such transport here"),
+                (Flow(0, "UDP", "sbc.example.net", 5060), b"a name: a resolver would be waited for"),
+            ]:
+                transports.send(data, flow)
+                assert heard.undelivered[-1][0] == flow
+
+    asyncio.run(scenario())
+
+
+def test_a_full_send_buffer_queues_within_bounds_and_keeps_the_order() -> None:
+    class Full:
+        """A socket whose kernel has no room until told so."""
+
+        def __init__(self, real: socket.socket) -> None:
+            self.real = real
+            self.has_room = False
+            self.sent: list[bytes] = []
+
+        def sendto(self, data: bytes, address: tuple[str, int]) -> int:
+            if not self.has_room:
+                raise BlockingIOError(errno.EAGAIN, "full")
+            self.sent.append(data)
+            return len(data)
+
+        @property
+        def family(self) -> int:
+            return self.real.family
+
+        def fileno(self) -> int:
+            return self.real.fileno()
+
+        def close(self) -> None:
+            self.real.close()
+
+    async def scenario() -> None:
+        settings = config(("UDP", "127.0.0.1"))
+        async with opened(settings) as (transports, _):
+            full = Full(open_datagram(settings.listeners[0], 0))
+            listener = UdpListener(settings.listeners[0], full, Heard(), transports.counters)  # type: ignore[arg-type]
+            listener.start()
+            flow = Flow(0, "UDP", "127.0.0.1", 9)
+            for number in range(QUEUE + 10):
+                listener.send(str(number).encode(), flow)
+            await asyncio.sleep(0.02)
+            assert full.sent == []
+            assert transports.counters.send_queue_full == 10
+            full.has_room = True
+            await until(lambda: len(full.sent) == QUEUE)
+            assert full.sent == [str(number).encode() for number in range(QUEUE)]
+            listener.close()
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("host", "level", "option"),
+    [("127.0.0.1", socket.IPPROTO_IP, socket.IP_TOS), ("::1", socket.IPPROTO_IPV6, socket.IPV6_TCLASS)],
+)
+def test_signalling_is_marked_with_the_realms_dscp(host: str, level: int, option: int) -> None:
+    with open_datagram(config(("UDP", host)).listeners[0], 24) as sock:
+        assert sock.getsockopt(level, option) == 24 << 2
+        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) >= 1 << 20
+
+
+def test_a_port_in_use_is_said_in_words_and_nothing_stays_open() -> None:
+    async def scenario() -> None:
+        settings = config(("UDP", "127.0.0.1"), ("UDP", "127.0.0.1"))
+        async with opened(config(("UDP", "127.0.0.1"))) as (first, _):
+            taken = replace(settings.listeners[1], port=first.bound[0].port)
+            settings = replace(settings, listeners=(settings.listeners[0], taken))
+            async with asyncio.TaskGroup() as tasks:
+                second = Transports(settings, Heard(), tasks)
+                with pytest.raises(ListenError, match=r"udp:127\.0\.0\.1:\d+ of realm outside: Address already in use"):
+                    await second.open()
+            open_datagram(replace(settings.listeners[0], port=second.bound[0].port), 0).close()
+
+    asyncio.run(scenario())
+
+
+def test_an_address_of_no_interface_is_said_in_words() -> None:
+    with pytest.raises(ListenError, match="no interface of this machine has this address"):
+        open_datagram(config(("UDP", "198.51.100.77")).listeners[0], 0)
