@@ -1,0 +1,195 @@
+"""Who calls and where a call goes next."""
+
+from __future__ import annotations
+
+from collections import Counter
+from random import Random
+
+import pytest
+
+from policies import Action, Document
+from sbc.config import Config, Listener, Realm, Target, Trunk
+from sbc.routing import FAILURE_PENALTY, NextHop, Router
+from sbc.sip import parse_uri
+
+OUTSIDE = Listener(0, "outside", "UDP", "203.0.113.5", 5060)
+INSIDE = Listener(1, "inside", "UDP", "10.20.0.1", 5060)
+
+
+def target(uri: str, priority: int = 1, weight: int = 1) -> Target:
+    return Target(parse_uri(uri), priority, weight)
+
+
+def config(*trunks: Trunk) -> Config:
+    return Config(
+        name="n",
+        realms={
+            "outside": Realm("outside", (OUTSIDE,), "example.net"),
+            "inside": Realm("inside", (INSIDE,), "inside", trusted=True),
+        },
+        trunks={trunk.name: trunk for trunk in trunks},
+        listeners=(OUTSIDE, INSIDE),
+        policy=Document("p", Action(reject=403)),
+    )
+
+
+def router(*trunks: Trunk) -> Router:
+    return Router(config(*trunks))
+
+
+def carrier(*targets: Target, name: str = "carrier", realm: str = "outside", sources: tuple[str, ...] = ()) -> Trunk:
+    return Trunk(name, realm, targets, sources)
+
+
+def first(_bound: int) -> int:
+    return 0
+
+
+def hosts(hops: list[NextHop]) -> list[str]:
+    return [hop.host for hop in hops]
+
+
+def test_lower_priority_numbers_are_tried_first() -> None:
+    made = router(carrier(target("sip:192.0.2.3", 3), target("sip:192.0.2.1", 1), target("sip:192.0.2.2", 2)))
+    assert hosts(made.select(("carrier",), first, 0.0)) == ["192.0.2.1", "192.0.2.2", "192.0.2.3"]
+
+
+def test_trunks_are_tried_in_the_order_of_the_policy() -> None:
+    made = router(carrier(target("sip:192.0.2.1"), name="a"), carrier(target("sip:192.0.2.2"), name="b"))
+    assert hosts(made.select(("b", "a"), first, 0.0)) == ["192.0.2.2", "192.0.2.1"]
+
+
+def test_a_trunk_without_targets_or_unknown_gives_no_hops() -> None:
+    made = router(carrier(sources=("192.0.2.0/24",)))
+    assert made.select(("carrier", "ghost"), first, 0.0) == []
+
+
+def test_weights_share_the_first_place_exactly() -> None:
+    """RFC 2782: a target is drawn in proportion to its weight; 10,000 draws lie within four standard deviations."""
+    made = router(
+        carrier(
+            target("sip:192.0.2.1", weight=60),
+            target("sip:192.0.2.2", weight=30),
+            target("sip:192.0.2.3", weight=10),
+            target("sip:192.0.2.4", weight=0),
+        )
+    )
+    random = Random(7)
+    orders = [hosts(made.select(("carrier",), random.randrange, 0.0)) for _ in range(10000)]
+    counts = Counter(order[0] for order in orders)
+    for host, share in (("192.0.2.1", 0.6), ("192.0.2.2", 0.3), ("192.0.2.3", 0.1)):
+        assert abs(counts[host] - 10000 * share) < 4 * (10000 * share * (1 - share)) ** 0.5
+    assert counts["192.0.2.4"] == 0
+    second = Counter(order[1] for order in orders if order[0] == "192.0.2.1")
+    assert abs(second["192.0.2.2"] / sum(second.values()) - 0.75) < 0.03
+
+
+def test_every_number_drawn_leads_to_one_target() -> None:
+    """No rounding: of 100 equally likely numbers exactly `weight` lead to a target."""
+    made = router(carrier(target("sip:192.0.2.1", weight=60), target("sip:192.0.2.2", weight=40)))
+    found = Counter(
+        made.select(("carrier",), lambda bound, n=number: n if bound == 100 else 0, 0.0)[0].host  # type: ignore[misc]
+        for number in range(100)
+    )
+    assert found == {"192.0.2.1": 60, "192.0.2.2": 40}
+
+
+def test_every_target_is_tried_once() -> None:
+    targets = [target(f"sip:192.0.2.{number}", weight=number % 3) for number in range(1, 9)]
+    made = router(carrier(*targets))
+    random = Random(1)
+    for _ in range(50):
+        assert sorted(hosts(made.select(("carrier",), random.randrange, 0.0))) == sorted(t.uri.host for t in targets)
+
+
+def test_a_target_that_failed_is_tried_last_for_a_while() -> None:
+    made = router(
+        carrier(target("sip:192.0.2.1", 1), target("sip:192.0.2.2", 2), name="a"),
+        carrier(target("sip:192.0.2.3"), name="b"),
+    )
+    made.note_failure(made.select(("a",), first, 100.0)[0], 100.0)
+    during = hosts(made.select(("a", "b"), first, 100.0 + FAILURE_PENALTY - 0.1))
+    assert during == ["192.0.2.2", "192.0.2.3", "192.0.2.1"]
+    after = hosts(made.select(("a", "b"), first, 100.0 + FAILURE_PENALTY))
+    assert after == ["192.0.2.1", "192.0.2.2", "192.0.2.3"]
+
+
+def test_all_targets_failed_are_all_tried_in_order() -> None:
+    made = router(carrier(target("sip:192.0.2.1", 1), target("sip:192.0.2.2", 2)))
+    for hop in made.select(("carrier",), first, 0.0):
+        made.note_failure(hop, 0.0)
+    assert hosts(made.select(("carrier",), first, 1.0)) == ["192.0.2.1", "192.0.2.2"]
+
+
+def test_an_answer_heals_a_target_at_once() -> None:
+    made = router(carrier(target("sip:192.0.2.1", 1), target("sip:192.0.2.2", 2)))
+    hop = made.select(("carrier",), first, 0.0)[0]
+    made.note_failure(hop, 0.0)
+    made.note_success(hop, 1.0)
+    assert hosts(made.select(("carrier",), first, 1.0)) == ["192.0.2.1", "192.0.2.2"]
+
+
+def test_one_port_of_a_host_fails_alone() -> None:
+    made = router(carrier(target("sip:192.0.2.1:5080", 1), target("sip:192.0.2.1:5081", 2)))
+    made.note_failure(made.select(("carrier",), first, 0.0)[0], 0.0)
+    assert [hop.port for hop in made.select(("carrier",), first, 1.0)] == [5081, 5080]
+
+
+def test_a_source_within_the_networks_is_the_trunk() -> None:
+    made = router(carrier(target("sip:192.0.2.1"), sources=("198.51.100.0/28", "2001:db8:1::/48")))
+    source = made.identify(OUTSIDE, "198.51.100.15", 5062)
+    assert (source.realm, source.trunk, source.address, source.port) == ("outside", "carrier", "198.51.100.15", 5062)
+    assert made.identify(OUTSIDE, "2001:db8:1::9").trunk == "carrier"
+
+
+@pytest.mark.parametrize("host", ["198.51.100.16", "2001:db8:2::1", "192.0.2.1"])
+def test_anybody_else_is_a_stranger_of_the_realm(host: str) -> None:
+    """With `sources` the targets' own addresses do not count: the list is the whole truth."""
+    source = router(carrier(target("sip:192.0.2.1"), sources=("198.51.100.0/28",))).identify(OUTSIDE, host)
+    assert source.is_stranger
+    assert source.realm == "outside"
+
+
+def test_a_trunk_speaks_in_its_own_realm_only() -> None:
+    made = router(carrier(target("sip:192.0.2.1"), sources=("198.51.100.0/28",)))
+    assert made.identify(INSIDE, "198.51.100.1").is_stranger
+
+
+def test_without_sources_the_targets_addresses_speak_as_the_trunk() -> None:
+    made = router(carrier(target("sip:192.0.2.1:5080"), target("sip:[2001:db8::7]")))
+    assert made.identify(OUTSIDE, "192.0.2.1").trunk == "carrier"
+    assert made.identify(OUTSIDE, "2001:db8::7").trunk == "carrier"
+    assert made.names == ()
+
+
+def test_a_target_s_name_speaks_once_it_is_resolved() -> None:
+    made = router(carrier(target("sip:sbc.carrier.example"), target("sip:192.0.2.9")))
+    assert made.names == ("sbc.carrier.example",)
+    assert made.identify(OUTSIDE, "198.51.100.77").is_stranger
+    made.note_addresses("sbc.carrier.example", ("198.51.100.77",))
+    made.note_addresses("sbc.carrier.example", ("198.51.100.78",))
+    assert made.identify(OUTSIDE, "198.51.100.77").trunk == "carrier"
+    assert made.identify(OUTSIDE, "198.51.100.78").trunk == "carrier"
+
+
+def test_a_name_that_nobody_waits_for_changes_nothing() -> None:
+    made = router(carrier(target("sip:192.0.2.1")))
+    made.note_addresses("elsewhere.example", ("198.51.100.77",))
+    assert made.identify(OUTSIDE, "198.51.100.77").is_stranger
+
+
+@pytest.mark.parametrize(
+    ("uri", "expected"),
+    [
+        ("sip:192.0.2.1", ("192.0.2.1", 5060, "UDP", True)),
+        ("sip:192.0.2.1:5080;transport=tcp", ("192.0.2.1", 5080, "TCP", True)),
+        ("sip:[2001:db8::1]", ("2001:db8::1", 5060, "UDP", True)),
+        ("sips:192.0.2.1", ("192.0.2.1", 5061, "TLS", True)),
+        ("sips:192.0.2.1;transport=ws", ("192.0.2.1", 443, "WSS", True)),
+        ("sip:sbc.example.net", ("sbc.example.net", 5060, "UDP", False)),
+    ],
+)
+def test_a_target_s_uri_says_where_to_send(uri: str, expected: tuple[str, int, str, bool]) -> None:
+    """RFC 3263 sections 4.1 and 4.2, without DNS."""
+    hop = NextHop("t", "outside", target(uri))
+    assert (hop.host, hop.port, hop.transport, hop.is_address) == expected
