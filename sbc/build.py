@@ -43,6 +43,7 @@ def build_request(
     if method in _WITH_CONTACT:
         fields.append(("Contact", contact_value(leg.contact, listener)))
         fields.append(("Allow", ALLOW))
+    fields += out.fields
     fields += crossing
     if body:
         fields.append(("Content-Type", content_type))
@@ -107,7 +108,7 @@ def own_via(listener: Listener, branch: str) -> str:
 
 
 def marked_vias(request: Request, flow: Flow) -> list[str]:
-    """The request's Vias as a response must carry them: `received` and `rport` filled in (RFC 3261 18.2.1, RFC 3581)."""
+    """The request's Vias as a response must carry them: `received`, `rport` filled in (RFC 3261 18.2.1, RFC 3581)."""
     vias = request.vias
     via = request.top_via
     rport = via.param("rport")

@@ -9,6 +9,7 @@ from collections import deque
 from typing import Final
 
 import rtpengine
+from sbc import call as calls
 from sbc.build import build_follower, build_request, build_response, has_tag, own_via
 from sbc.call import Call, Exit, Incoming, Leg, Outgoing
 from sbc.config import Listener, Realm
@@ -19,7 +20,7 @@ from sbc.outputs import Event, Leaked, Lookup, MediaCommand, Output, Transmit
 from sbc.routing import NextHop
 from sbc.sip import Fields, Message, Request, Response, Uri, format_message, parse_uri
 from sbc.snapshot import Snapshot, listener_for
-from sbc.topology import Finding, clean, hide_identity
+from sbc.topology import Finding, Learned, clean, hide_identity
 from sbc.transaction import (
     AckNeeded,
     ClientTransaction,
@@ -69,6 +70,7 @@ class Egress(Exit):
         self.transactions: Final = TransactionTable()
         self.dialogs: Final = DialogTable()
         self.wheel: Final = Wheel()
+        self.bindings: Final = calls.Bindings()
         self.calls: Final[dict[str, Call]] = {}
         self.waiting: Final[dict[int, Call | None]] = {}
         self.parked: Final[dict[int, list[Parked]]] = {}
@@ -114,7 +116,7 @@ class Egress(Exit):
             out.to = leg.remote_uri
             leg.cseq += 1
             out.cseq = leg.cseq
-            return parse_uri(leg.target)
+            return out.hop.uri if out.hop is not None else parse_uri(leg.target)
         out.to = f"{leg.remote_uri};tag={dialog.remote_tag}" if dialog.remote_tag else leg.remote_uri
         out.request_uri, out.routes = dialog.request_line_and_routes()
         out.cseq = dialog.next_cseq()
@@ -275,7 +277,15 @@ class Egress(Exit):
             return None
         passages = self.snapshot.passages
         passage = passages.between(a_leg.realm.name, realm.name, hop.trunk)
-        leg = Leg(call, Side.B, realm, listener, Flow(listener.index, hop.transport, hop.host, hop.port), passage)
+        leg = Leg(
+            call,
+            Side.B,
+            realm,
+            listener,
+            Flow(listener.index, hop.transport, hop.host, hop.port),
+            passage,
+            self.learned(),
+        )
         a_leg.passage = passages.between(realm.name, a_leg.realm.name, a_leg.trunk)
         leg.trunk = hop.trunk
         leg.call_id = self.mint.call_id()
@@ -284,7 +294,9 @@ class Egress(Exit):
         host = hop.uri.host if not hop.uri.port else f"{hop.uri.host}:{hop.uri.port}"
         user = call.called
         leg.target = f"sip:{user}@{host}" if user else f"sip:{host}"
-        if hop.transport != "UDP":
+        if call.contact:
+            leg.target = call.contact
+        elif hop.transport != "UDP":
             leg.target += f";transport={hop.transport.lower()}"
         leg.remote_uri = f"<sip:{user}@{hop.uri.host}>" if user else f"<sip:{hop.uri.host}>"
         leg.learned.learn_own(leg.call_id, leg.local_tag, leg.contact)
@@ -302,6 +314,12 @@ class Egress(Exit):
             call.step_deadline = self.now.monotonic + MEDIA_SECONDS
             call.serial = self._serial
         self.outputs.append(MediaCommand(self._serial, command, 0))
+
+    def returned(self, out: Outgoing, response: Response | None) -> Fields:
+        """What else the asker of a relayed request must be told: the Contacts of a REGISTER."""
+        if out.method != "REGISTER" or response is None or response.status >= 300:
+            return NONE
+        return calls.contacts_inward(response, self.bindings, self.now)
 
     def track(self, dialog: Dialog, leg: Leg) -> None:
         """Let requests in this dialog find the leg."""
@@ -369,24 +387,46 @@ class Egress(Exit):
         mode = self.snapshot.config.audit.mode
         if mode == "off":
             return wire
-        other = leg.other if leg is not None else None
-        foreign = other.learned if other is not None else None
-        own = leg.learned if leg is not None else None
-        findings = self.snapshot.audit.check(wire, realm.name, foreign, own)
+        findings = self._look(wire, realm, leg)
         if not findings:
             return wire
+        return self._contain(message, wire, findings, realm, leg, mode)
+
+    def learned(self) -> Learned:
+        """An empty memory of what a leg has shown."""
+        return Learned(self.snapshot.audit.shared)
+
+    def _look(self, wire: bytes, realm: Realm, leg: Leg | None) -> list[Finding]:
+        if leg is None:
+            return self.snapshot.audit.check(wire, realm.name)
+        other = leg.other
+        foreign = other.learned if other is not None else None
+        disclosed = leg.call.mode == "bypass"
+        return self.snapshot.audit.check(wire, realm.name, foreign, leg.learned, disclosed=disclosed)
+
+    def _contain(
+        self,
+        message: Request | Response,
+        wire: bytes,
+        findings: list[Finding],
+        realm: Realm,
+        leg: Leg | None,
+        mode: str,
+    ) -> bytes:
+        """What the audit does (design 3a): toward the trusted side, what a peer chose is only reported."""
         call = leg.call.id if leg is not None else ""
-        if mode == "report":
+        grave = [finding for finding in findings if not (realm.trusted and finding.peer_chosen)]
+        if mode == "report" or not grave:
             self._leaked(findings, realm, "reported", call)
             return wire
         if mode == "strip":
-            cleaned = clean(message, findings)
+            cleaned = clean(message, grave)
             if cleaned is not None:
                 again = format_message(cleaned)
-                if not self.snapshot.audit.check(again, realm.name, foreign, own):
-                    self._leaked(findings, realm, "stripped", call)
+                if not [one for one in self._look(again, realm, leg) if not (realm.trusted and one.peer_chosen)]:
+                    self._leaked(grave, realm, "stripped", call)
                     return again
-        self._leaked(findings, realm, "blocked", call)
+        self._leaked(grave, realm, "blocked", call)
         return b""
 
     def _leaked(self, findings: list[Finding], realm: Realm, action: str, call: str) -> None:

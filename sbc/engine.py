@@ -13,7 +13,7 @@ import policies
 import rtpengine
 from sbc import call as calls
 from sbc.build import build_response, marked_vias, reply_flow
-from sbc.call import Call, Incoming, Leg, Outgoing
+from sbc.call import Call, CallState, Incoming, Leg, Outgoing
 from sbc.config import Config
 from sbc.dialog import record_routes, without_tag
 from sbc.egress import NONE, Egress
@@ -21,9 +21,9 @@ from sbc.firewall import Verdict, sanity
 from sbc.media import Side
 from sbc.mint import Mint
 from sbc.outputs import CallStarted, Dropped, DropReason, Output, Refused
-from sbc.routing import Source
+from sbc.routing import NextHop, Source
 from sbc.sip import Fields, ParseError, Request, Response, Uri, parse_message
-from sbc.snapshot import Snapshot
+from sbc.snapshot import Snapshot, registered_hop
 from sbc.transaction import (
     AckNeeded,
     AckReceived,
@@ -236,44 +236,51 @@ class Engine:
                 self._refuse(incoming, 503, flow, "draining", _RETRY_AFTER)
             else:
                 self.egress.respond(incoming, 200, extra=[("Accept", "application/sdp")])
+        elif method in calls.RELAYED_OUTSIDE:
+            self._relay_outside(incoming, data, flow)
         else:
             self.egress.record("", "in", flow, data)
             self._refuse(incoming, 405, flow, "method outside a dialog")
+
+    def _relay_outside(self, incoming: Incoming, data: bytes, flow: Flow) -> None:
+        """One request through policy and routing, without a call."""
+        self.egress.record("", "in", flow, data)
+        request = incoming.request
+        assert request is not None
+        source, decision = self._decide(incoming, flow)
+        if decision is None:
+            return
+        hops = self._hops(incoming, decision, flow)
+        if not hops:
+            return
+        call = self._open(incoming, source, flow, decision)
+        call.state = CallState.OUTSIDE
+        call.hops = hops
+        calls.begin_outside(call, request, self.egress.bindings, self.egress, self.egress.now)
+        self._arm(call)
 
     def _invite(self, incoming: Incoming, data: bytes, flow: Flow) -> None:
         """A new call: policy, routing, admission (design 3a, order of admission)."""
         egress, now = self.egress, self.egress.now
         request = incoming.request
         assert request is not None
-        snapshot = egress.snapshot
-        config = snapshot.config
-        source = snapshot.router.identify(config.listeners[flow.listener], flow.host, flow.port)
-        if self.draining:
-            egress.record("", "in", flow, data)
-            self._refuse(incoming, 503, flow, "draining", _RETRY_AFTER)
-            return
         if not _is_well_routed(request):
             self._refuse(incoming, 400, flow, "malformed Record-Route")
             return
         if calls.is_unsupported(request):
             self._refuse(incoming, 415, flow, "body type", [("Accept", "application/sdp")])
             return
-        decision = policies.evaluate(config.policy, _facts(request, source, flow), now.wall)
-        if decision.drop:
-            assert incoming.tx is not None
-            egress.run(incoming.tx, incoming.tx.abandon(now.monotonic))
-            self._drop(DropReason.POLICY, flow, f"{decision.rule}: {decision.drop}")
+        source, decision = self._decide(incoming, flow)
+        if decision is None:
             return
-        if decision.reject:
-            egress.record("", "in", flow, data)
-            self._refuse(incoming, decision.reject, flow, f"rule {decision.rule}")
-            return
-        hops = snapshot.router.select(decision.route, self._draw, now.monotonic)
+        binding = egress.bindings.find(request.uri.user, now.monotonic)
+        hops = [registered_hop(binding)] if binding is not None else self._hops(incoming, decision, flow)
         if not hops:
-            self._refuse(incoming, 503, flow, f"rule {decision.rule}: no target", _RETRY_AFTER)
             return
-        call = self._admit(incoming, source, flow, decision)
+        call = self._open(incoming, source, flow, decision)
         call.hops = hops
+        call.contact = binding.uri if binding is not None else ""
+        egress.calls[call.id] = call
         egress.record(call.id, "in", flow, data)
         egress.respond(incoming, 100)
         egress.report(
@@ -282,7 +289,34 @@ class Engine:
         calls.begin(call, request, egress, now)
         self._arm(call)
 
-    def _admit(self, incoming: Incoming, source: Source, flow: Flow, decision: policies.Decision) -> Call:
+    def _decide(self, incoming: Incoming, flow: Flow) -> tuple[Source, policies.Decision | None]:
+        """Who asks, and what the policy says; None where that was a no, which is answered then."""
+        egress, now = self.egress, self.egress.now
+        request = incoming.request
+        assert request is not None
+        snapshot = egress.snapshot
+        source = snapshot.router.identify(snapshot.config.listeners[flow.listener], flow.host, flow.port)
+        if self.draining:
+            self._refuse(incoming, 503, flow, "draining", _RETRY_AFTER)
+            return source, None
+        decision = policies.evaluate(snapshot.config.policy, _facts(request, source, flow), now.wall)
+        if decision.drop:
+            assert incoming.tx is not None
+            egress.run(incoming.tx, incoming.tx.abandon(now.monotonic))
+            self._drop(DropReason.POLICY, flow, f"{decision.rule}: {decision.drop}")
+            return source, None
+        if decision.reject:
+            self._refuse(incoming, decision.reject, flow, f"rule {decision.rule}")
+            return source, None
+        return source, decision
+
+    def _hops(self, incoming: Incoming, decision: policies.Decision, flow: Flow) -> list[NextHop]:
+        hops = self.egress.snapshot.router.select(decision.route, self._draw, self.egress.now.monotonic)
+        if not hops:
+            self._refuse(incoming, 503, flow, f"rule {decision.rule}: no target", _RETRY_AFTER)
+        return hops
+
+    def _open(self, incoming: Incoming, source: Source, flow: Flow, decision: policies.Decision) -> Call:
         egress = self.egress
         config = egress.snapshot.config
         request = incoming.request
@@ -291,7 +325,7 @@ class Engine:
         listener = config.listeners[flow.listener]
         realm = config.realms[source.realm]
         passage = egress.snapshot.passages.between(source.realm, source.realm, source.trunk)
-        leg = Leg(call, Side.A, realm, listener, incoming.reply_flow, passage)
+        leg = Leg(call, Side.A, realm, listener, incoming.reply_flow, passage, egress.learned())
         leg.trunk = source.trunk
         leg.call_id = request.call_id
         leg.local_uri, leg.remote_uri = incoming.to, without_tag(incoming.from_)
@@ -306,7 +340,6 @@ class Engine:
         call.rule = decision.rule
         if decision.media:
             call.mode = decision.media
-        egress.calls[call.id] = call
         return call
 
     def _draw(self, bound: int) -> int:

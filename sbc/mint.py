@@ -16,7 +16,7 @@ _STEP: Final = 10  # bytes behind each minted value: 80 bits
 
 
 class Mint:
-    """Makes identifiers from `key` (at least 16 bytes of entropy) for the owner of `slots` (1 to 256 values of 0 to 255)."""
+    """Makes identifiers from `key` (16 bytes of entropy or more) for the owner of `slots` (1 to 256 byte values)."""
 
     __slots__ = ("_counter", "_key", "_pool", "_position", "_slots", "_turn")
 
@@ -57,6 +57,10 @@ class Mint:
     def call_id(self) -> str:
         """A Call-ID without a host part."""
         return self.token()
+
+    def keyed(self, seed: bytes) -> str:
+        """An opaque value that is the same for the same seed, as long as the key is."""
+        return hashlib.blake2b(seed, key=self._key, digest_size=_STEP).hexdigest() + "00"
 
     def number(self, bits: int = 31) -> int:
         """A random number of at most `bits` (up to 63) bits, never 0: SDP session ids, first CSeq numbers."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from sbc.config import Config, Listener, Realm
-from sbc.routing import Router
+from sbc.call import Binding
+from sbc.config import Config, Listener, Realm, Target
+from sbc.routing import NextHop, Router
+from sbc.sip import parse_uri
 from sbc.topology import Audit, Passages, compile_passages
 from sbc.transaction import TimerValues
 
@@ -31,3 +33,11 @@ def listener_for(realm: Realm, transport: str, host: str) -> Listener | None:
         if listener.transport == transport and (is_name or (":" in listener.host) == ipv6):
             return listener
     return None
+
+
+def registered_hop(binding: Binding) -> NextHop:
+    """The way to a registered peer: where it was last seen, whatever its Contact says (it may sit behind a NAT)."""
+    flow = binding.flow
+    host = f"[{flow.host}]" if ":" in flow.host else flow.host
+    transport = "" if flow.transport == "UDP" else f";transport={flow.transport.lower()}"
+    return NextHop("", binding.realm, Target(parse_uri(f"sip:{host}:{flow.port}{transport}")))

@@ -47,7 +47,7 @@ class Flow:
 
 
 class Now:
-    """One instant on two clocks, in seconds: `monotonic` drives the machines, `wall` stamps records and policy windows."""
+    """One instant on two clocks, in seconds: `monotonic` drives the machines, `wall` stamps records and policies."""
 
     __slots__ = ("monotonic", "wall")
 

@@ -7,6 +7,7 @@ Not for: transactions, bytes, header tables or addresses on the wire. A file per
 `dispatch` is the way in.
 """
 
+from sbc.call.bindings import Binding, Bindings
 from sbc.call.body import is_unsupported
 from sbc.call.call import Call, CallState
 from sbc.call.dispatch import (
@@ -20,9 +21,14 @@ from sbc.call.dispatch import (
     receive_timeout,
 )
 from sbc.call.end import hang_up
+from sbc.call.outside import RELAYED_OUTSIDE, contacts_inward
+from sbc.call.outside import begin as begin_outside
 from sbc.call.parts import Exit, Incoming, Kind, Leg, Outgoing, Step
 
 __all__ = [
+    "RELAYED_OUTSIDE",
+    "Binding",
+    "Bindings",
     "Call",
     "CallState",
     "Exit",
@@ -32,6 +38,8 @@ __all__ = [
     "Outgoing",
     "Step",
     "begin",
+    "begin_outside",
+    "contacts_inward",
     "handle_timer",
     "hang_up",
     "is_unsupported",

@@ -30,6 +30,8 @@ class CallState(Enum):
     """The caller has the 2xx and owes the ACK."""
     TALKING = "talking"
     ENDED = "ended"
+    OUTSIDE = "outside"
+    """No call at all: one request outside dialogs that goes through."""
 
 
 class Call:
@@ -50,6 +52,7 @@ class Call:
         "caller",
         "cause",
         "config",
+        "contact",
         "deadline",
         "delete_wanted",
         "hop_index",
@@ -102,6 +105,8 @@ class Call:
         self.caller = ""
         self.called = ""
         """User part of the Request-URI toward the callee."""
+        self.contact = ""
+        """The registered Contact that is called, empty for a call to a trunk."""
         self.armed = 0.0
         """The deadline the engine's wheel has, 0 for none."""
         self.rule = ""
@@ -114,7 +119,7 @@ class Call:
     @property
     def is_over(self) -> bool:
         """True once the call has ended; late messages of its transactions may still come."""
-        return self.state is CallState.ENDED
+        return self.state is CallState.ENDED or self.state is CallState.OUTSIDE
 
     @property
     def caller_leg(self) -> Leg:
@@ -125,7 +130,7 @@ class Call:
     @property
     def next_timer(self) -> float | None:
         """The earliest moment at which `handle_timer` has something to do (monotonic seconds)."""
-        due = self.deadline if self.state is not CallState.ENDED else 0.0
+        due = 0.0 if self.is_over else self.deadline
         for leg in (self.a, self.b):
             if leg is None:
                 continue

@@ -55,7 +55,16 @@ class Leg:
         "trunk",
     )
 
-    def __init__(self, call: Call, side: Side, realm: Realm, listener: Listener, flow: Flow, passage: Passage) -> None:
+    def __init__(
+        self,
+        call: Call,
+        side: Side,
+        realm: Realm,
+        listener: Listener,
+        flow: Flow,
+        passage: Passage,
+        learned: Learned,
+    ) -> None:
         mint = call.mint
         self.call: Final = call
         self.side: Final = side
@@ -75,7 +84,7 @@ class Leg:
         self.answer: Answer | None = None
         self.bye_wanted = False
         self.heard = 0.0
-        self.learned: Final = Learned()
+        self.learned: Final = learned
         self.sdp: Final = SdpIdentity(mint.number(62), listener.host)
         self.shown = b""
 
@@ -164,6 +173,7 @@ class Outgoing:
         "deadline",
         "dialog",
         "done",
+        "fields",
         "flow",
         "forks",
         "from_",
@@ -194,6 +204,7 @@ class Outgoing:
         self.to = ""
         self.routes: tuple[str, ...] = ()
         self.cseq = 0
+        self.fields: Fields = NO_FIELDS
         self.flow: Flow | None = None
         self.deadline = 0.0
         self.provisional = False
@@ -272,6 +283,9 @@ class Exit(Protocol):
 
     def transmit(self, output: Transmit) -> None:
         """Send finished, audited bytes once more."""
+
+    def returned(self, out: Outgoing, response: Response | None) -> Fields:
+        """What else the asker of a relayed request must be told: the Contacts of a REGISTER."""
 
     def track(self, dialog: Dialog, leg: Leg) -> None:
         """Let requests in this dialog find the leg."""

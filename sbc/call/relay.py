@@ -72,5 +72,5 @@ def settle(call: Call, out: Outgoing, status: int, response: Response | None, ex
     if response is not None and response.body and response.content_type in PLAIN_BODIES:
         body, kind = response.body, response.content_type
     shown = _MAPPED.get(status, 480 if 300 <= status < 400 else status)
-    exit_.respond(incoming, shown, response, body, kind)
+    exit_.respond(incoming, shown, response, body, kind, exit_.returned(out, response))
     incoming.request = None

@@ -227,7 +227,7 @@ def test_2xx_is_repeated_until_the_ack_and_the_call_ended_without_one() -> None:
     node.advance(0.6)
     node.carrier.take_response(200)
     node.advance(40)
-    while not node.carrier.idle() and not node.carrier.inbox[0].cseq.method == "BYE":
+    while not node.carrier.idle() and node.carrier.inbox[0].cseq.method != "BYE":
         node.carrier.take_response(200)
     node.carrier.reply(node.carrier.take_request("BYE"), 200)
     node.pbx.reply(node.pbx.take_request("BYE"), 200)

@@ -1,4 +1,4 @@
-"""Calls in a few lines: the flows that many tests begin with, and an eye that finds leaks without the product's help."""
+"""Calls in a few lines: the flows many tests begin with, and an eye that finds leaks without the product's help."""
 
 from __future__ import annotations
 

@@ -114,7 +114,9 @@ class Peer:
         self.target = f"sip:{number}@sbc.example.net"
         return self.request("INVITE", offer, extra=extra)
 
-    def request(self, method: str, body: bytes = b"", extra: str = "", content_type: str = "application/sdp") -> Request:
+    def request(
+        self, method: str, body: bytes = b"", extra: str = "", content_type: str = "application/sdp"
+    ) -> Request:
         """Send a request, inside the dialog where there is one."""
         self.cseq += 1
         tail = f";tag={self.remote_tag}" if self.remote_tag else ""

@@ -1,0 +1,179 @@
+"""Requests outside dialogs: OPTIONS, REGISTER, MESSAGE, and what is refused."""
+
+from __future__ import annotations
+
+from sbc.outputs import Dropped, DropReason
+from sbc.sip import Response
+from tests.kit.flows import answer, assert_no_leak, hang_up
+from tests.kit.node import CARRIER, OUTSIDE, Node, config
+from tests.kit.peer import Peer
+
+
+def register(phone: Peer, contact: str = "", extra: str = "Expires: 600\n") -> None:
+    """A REGISTER for alice with the phone's own Contact, or the one given."""
+    phone.cseq += 1
+    phone.send(
+        f"REGISTER sip:sbc.example.net SIP/2.0\n"
+        f"Via: SIP/2.0/UDP {phone.host}:{phone.port};branch=z9hG4bKreg{phone.cseq}{phone.name};rport\n"
+        f"Max-Forwards: 70\nFrom: <sip:alice@sbc.example.net>;tag={phone.tag}\nTo: <sip:alice@sbc.example.net>\n"
+        f"Call-ID: {phone.call_id}\nCSeq: {phone.cseq} REGISTER\n"
+        f"Contact: {contact or f'<sip:alice@{phone.host}:{phone.port}>'}\n{extra}".strip()
+    )
+
+
+def test_options_is_answered_here() -> None:
+    """RFC 3261 section 11.2: a probe of a carrier never reaches the PBX."""
+    node = Node()
+    node.carrier.target = "sip:sbc.example.net"
+    node.carrier.request("OPTIONS")
+    response = node.carrier.take_response(200)
+    assert "INVITE" in (response.get("Allow") or "")
+    assert node.pbx.idle()
+
+
+def test_unknown_method_gets_501_and_a_known_one_405() -> None:
+    """RFC 3261 sections 8.2.1 and 21.5.2."""
+    node = Node()
+    node.carrier.target = "sip:sbc.example.net"
+    node.carrier.request("FROBNICATE")
+    node.carrier.take_response(501)
+    node.carrier.request("PUBLISH")
+    assert "INVITE" in (node.carrier.take_response(405).get("Allow") or "")
+
+
+def test_required_extension_that_we_lack_gets_420_with_its_name() -> None:
+    """RFC 3261 section 8.2.2.3."""
+    node = Node()
+    node.carrier.invite(extra="Require: 100rel, frobnicate\n")
+    response = node.carrier.take_response(420)
+    assert response.tokens("Unsupported") == ["100rel", "frobnicate"]
+
+
+def test_register_reaches_the_registrar_with_a_contact_of_ours_and_calls_find_the_way_back() -> None:
+    """RFC 3261 section 10 through a B2BUA: the registrar never sees the phone's address."""
+    node = Node()
+    phone = node.peer("alice", "203.0.113.66", OUTSIDE)
+    register(phone)
+    request = node.pbx.take_request("REGISTER")
+    contact = request.contacts[0]
+    assert contact.uri.host == "10.20.0.1"
+    node.pbx.send(
+        "SIP/2.0 200 OK\n" + "\n".join(f"Via: {via}" for via in request.vias) + f"\nFrom: {request.require('From')}\n"
+        f"To: {request.require('To')};tag=registrar\nCall-ID: {request.call_id}\nCSeq: {request.cseq}\n"
+        f"Contact: {contact};expires=300, <sip:bob@10.20.0.99>;expires=60"
+    )
+    response = phone.take_response(200)
+    assert [str(c) for c in response.contacts] == ["<sip:alice@203.0.113.66:5060>;expires=300"]
+
+    node.pbx.remote, node.pbx.target = "<sip:alice@pbx.corp.local>", str(contact.uri)
+    node.pbx.request("INVITE", b"v=0\r\no=- 1 1 IN IP4 10.20.0.5\r\ns=-\r\nc=IN IP4 10.20.0.5\r\nt=0 0\r\n")
+    node.pbx.take_response(100)
+    invite = phone.take_request("INVITE")
+    assert invite.request_uri == "sip:alice@203.0.113.66:5060"
+    answer(node, node.pbx, phone, invite)
+    hang_up(node, phone, node.pbx)
+    node.assert_clean()
+
+
+def test_refresh_keeps_call_id_contact_and_counts_cseq_up() -> None:
+    """RFC 3261 section 10.2.4."""
+    node = Node()
+    phone = node.peer("alice", "203.0.113.66", OUTSIDE)
+    register(phone)
+    first = node.pbx.take_request("REGISTER")
+    register(phone)
+    second = node.pbx.take_request("REGISTER")
+    assert first.call_id == second.call_id
+    assert first.contacts[0].uri == second.contacts[0].uri
+    assert second.cseq.number == first.cseq.number + 1
+    assert_no_leak(node)
+
+
+def test_two_contacts_that_differ_behind_an_escaped_null_are_two_bindings() -> None:
+    """RFC 4475 section 3.1.1.4."""
+    node = Node()
+    phone = node.peer("alice", "203.0.113.66", OUTSIDE)
+    register(phone, "<sip:%00@host5.example.com>, <sip:%00%00@host5.example.com>")
+    request = node.pbx.take_request("REGISTER")
+    assert len({contact.uri.user for contact in request.contacts}) == 2
+
+
+def test_message_crosses_and_an_unknown_body_does_not() -> None:
+    """RFC 3428; RFC 5621: a body we do not know is refused, not passed."""
+    node = Node()
+    node.carrier.target = "sip:+4930@sbc.example.net"
+    node.carrier.request("MESSAGE", b"hello", content_type="text/plain")
+    message = node.pbx.take_request("MESSAGE")
+    assert message.body == b"hello"
+    node.pbx.reply(message, 202)
+    node.carrier.take_response(202)
+    node.carrier.request("MESSAGE", b"<x/>", content_type="application/xml")
+    node.carrier.take_response(415)
+    node.assert_clean()
+
+
+def test_relayed_message_is_given_up_before_the_asker_is() -> None:
+    """RFC 4320: 504 within Timer F, never 408."""
+    node = Node()
+    node.peers.pop((node.pbx.host, 5060))
+    node.carrier.target = "sip:+4930@sbc.example.net"
+    node.carrier.request("MESSAGE", b"hello", content_type="text/plain")
+    node.advance(29)
+    node.carrier.take_response(504)
+    node.assert_clean()
+
+
+def test_same_request_on_two_ways_gets_482() -> None:
+    """RFC 3261 section 8.2.2.2."""
+    node = Node()
+    request = node.carrier.invite()
+    node.carrier.take_response(100)
+    copy = node.carrier.wires  # keep the first branch's answer apart
+    del copy[:]
+    data = request.vias[0]
+    other = data.replace("branch=z9hG4bK", "branch=z9hG4bKother")
+    text = "\n".join(
+        [f"INVITE {request.request_uri} SIP/2.0", f"Via: {other}"]
+        + [f"{name}: {value}" for name, value in request.fields if name not in ("Via", "Content-Length")]
+    )
+    node.carrier.send(text, request.body)
+    node.carrier.take_response(482)
+
+
+def test_stray_response_is_dropped_by_name() -> None:
+    """RFC 3261 section 18.1.2, and design 3a: every drop has a reason."""
+    node = Node()
+    node.carrier.send(
+        f"SIP/2.0 200 OK\nVia: SIP/2.0/UDP 198.51.100.1;branch=z9hG4bKnobody\nFrom: <sip:a@{CARRIER}>;tag=1\n"
+        f"To: <sip:b@x.example>;tag=2\nCall-ID: stray\nCSeq: 1 INVITE"
+    )
+    (event,) = node.events_of(Dropped)
+    assert isinstance(event, Dropped)
+    assert event.reason is DropReason.STRAY_RESPONSE
+    assert node.carrier.idle()
+
+
+def test_malformed_request_is_answered_with_its_own_vias_only() -> None:
+    """RFC 3261 section 18.3 and 21.4.1: a 400 that names nothing but the asker's own."""
+    node = Node()
+    node.carrier.send(
+        f"INVITE sip:x@sbc.example.net SIP/2.0\nVia: SIP/2.0/UDP {CARRIER}:5060;branch=z9hG4bKbad;rport\n"
+        f"From: <sip:a@{CARRIER}>;tag=1\nTo: <sip:x@sbc.example.net>\nCall-ID: bad\nCSeq: 1 OPTIONS"
+    )
+    response = node.carrier.take()
+    assert isinstance(response, Response)
+    assert response.status == 400
+    assert_no_leak(node)
+    assert node.events_of(Dropped) == []
+
+
+def test_audit_off_and_on_give_the_same_call() -> None:
+    """The audit only takes away."""
+    wires = []
+    for audit in ("off", "strip"):
+        node = Node(config(audit=audit))
+        node.carrier.call_id = "same"
+        node.carrier.tag = "same"
+        node.carrier.invite()
+        wires.append(len(node.pbx.wires[-1]))
+    assert wires[0] == wires[1]
