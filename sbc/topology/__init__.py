@@ -1,0 +1,40 @@
+"""What one side may learn of the other: the header table, the session description's allow-list, the egress audit.
+
+In: a message of one leg (`Passage.cross`), a body (`build_sdp`), an address (`hide_identity`). Out: only what may
+cross, with values made anew; whatever has no row does not cross. `Audit` then looks at the finished bytes for tokens
+of the other side.
+
+Not for: what a message of ours says of itself (the engine writes Via, Contact and the like), and not for deciding
+what follows from a finding.
+"""
+
+from sbc.topology.audit import Audit, Finding, Learned, clean
+from sbc.topology.identity import asks_for_privacy, hide_identity
+from sbc.topology.passage import Passage, Passages, check_header_rules, compile_passages, direction_of
+from sbc.topology.rows import ROWS, TABLE
+from sbc.topology.sdp import SdpIdentity, SdpRefused, build_sdp
+from sbc.topology.table import Action, Direction, Kind, Row, Value
+
+__all__ = [
+    "ROWS",
+    "TABLE",
+    "Action",
+    "Audit",
+    "Direction",
+    "Finding",
+    "Kind",
+    "Learned",
+    "Passage",
+    "Passages",
+    "Row",
+    "SdpIdentity",
+    "SdpRefused",
+    "Value",
+    "asks_for_privacy",
+    "build_sdp",
+    "check_header_rules",
+    "clean",
+    "compile_passages",
+    "direction_of",
+    "hide_identity",
+]

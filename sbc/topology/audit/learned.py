@@ -1,0 +1,208 @@
+"""What one leg has shown: the tokens that must not appear on the other."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sbc.sip import Message, Request
+from sbc.topology.audit.units import FOLD, ipv6_units, is_ipv4, pair_needle
+from sbc.topology.audit.vocabulary import SHORTEST, VOCABULARY
+
+_STABLE: Final = 40  # tokens kept for the whole call; a peer that shows more pushes its own older ones out
+_RECENT: Final = 8  # branches and whatever came behind the first 40: only what can still be under way
+_PAIRS: Final = 8
+_LONGEST: Final = 255
+_COOKIE: Final = b"z9hg4bk"
+_SDP_SECRETS: Final = (b"a=ice-ufrag:", b"a=ice-pwd:", b"a=fingerprint:", b"a=tls-id:", b"a=rtcp:", b"a=candidate:")
+
+
+class Learned:
+    """Tokens one leg has shown, or that we used on it, as canonical units.
+
+    Held as one short run of bytes, since a node holds two of these for every call; the set that look-ups want is made
+    when it is needed; the audit keeps those of the legs that speak (`warm`). `shared` are hosts that several realms
+    use (`Audit.shared`): such a host is no token, host and port together are one.
+
+    From a message: Call-ID, tags, everything in Via, Record-Route and Route, hosts of From and To, Contacts. Users
+    and display names of From, To and the Request-URI cross on purpose: what stands there is never learnt. Neither are
+    strings under 8 bytes, words of the protocol itself and a Contact user that is a number.
+    """
+
+    __slots__ = ("_cache", "_pairs", "_recent", "_shared", "_stable", "has_ipv6")
+
+    def __init__(self, shared: frozenset[bytes] = frozenset()) -> None:
+        self._shared: Final = shared
+        self._stable = b""
+        self._recent = b""
+        self._pairs = b""
+        self._cache: set[bytes] | None = None
+        self.has_ipv6 = False
+        """True once an IPv6 address was learnt: only then is a message searched for their many spellings."""
+
+    @property
+    def tokens(self) -> set[bytes]:
+        """All units learnt, with the ports of `pairs` as hints. Made afresh unless `warm` keeps it: read only."""
+        cache = self._cache
+        if cache is None:
+            cache = set(self._stable.split())
+            cache.update(self._recent.split())
+            if self._pairs:
+                cache.update([pair[pair.rfind(b":") + 1 :] for pair in self._pairs.split()])
+        return cache
+
+    @property
+    def pairs(self) -> list[bytes]:
+        """Host and port together (`127.0.0.1:5080`), of hosts that are shared by realms."""
+        return self._pairs.split()
+
+    @property
+    def is_warm(self) -> bool:
+        """True while the set is kept."""
+        return self._cache is not None
+
+    def warm(self) -> set[bytes]:
+        """Make the set and keep it: for a leg that is being looked up often."""
+        self._cache = self.tokens
+        return self._cache
+
+    def forget_cache(self) -> None:
+        """Drop the set; what was learnt stays."""
+        self._cache = None
+
+    def learn_message(self, message: Message) -> None:
+        """Learn what the peer shows of itself in a message it sent."""
+        bag: list[str] = []
+        contacts: list[str] = []
+        crossing: list[str] = []
+        if isinstance(message, Request):
+            crossing.append(message.request_uri.partition("@")[0])
+        for name, value in message.fields:
+            if name == "Via" or name == "Call-ID" or name == "Record-Route" or name == "Route":
+                bag.append(value)
+            elif name == "Contact":
+                contacts.append(value)
+            elif name == "From" or name == "To":
+                at = value.find("@", value.rfind("<") + 1)
+                if at < 0:
+                    at = value.rfind("<") + 1
+                crossing.append(value[:at])
+                bag.append(value[at:])
+        known = self.tokens
+        new = self._new(" ".join(bag), known)
+        if contacts:
+            new += self._from_contacts(contacts, crossing, known)
+        if new:
+            self._keep(new)
+        if self._shared:
+            self._learn_pairs(bag + contacts)
+        self._learn_ipv6(" ".join(bag + contacts))
+
+    def learn_sdp(self, body: bytes) -> None:
+        """Learn addresses, ICE credentials, fingerprints and keys of a description that the peer sent.
+
+        Not for a call whose media is bypassed: its addresses are disclosed by definition. Keys of a profile that is
+        SRTP by name are left out: until something terminates SRTP they cross, being what the two peers agree on.
+        """
+        secrets: list[bytes] = []
+        secure = False
+        for line in body.split(b"\n"):
+            mark = line[:2]
+            if mark == b"c=":
+                secrets.append(line[2:])
+            elif mark == b"o=":
+                secrets.append(b" ".join(line.rstrip().rsplit(b" ", 5)[1:]))
+            elif mark == b"m=":
+                secure = b"SAVP" in line
+            elif line.startswith(_SDP_SECRETS):
+                secrets.append(line.partition(b":")[2])
+            elif line.startswith(b"a=crypto:") and not secure:
+                secrets.append(line.partition(b"inline:")[2])
+            elif line.startswith(b"a=ssrc:"):
+                secrets.append(line.partition(b"cname:")[2])
+        text = b" ".join(secrets).decode("utf-8", "surrogateescape")
+        new = self._new(text, self.tokens)
+        if new:
+            self._keep(new)
+        self._learn_ipv6(text)
+
+    def learn_own(self, *texts: str) -> None:
+        """Learn what we minted for this leg: Call-ID, tag, the user of our Contact."""
+        new = self._new(" ".join(texts), self.tokens)
+        if new:
+            self._keep(new)
+
+    def _new(self, text: str, known: set[bytes]) -> list[bytes]:
+        out: list[bytes] = []
+        for unit in text.encode("utf-8", "surrogateescape").translate(FOLD).split():
+            # "1.1.1.1" is the one short token: an address is one whatever its length.
+            if len(unit) < SHORTEST and (len(unit) != 7 or not is_ipv4(unit)):
+                continue
+            if unit in known or unit in VOCABULARY or unit in self._shared:
+                continue
+            out.append(unit[:_LONGEST])
+            known.add(unit[:_LONGEST])
+        return out
+
+    def _from_contacts(self, contacts: list[str], crossing: list[str], known: set[bytes]) -> list[bytes]:
+        pieces = [piece for value in contacts for piece in value.split("<")[1:]] or contacts
+        out = self._new(" ".join([piece.replace(">", " ") for piece in pieces]), known)
+        if not out:
+            return out
+        public = set(" ".join(crossing).encode("utf-8", "surrogateescape").translate(FOLD).split())
+        hidden = [unit for unit in out if unit not in public and not unit.isdigit()]
+        for unit in out:
+            if unit not in hidden:
+                known.discard(unit)
+        return hidden
+
+    def _keep(self, new: list[bytes]) -> None:
+        for unit in new:
+            if unit.startswith(_COOKIE) or self._stable.count(b"\n") >= _STABLE:
+                self._recent += unit + b"\n"
+                if self._recent.count(b"\n") > _RECENT:
+                    self._recent = self._recent[self._recent.find(b"\n") + 1 :]
+                    self._cache = None
+            else:
+                self._stable += unit + b"\n"
+
+    def _learn_pairs(self, values: list[str]) -> None:
+        text = " ".join(values)
+        for shared in self._shared:
+            host = shared.decode("utf-8", "surrogateescape")
+            start = text.find(host)
+            while start >= 0:
+                end = start + len(host)
+                if text[end : end + 1] == "]":
+                    end += 1
+                port = _leading_digits(text[end + 1 : end + 6]) if text[end : end + 1] == ":" else ""
+                if port:
+                    self._keep_pair(pair_needle(shared, int(port)))
+                start = text.find(host, end)
+
+    def _keep_pair(self, pair: bytes) -> None:
+        if pair not in self._pairs.split() and self._pairs.count(b"\n") < _PAIRS:
+            self._pairs += pair + b"\n"
+            if self._cache is not None:
+                self._cache.add(pair[pair.rfind(b":") + 1 :])
+
+    def _learn_ipv6(self, text: str) -> None:
+        if "[" not in text and "::" not in text and "IP6" not in text:
+            return
+        found = ipv6_units(text.encode("utf-8", "surrogateescape"))
+        new = [
+            unit
+            for unit in found
+            if unit not in self.tokens and unit not in self._shared and b":" in unit and unit != b"::"
+        ]
+        if new:
+            self.has_ipv6 = True
+            if self._cache is not None:
+                self._cache.update(new)
+            self._keep(new)
+
+
+def _leading_digits(text: str) -> str:
+    for index, character in enumerate(text):
+        if not character.isdigit():
+            return text[:index]
+    return text

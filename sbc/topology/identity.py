@@ -1,0 +1,74 @@
+"""Who is calling whom, as the other side may see it: the user crosses, the host behind it does not."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sbc.sip import Address, Message
+
+ANONYMOUS: Final = "<sip:anonymous@anonymous.invalid>"
+_NOWHERE: Final = "anonymous.invalid"
+_NUMBER: Final[frozenset[str]] = frozenset("+0123456789-.()*#abcdefABCDEF")
+_GLOBAL: Final[frozenset[str]] = frozenset("+0123456789-.()")
+
+
+def hide_identity(address: Address, domain: str) -> str:
+    """A From or To value without its tag, or an identity header's, with `domain` for its host.
+
+    Display name and user cross on purpose. Of the URI the password, the port, user parameters (RFC 4694, 4904) and
+    URI parameters go, but for `user=phone`; so do a user that is itself an address and whatever a user hides behind
+    an escaped `@`. A `tel` URI has no host and stays, with a `phone-context` that is a number or `domain` (RFC 3966
+    section 5.1.5). The anonymous URI of RFC 3323 stays as it is. Any other scheme becomes anonymous: we cannot tell
+    what it shows.
+    """
+    uri = address.uri
+    if uri.scheme == "tel":
+        return _named(address.display, _tel(uri.opaque, domain))
+    if not uri.is_sip:
+        return ANONYMOUS
+    if uri.host == _NOWHERE:
+        return _named(address.display, f"sip:anonymous@{_NOWHERE}")
+    user = _bare_user(uri.user)
+    if not user:
+        return _named(address.display, f"{uri.scheme}:{domain}")
+    phone = ";user=phone" if uri.params and uri.param("user") == "phone" else ""
+    return _named(address.display, f"{uri.scheme}:{user}@{domain}{phone}")
+
+
+def asks_for_privacy(message: Message) -> bool:
+    """True where the sender wants its identity kept from who is not trusted (RFC 3323 section 4.2, RFC 3325 9.3)."""
+    value = message.get("Privacy")
+    if value is None:
+        return False
+    words = {word.strip().lower() for word in value.replace(",", ";").split(";")}
+    return not words.isdisjoint({"id", "user", "header"})
+
+
+def _named(display: str, uri: str) -> str:
+    return f"{display} <{uri}>" if display else f"<{uri}>"
+
+
+def _bare_user(user: str) -> str:
+    if ";" in user or ":" in user:
+        user = user.partition(";")[0].partition(":")[0]
+    if "%" in user:
+        user = user.replace("%3A", "%3a").replace("%3B", "%3b").partition("%40")[0]
+        user = user.partition("%3a")[0].partition("%3b")[0]
+    digits = user.replace(".", "").replace("-", "").replace("_", "")
+    # Three dots or dashes between digits: an address. A number in visual separators begins with a plus.
+    if digits.isdigit() and user.count(".") + user.count("-") + user.count("_") == 3 and user[0] != "+":
+        return ""
+    return user
+
+
+def _tel(opaque: str, domain: str) -> str:
+    number, _, tail = opaque.partition(";")
+    if not number or not _NUMBER.issuperset(number):
+        return f"sip:anonymous@{_NOWHERE}"
+    if number[0] == "+":
+        return f"tel:{number}"
+    for part in tail.split(";"):
+        name, _, value = part.partition("=")
+        if name.strip().lower() == "phone-context" and value[:1] == "+" and _GLOBAL.issuperset(value):
+            return f"tel:{number};phone-context={value}"
+    return f"tel:{number};phone-context={domain}"

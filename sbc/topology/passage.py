@@ -1,0 +1,190 @@
+"""What may cross from one realm to another: the table, compiled for a pair of realms, with the policy's exceptions."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from policies import HeaderRule
+from sbc.config import Config, Realm
+from sbc.sip import Fields, Message, Response, canonical, is_token
+from sbc.topology.identity import asks_for_privacy
+from sbc.topology.rows import TABLE
+from sbc.topology.table import Action, Direction, Kind, Value
+from sbc.topology.values import MAKERS, Maker, make, verbatim
+
+_METHODS: Final[dict[str, Kind]] = {
+    "INVITE": Kind.INVITE,
+    "ACK": Kind.ACK,
+    "BYE": Kind.BYE,
+    "CANCEL": Kind.CANCEL,
+    "INFO": Kind.INFO,
+    "SUBSCRIBE": Kind.EVENT,
+    "NOTIFY": Kind.EVENT,
+    "PUBLISH": Kind.EVENT,
+    "REFER": Kind.REFER,
+    "MESSAGE": Kind.MESSAGE,
+}
+_COUNTED: Final = 256  # header names counted by name; a peer that sends new ones for ever fills `other`
+OTHER: Final = "other"
+
+Steps = dict[str, Maker | None]
+"""Header name to the function that makes what crosses; None: it does not cross, and that is no news."""
+
+
+class Plan:
+    """What a direction and a policy's rules make of the table: shared by all passages that have both in common.
+
+    `withheld` are identity headers that a policy passes to a side that is not trusted: a caller who asks for privacy is
+    not shown there all the same (RFC 3325 section 7).
+    """
+
+    __slots__ = ("requests", "responses", "withheld")
+
+    def __init__(self, direction: Direction, rules: tuple[HeaderRule, ...]) -> None:
+        by_kind = {kind: _steps(kind, direction, rules) for kind in (*dict.fromkeys(_METHODS.values()), Kind.OTHER)}
+        self.requests: Final = {method: by_kind[kind] for method, kind in _METHODS.items()}
+        self.requests[OTHER] = by_kind[Kind.OTHER]
+        responses = (Kind.PROVISIONAL, Kind.SUCCESS, Kind.FAILURE)
+        self.responses: Final = [_steps(kind, direction, rules) for kind in responses]
+        passed = {canonical(rule.name) for rule in rules if rule.action == "pass"}
+        is_trusted = direction in (Direction.INWARD, Direction.WITHIN)
+        self.withheld: Final = frozenset([name for name in passed if not is_trusted and _is_identity(name)])
+
+
+class Passage:
+    """What may cross into one realm from another, in each kind of message. Compiled once; a look-up a field.
+
+    `counters` tells how often each header without a row (or a policy's leave) was dropped.
+    """
+
+    __slots__ = ("_requests", "_responses", "_withheld", "counters", "domain")
+
+    def __init__(self, domain: str, plan: Plan) -> None:
+        self.domain: Final = domain
+        self._requests: Final = plan.requests
+        self._responses: Final = plan.responses
+        self._withheld: Final = plan.withheld
+        self.counters: Final[dict[str, int]] = {}
+
+    def cross(self, message: Message, method: str) -> Fields:
+        """What crosses of `message`: names and values. `method` is that of the request or of CSeq."""
+        if isinstance(message, Response):
+            status = message.status
+            steps = self._responses[0 if status < 200 else 1 if status < 300 else 2]
+        else:
+            known = self._requests.get(method)
+            steps = self._requests[OTHER] if known is None else known
+        out: Fields = []
+        for name, value in message.fields:
+            if name in steps:
+                maker = steps[name]
+                if maker is None:
+                    continue
+                crossing = value if maker is verbatim else make(maker, value, self.domain)
+                if crossing:
+                    out.append((name, crossing))
+            else:
+                self._count(name)
+        if self._withheld and asks_for_privacy(message):
+            return [field for field in out if field[0] not in self._withheld]
+        return out
+
+    def _count(self, name: str) -> None:
+        counters = self.counters
+        if name not in counters and len(counters) >= _COUNTED:
+            name = OTHER
+        counters[name] = counters.get(name, 0) + 1
+
+
+class Passages:
+    """Every passage of a configuration."""
+
+    __slots__ = ("_passages",)
+
+    def __init__(self, passages: dict[tuple[str, str, str], Passage]) -> None:
+        self._passages: Final = passages
+
+    def between(self, ingress_realm: str, egress_realm: str, trunk: str = "") -> Passage:
+        """What crosses from one realm into another, toward a trunk where it has rules of its own."""
+        found = self._passages.get((ingress_realm, egress_realm, trunk))
+        return self._passages[(ingress_realm, egress_realm, "")] if found is None else found
+
+    def counters(self) -> dict[str, int]:
+        """Headers dropped because no row and no policy knows them, over all passages."""
+        total: dict[str, int] = {}
+        for passage in self._passages.values():
+            for name, count in passage.counters.items():
+                total[name] = total.get(name, 0) + count
+        return total
+
+
+def direction_of(ingress: Realm, egress: Realm) -> Direction:
+    """Which column of the table holds between two realms."""
+    if ingress.trusted:
+        return Direction.WITHIN if egress.trusted else Direction.OUTWARD
+    return Direction.INWARD if egress.trusted else Direction.SIDEWAYS
+
+
+def compile_passages(config: Config) -> Passages:
+    """A passage for each pair of realms, and for each trunk that the policy's header rules name.
+
+    A rule for a trunk outdoes one for a realm, and that one a rule for all; among equals the later one counts.
+    """
+    passages: dict[tuple[str, str, str], Passage] = {}
+    plans: dict[tuple[Direction, tuple[HeaderRule, ...]], Plan] = {}
+    headers = sorted(config.policy.headers, key=lambda rule: (rule.trunk != "", rule.realm != ""))
+    for egress in config.realms.values():
+        for trunk in _trunks_with_rules(config, egress):
+            rules = tuple([rule for rule in headers if _applies(rule, egress.name, trunk)])
+            for ingress in config.realms.values():
+                direction = direction_of(ingress, egress)
+                plan = plans.get((direction, rules))
+                if plan is None:
+                    plan = plans[(direction, rules)] = Plan(direction, rules)
+                passages[(ingress.name, egress.name, trunk)] = Passage(egress.domain, plan)
+    return Passages(passages)
+
+
+def _trunks_with_rules(config: Config, egress: Realm) -> list[str]:
+    named = [rule.trunk for rule in config.policy.headers if rule.trunk in config.trunks]
+    return ["", *dict.fromkeys([name for name in named if config.trunks[name].realm == egress.name])]
+
+
+def check_header_rules(rules: tuple[HeaderRule, ...]) -> list[str]:
+    """What is wrong with a policy's header rules, one sentence each: names that are no names, headers that we own."""
+    out: list[str] = []
+    for rule in rules:
+        row = TABLE.get(canonical(rule.name))
+        if not is_token(rule.name):
+            out.append(f"{rule.name!r} is not a header name")
+        elif row is not None and row.outward is Action.OWN:
+            out.append(f"{row.name} is written by the node itself: {rule.action!r} cannot change it")
+        elif rule.action not in ("pass", "drop"):
+            out.append(f"action {rule.action!r} of {rule.name}: allowed are 'pass' and 'drop'")
+    return out
+
+
+def _applies(rule: HeaderRule, realm: str, trunk: str) -> bool:
+    return (not rule.realm or rule.realm == realm) and (not rule.trunk or rule.trunk == trunk)
+
+
+def _is_identity(name: str) -> bool:
+    row = TABLE.get(name)
+    return row is not None and row.value in (Value.IDENTITY, Value.PARTY)
+
+
+def _steps(kind: Kind, direction: Direction, rules: tuple[HeaderRule, ...]) -> Steps:
+    steps: Steps = {}
+    for name, row in TABLE.items():
+        crosses = row.action(direction) in (Action.REWRITE, Action.MAP, Action.PASS) and kind in row.kinds
+        steps[name] = MAKERS[row.value] if crosses else None
+    for rule in rules:
+        name = canonical(rule.name)
+        known = TABLE.get(name)
+        if known is not None and known.outward is Action.OWN:
+            continue
+        if rule.action == "pass":
+            steps[name] = MAKERS[known.value] if known is not None else verbatim
+        elif rule.action == "drop":
+            steps[name] = None
+    return steps
