@@ -6,7 +6,7 @@ from typing import Final
 
 from sbc.sip.errors import Fault, ParseError
 from sbc.sip.params import TOKEN_CHARS, Params, format_params, get_param, parse_params, quote, split_list
-from sbc.sip.uri import Uri, is_seen, parse_uri
+from sbc.sip.uri import Uri, parse_uri
 
 
 class Address:
@@ -47,20 +47,26 @@ def parse_address(text: str) -> Address:
     """
     text = text.strip()
     display = ""
-    if text.startswith('"'):
-        end = _closing_quote(text)
+    if text[:1] == '"':
+        end = text.find('"', 1)
+        if "\\" in text:
+            end = _closing_quote(text)
+        opening = text.find("<", end)
+        if end < 0 or opening < 0 or text[end + 1 : opening].strip():
+            raise ParseError(Fault.ADDRESS, "a quoted display name is not closed or not followed by '<'")
         display = text[: end + 1]
-        text = text[end + 1 :].lstrip()
-        if not text.startswith("<"):
-            raise ParseError(Fault.ADDRESS, "a quoted display name is not followed by '<'", offset=end)
-    if text.startswith("<"):
+        text = text[opening:]
+    if text[:1] == "<":
         end = text.find(">")
         if end < 0:
             raise ParseError(Fault.ADDRESS, "an angle bracket is not closed")
+        uri = parse_uri(text[1:end].strip())
         tail = text[end + 1 :].strip()
-        if tail and not tail.startswith(";"):
+        if not tail:
+            return Address(display, uri)
+        if tail[0] != ";":
             raise ParseError(Fault.ADDRESS, "text after '>'", offset=end)
-        return Address(display, parse_uri(text[1:end].strip()), parse_params(tail) if tail else ())
+        return Address(display, uri, parse_params(tail))
     opening = text.find("<")
     if opening > 0:
         display = text[:opening].strip()
@@ -79,6 +85,8 @@ def parse_address(text: str) -> Address:
 
 def parse_addresses(values: list[str]) -> list[Address]:
     """All addresses of a header that may be repeated or comma-separated."""
+    if len(values) == 1 and "," not in values[0]:
+        return [parse_address(values[0])]
     return [parse_address(part) for value in values for part in split_list(value)]
 
 
@@ -88,15 +96,11 @@ def tag_of(value: str) -> str:
     Gives an empty string where there is none. A `tag` inside the angle brackets or the display name is not taken.
     """
     tail = value[value.rfind(">") + 1 :]
-    position = tail.find(";tag=")
-    if position < 0:
-        if "tag" not in tail.lower():
-            return ""
-        return parse_address(value).tag
-    if '"' in tail:
-        return parse_address(value).tag
-    end = tail.find(";", position + 5)
-    return (tail[position + 5 :] if end < 0 else tail[position + 5 : end]).strip()
+    if not tail:
+        return ""
+    if tail[:5] == ";tag=" and tail.rfind(";") == 0 and '"' not in tail:
+        return tail[5:].strip()
+    return parse_address(value).tag if "tag" in tail.lower() else ""
 
 
 def _quoted(display: str) -> str:
@@ -111,26 +115,29 @@ def _quoted(display: str) -> str:
 _NAME_FORBIDDEN: Final[frozenset[str]] = frozenset(",;:@>")
 
 
-def is_plain(text: str) -> bool:
-    """True where `parse_address` is sure to accept the value: a URI seen before in angle brackets, at most a tag.
+_seen: Final[dict[str, None]] = {}
+_SEEN_LIMIT: Final = 4096  # addresses remembered; then the table starts afresh
 
-    False says nothing.
+
+def is_seen(text: str) -> bool:
+    """True where `parse_address` is sure to accept the value, since it did lately up to the closing bracket.
+
+    Nothing but a tag may stand behind the bracket. False says nothing.
     """
-    opening = text.find("<")
-    closing = text.find(">", opening)
-    if opening < 0 or not is_seen(text[opening + 1 : closing]):
+    closing = text.rfind(">") + 1
+    if text[:closing] not in _seen:
         return False
-    if opening:
-        display = text[:opening].rstrip()
-        if display[:1] != '"' or display[-1:] != '"' or display.count('"') != 2 or "\\" in display:
-            return False
-    tail = text[closing + 1 :]
-    return not tail or (
-        tail[:5] == ";tag=" and len(tail) > 5 and tail.isprintable() and _TAIL_FORBIDDEN.isdisjoint(tail[5:])
-    )
+    tail = text[closing:]
+    return not tail or (tail[:5] == ";tag=" and tail.rfind(";") == 0 and '"' not in tail and "<" not in tail)
 
 
-_TAIL_FORBIDDEN: Final[frozenset[str]] = frozenset(' ;"<>')
+def remember(text: str) -> None:
+    """Keep a value that `parse_address` accepted for `is_seen`."""
+    closing = text.rfind(">") + 1
+    if 0 < closing <= 256 and '"' not in text[closing:]:
+        if len(_seen) >= _SEEN_LIMIT:
+            _seen.clear()
+        _seen[text[:closing]] = None
 
 
 def _closing_quote(text: str) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sbc.sip.address import is_plain
+from sbc.sip.address import is_seen, remember
 from sbc.sip.errors import Fault, ParseError
 from sbc.sip.message import Fields, Message, Request, Response
 from sbc.sip.names import SINGLE
@@ -29,10 +29,12 @@ def check(message: Request | Response) -> None:
         raise ParseError(Fault.HEADER_LINE, "Call-ID holds white space")
     cseq = message.cseq
     _ = message.top_via
-    if not is_plain(first["From"]):
+    if not is_seen(first["From"]):
         _ = message.from_address
-    if not is_plain(first["To"]):
+        remember(first["From"])
+    if not is_seen(first["To"]):
         _ = message.to_address
+        remember(first["To"])
     if isinstance(message, Request):
         if cseq.method != message.method:
             raise ParseError(Fault.CSEQ_METHOD, f"CSeq says {cseq.method}, the start line {message.method}")
@@ -42,8 +44,8 @@ def check(message: Request | Response) -> None:
     elif message.status >= 400:
         return
     contact = first.get("Contact")
-    if contact is not None and (has_repeats or not is_plain(contact)):
-        _check_contacts(message)
+    if contact is not None and (has_repeats or not is_seen(contact)):
+        _check_contacts(message, contact)
     if not _TYPED.isdisjoint(first):
         _check_typed(message)
 
@@ -73,10 +75,11 @@ def _check_request_uri(request: Request) -> None:
         raise ParseError(Fault.REQUEST_URI, "the Request-URI holds headers")
 
 
-def _check_contacts(message: Message) -> None:
+def _check_contacts(message: Message, first: str) -> None:
     """RFC 3261 section 10.2.2: `*` stands alone."""
     if not message.is_contact_star:
-        _ = message.contacts
+        if len(message.contacts) == 1:
+            remember(first)
     elif len(message.get_all("Contact")) > 1:
         raise ParseError(Fault.ADDRESS, "Contact has '*' beside other values")
 

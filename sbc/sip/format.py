@@ -8,8 +8,8 @@ from sbc.sip.message import Message, Request, Response
 def format_message(message: Request | Response) -> bytes:
     """The bytes of a message, Content-Length last and always ours.
 
-    A header value is written as it is held; values with a line break never occur, since parsing unfolds them and
-    what we build has none.
+    A header value is written as it is held. A line break in one, which parsing never lets in, would add a header: it is
+    a mistake of ours and raises ValueError.
     """
     if isinstance(message, Request):
         start = f"{message.method} {message.request_uri} SIP/2.0\r\n"
@@ -20,7 +20,11 @@ def format_message(message: Request | Response) -> bytes:
 
 def format_head(start: str, message: Message) -> bytes:
     """Start line (with its line end), headers and body."""
-    lines = [f"{name}: {value}\r\n" for name, value in message.fields if name != "Content-Length"]
     body = message.body
-    head = f"{start}{''.join(lines)}Content-Length: {len(body)}\r\n\r\n"
-    return head.encode("utf-8", "surrogateescape") + body
+    lines = [f"{name}: {value}\r\n" for name, value in message.fields if name != "Content-Length"]
+    text = f"{start}{''.join(lines)}Content-Length: {len(body)}\r\n\r\n"
+    head = text.encode("utf-8", "surrogateescape")
+    breaks = len(lines) + 3
+    if head.count(b"\n") != breaks or head.count(b"\r") != breaks:
+        raise ValueError("a line break inside a header value")
+    return head + body

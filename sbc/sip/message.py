@@ -54,8 +54,12 @@ class Message:
 
     def get_all(self, name: str) -> list[str]:
         """The values of every occurrence of a header, in order, comma lists not split."""
-        if self.get(name) is None:
+        first = self.index()
+        value = first.get(name)
+        if value is None:
             return []
+        if len(first) == len(self.fields):
+            return [value]
         return [value for known, value in self.fields if known == name]
 
     def tokens(self, name: str) -> list[str]:

@@ -88,7 +88,12 @@ def _parse_lines(lines: list[str], body: bytes, limits: Limits, has_nul: bool) -
     fields: Fields = []
     if len(lines) > 2 * limits.headers + 1:
         raise ParseError(Fault.TOO_MANY_HEADERS, f"more than {limits.headers} header lines", status=513)
-    bad_line = _read_fields(lines, fields)
+    bad_line = ""
+    try:
+        # Names in a spelling seen before, each followed by a colon and a space: nearly every message there is.
+        fields = [(SPELLINGS[name], value.strip()) for name, value in [line.split(": ", 1) for line in lines[1:]]]
+    except (KeyError, ValueError):
+        bad_line = _read_fields(lines, fields)
     if len(fields) > limits.headers:
         raise ParseError(Fault.TOO_MANY_HEADERS, f"more than {limits.headers} header lines", status=513)
     message: Request | Response

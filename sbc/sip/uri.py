@@ -133,11 +133,6 @@ def parse_uri(text: str) -> Uri:
     return uri
 
 
-def is_seen(text: str) -> bool:
-    """True for a URI that `parse_uri` has accepted lately."""
-    return text in _seen
-
-
 def _parse_uri(text: str) -> Uri:
     scheme, colon, rest = text.partition(":")
     scheme = scheme.lower()
