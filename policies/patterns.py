@@ -16,7 +16,7 @@ from policies.errors import Finding, PolicyErrors
 INPUT_LIMIT: Final = 256
 """Characters of the text that are looked at; what follows is not searched."""
 
-COST_LIMIT: Final = 65536
+COST_LIMIT: Final = (INPUT_LIMIT + 1) ** 2
 """Ways in which a pattern may be tried on one text, counted from above."""
 
 PATTERN_LIMIT: Final = 1024

@@ -205,6 +205,6 @@ def _change(
         if found is None:
             return number
         changed = number[: found.start()] + found.expand(table.replace) + number[found.end() :]
-        return changed if number_of(changed) == changed else number
+        return changed if changed and number_of(changed) == changed else number
 
     return lambda number: pattern.search(number) is not None, change
