@@ -157,7 +157,8 @@ class Dialog:
         self.route_set = route_set
         self._strict_uri = ""
         if route_set and is_strict(route_set[0]):
-            self._strict_uri = request_uri_of(parse_uri(route_set[0][1:-1]))
+            strict = route_set[0][1:-1]
+            self._strict_uri = request_uri_of(parse_uri(strict), strict)
 
     def _learn(self, response: Response) -> None:
         target = contact_target(response) or self.remote_target or party_target(self.remote_uri)

@@ -45,24 +45,29 @@ def contact_target(message: Message) -> str:
     if value is None or value == "*":
         return ""
     try:
-        contacts = message.contacts
+        if value.startswith("<"):
+            text = value[1 : value.index(">")].strip()
+            uri = parse_uri(text)
+            return request_uri_of(uri, text) if uri.is_sip else ""
+        uri = message.contacts[0].uri
     except ParseError:
         return ""
-    return request_uri_of(contacts[0].uri) if contacts and contacts[0].uri.is_sip else ""
+    return request_uri_of(uri, str(uri)) if uri.is_sip else ""
 
 
 def party_target(value: str) -> str:
     """The URI in a From or To value, for a peer that sent no Contact; the empty string where that is malformed too."""
     try:
-        return request_uri_of(parse_address(value).uri)
+        uri = parse_address(value).uri
     except ParseError:
         return ""
+    return request_uri_of(uri, str(uri))
 
 
-def request_uri_of(uri: Uri) -> str:
-    """A URI without what section 19.1.1 table 1 keeps out of a Request-URI: headers and the method parameter."""
+def request_uri_of(uri: Uri, text: str) -> str:
+    """`text`, which is `uri` as written, without what section 19.1.1 table 1 keeps out of a Request-URI."""
     if not uri.headers and uri.param("method") is None:
-        return str(uri)
+        return text
     params = tuple([param for param in uri.params if param[0] != "method"])
     return str(Uri(uri.scheme, uri.user, uri.host, uri.port, params, "", uri.opaque))
 
@@ -75,6 +80,8 @@ def is_strict(route: str) -> bool:
 def without_tag(value: str) -> str:
     """A From or To value as written, but for its tag parameter."""
     end = value.rfind(">") + 1
+    if value.startswith(";tag=", end) and value.find(";", end + 1) < 0:
+        return value[:end]
     parts = split_outside(value[end:], ";")
     if len(parts) == 1:
         return value

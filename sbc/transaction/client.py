@@ -105,7 +105,7 @@ class ClientTransaction:
             return [ResponseReceived(self, response), self._terminate(None)]
         self.state = _COMPLETED
         self._wire = b""
-        self.next_timer = now + self.timers.t4
+        self.next_timer = self._end_at = now + self.timers.t4
         return [ResponseReceived(self, response)]
 
     def _terminate(self, timer: Timer | None) -> Terminated:

@@ -54,9 +54,10 @@ def merge_key(request: Request) -> str:
 
     Empty for a request inside a dialog, and for ACK and CANCEL, which are never merged.
     """
-    if request.to_tag or request.method == "ACK" or request.method == "CANCEL":
+    method = request.method
+    if request.to_tag or method == "ACK" or method == "CANCEL":
         return ""
-    return f"{request.call_id}\n{request.from_tag}\n{request.cseq}"
+    return f"{request.call_id}\n{request.from_tag}\n{request.cseq.number} {method}"
 
 
 def answered_tag(wire: bytes) -> str:

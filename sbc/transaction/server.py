@@ -130,7 +130,8 @@ class ServerTransaction:
         self.state = _COMPLETED
         self.request = None
         self._wire = wire
-        self.next_timer = now + self.timers.give_up
+        # One number lingers, not three.
+        self.next_timer = self._end_at = self._trying_at = now + self.timers.give_up
         return [Transmit(wire, self.flow)]
 
     def _terminate(self, timer: Timer | None) -> Terminated:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sbc.dialog import Dialog, DialogState
-from sbc.sip import ParseError
+from sbc.sip import ParseError, Request, Response
 from tests.dialog.script import ALICE, BOB, TLS, UDP, request, response, uac
 
 CONTACT = "Contact: <sip:alice@192.0.2.1:5062;transport=udp>"
@@ -79,11 +79,14 @@ def test_white_space_inside_the_brackets_is_not_part_of_a_route() -> None:
 @pytest.mark.parametrize("value", ["<sip:p1.x;lr", "nonsense", "<tel:+4930123>", "<sip:p1.x;lr>,,<sip:p2.x;lr>"])
 def test_malformed_record_route_refuses_a_request_and_is_ignored_in_a_response(value: str) -> None:
     """A request can be answered with 400; a response cannot, and the call must still be ended properly."""
+    # The parser refuses most of these already; the dialog must not depend on it.
+    header = ("Record-Route", value)
+    invite = Request("INVITE", "sip:bob@example.com", [*request("INVITE", CONTACT).fields, header])
     with pytest.raises(ParseError) as caught:
-        Dialog.uas(request("INVITE", CONTACT, f"Record-Route: {value}"), "ours", UDP)
-    assert caught.value.status == 400
+        Dialog.uas(invite, "ours", UDP)
+    assert caught.value.status in (400, 416)
 
-    dialog = uac(response(200, BOBS, f"Record-Route: {value}"))
+    dialog = uac(Response(200, "OK", [*response(200, BOBS).fields, header]))
     assert dialog.route_set == ()
     assert dialog.request_line_and_routes() == ("sip:bob@192.0.2.77", ())
 
