@@ -96,6 +96,8 @@ class _Compiler:
         if known is not None:
             return Compiled(known[0], known[1])
         under = [path for path in FACTS if path.startswith(node.path + ".")]
+        if not under:
+            under = [path for path in FACTS if path.startswith(node.path.partition(".")[0] + ".")]
         remedy = suggest(node.path, FACTS)
         if node.path in ("and", "or", "not"):
             remedy = "write &&, || and !"

@@ -47,7 +47,7 @@ class PolicyErrors(ValueError):
     """
 
     def __init__(self, findings: Iterable[Finding]) -> None:
-        self.findings: Final = tuple(findings)
+        self.findings: Final = tuple(sorted(findings, key=lambda finding: finding.line))
         super().__init__("\n".join([str(finding) for finding in self.findings]))
 
     def at(self, file: str, key: str, line: int) -> list[Finding]:

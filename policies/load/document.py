@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from policies.errors import Finding, PolicyErrors
 from policies.facts import number_of
+from policies.load.checks import check_document
 from policies.load.lines import Lines
 from policies.load.schema import ActionTable, DocumentFile, HeaderTable, NumberTable, TestTable, TranslateTable
 from policies.load.strict import Decoded, decode, key_text, read_text
@@ -42,9 +43,8 @@ def parse_document(text: str, source: str = "") -> Document:
     decoded = decode(text, source, DocumentFile)
     if decoded.value is None:
         raise PolicyErrors(decoded.findings)
-    _check_names(decoded, decoded.value)
+    check_document(decoded, decoded.value)
     translations = [_translation(decoded, index, table) for index, table in enumerate(decoded.value.translate)]
-    _check_tests(decoded, decoded.value)
     if decoded.findings:
         raise PolicyErrors(decoded.findings)
     file = decoded.value
@@ -126,43 +126,6 @@ def _trial(table: TestTable) -> Trial:
     )
 
 
-def _check_names(decoded: Decoded[DocumentFile], file: DocumentFile) -> None:
-    groups: list[tuple[str, list[str]]] = [
-        ("rule", [rule.name for rule in file.rule]),
-        ("translate", [table.name for table in file.translate]),
-        ("test", [test.name for test in file.test]),
-    ]
-    for table, names in groups:
-        for index in _repeated(names):
-            remedy = "give it another: logs, counters and explain point at names"
-            decoded.add((table, index, "name"), f'"{names[index]}" is the name of an earlier {table}', remedy=remedy)
-    seen: dict[tuple[str | None, str | None, str], int] = {}
-    for index, header in enumerate(file.header):
-        first = seen.setdefault((header.realm, header.trunk, header.name.lower()), index)
-        if first != index:
-            found = f"{header.name} has an entry for this side already, header[{first + 1}]"
-            decoded.add(("header", index), found, remedy="keep one of them")
-
-
-def _repeated(names: Iterable[str]) -> list[int]:
-    seen: set[str] = set()
-    repeated: list[int] = []
-    for index, name in enumerate(names):
-        if name in seen:
-            repeated.append(index)
-        seen.add(name)
-    return repeated
-
-
-def _check_tests(decoded: Decoded[DocumentFile], file: DocumentFile) -> None:
-    """A test that expects a rule which does not exist can never pass."""
-    names = {rule.name for rule in file.rule} | {"default"}
-    for index, test in enumerate(file.test):
-        if test.expect.rule is not None and test.expect.rule not in names:
-            path = ("test", index, "expect", "rule")
-            decoded.add(path, f'"{test.expect.rule}" is no rule of this document', allowed=", ".join(sorted(names)))
-
-
 def _translation(decoded: Decoded[DocumentFile], index: int, table: TranslateTable) -> Translation | None:
     change = _change(decoded, ("translate", index, "number"), table.number)
     if change is None:
@@ -187,9 +150,8 @@ def _change(
     try:
         pattern = compile_pattern(table.match)
     except PolicyErrors as errors:
-        decoded.findings.extend(
-            [replace(finding, column=0) for finding in errors.at(decoded.file, "", decoded.lines.find(path))]
-        )
+        for finding in errors.findings:
+            decoded.add((*path, "match"), finding.found, allowed=finding.allowed, remedy=finding.remedy)
         return None
     highest = max([int(digit) for digit in re.findall(r"\\([1-9])", table.replace)], default=0)
     if not _REPLACEMENT.fullmatch(table.replace):

@@ -8,11 +8,10 @@ from datetime import UTC, datetime
 from ipaddress import ip_address
 from typing import Annotated, Any, ClassVar, Final, Literal
 
-from pydantic import BeforeValidator, Field, PlainValidator, model_validator
+from pydantic import BeforeValidator, Field, PlainValidator
 
 from policies.compile import compile_condition
 from policies.errors import PolicyErrors
-from policies.evaluate import DEFAULT_RULE
 from policies.facts import Message
 from policies.load.request import parse_request
 from policies.load.strict import NOT_YET, Table, refuse, refuse_all, shown
@@ -80,7 +79,7 @@ def _reason(value: object) -> Any:  # noqa: ANN401
 
 
 class ActionTable(Table):
-    """`then` and `default`: one of route, reject and drop."""
+    """`then` and `default`."""
 
     later: ClassVar[Mapping[str, str]] = {
         "score": "leave it out, and drop or reject instead",
@@ -97,20 +96,6 @@ class ActionTable(Table):
     reject: Annotated[int, BeforeValidator(_status)] | None = None
     drop: Annotated[str, BeforeValidator(_reason)] | None = None
     media: Literal["anchor", "bypass"] | None = None
-
-    @model_validator(mode="after")
-    def _one_outcome(self) -> ActionTable:
-        outcomes = [name for name in ("route", "reject", "drop") if getattr(self, name) is not None]
-        if len(outcomes) != 1:
-            found = " and ".join(outcomes) if outcomes else "no outcome"
-            refuse(found, allowed='exactly one of route = ["trunk"], reject = 403, drop = "reason"')
-        if self.media is not None and self.route is None:
-            refuse(
-                f"media without a route: a request that is not routed has no media ({outcomes[0]})", remedy="drop it"
-            )
-        if self.route is not None and len(set(self.route)) != len(self.route):
-            refuse("a trunk is named twice in route", remedy="name it once: its targets are tried in their own order")
-        return self
 
 
 class PolicyTable(Table):
@@ -130,12 +115,6 @@ class RuleTable(Table):
     note: str = ""
     when: Annotated[Condition, PlainValidator(_condition)]
     then: ActionTable
-
-    @model_validator(mode="after")
-    def _name_is_free(self) -> RuleTable:
-        if self.name == DEFAULT_RULE:
-            refuse(f'a rule is named "{DEFAULT_RULE}"', remedy="that name stands for the default of the document")
-        return self
 
 
 class NumberTable(Table):
@@ -185,12 +164,6 @@ class HeaderTable(Table):
     name: Annotated[str, BeforeValidator(_header_name)]
     action: Literal["pass", "drop"]
     note: str = ""
-
-    @model_validator(mode="after")
-    def _has_a_side(self) -> HeaderTable:
-        if self.realm is None and self.trunk is None:
-            refuse("neither realm nor trunk", remedy="name the side that would see the header")
-        return self
 
 
 def _instant(value: object) -> float:
@@ -245,7 +218,7 @@ class GivenTable(Table):
 
 
 class ExpectTable(Table):
-    """`expect` of a test: at least one field of the decision."""
+    """`expect` of a test: fields of the decision."""
 
     later: ClassVar[Mapping[str, str]] = {"score": NOT_YET, "limit": NOT_YET}
 
@@ -255,12 +228,6 @@ class ExpectTable(Table):
     drop: str | None = None
     media: Literal["anchor", "bypass", ""] | None = None
     called: str | None = None
-
-    @model_validator(mode="after")
-    def _expects(self) -> ExpectTable:
-        if not self.model_fields_set:
-            refuse("nothing is expected", allowed="rule, route, reject, drop, media, called")
-        return self
 
 
 class TestTable(Table):

@@ -29,14 +29,12 @@ _TYPES: Final[dict[str, str]] = {
     "finite_number": "a finite number",
 }
 _BOUNDS: Final[dict[str, tuple[str, str]]] = {
-    "greater_than_equal": ("at least", "ge"),
-    "less_than_equal": ("at most", "le"),
-    "greater_than": ("more than", "gt"),
-    "less_than": ("less than", "lt"),
-    "too_short": ("as many items as, or more than,", "min_length"),
-    "too_long": ("as many items as, or fewer than,", "max_length"),
-    "string_too_short": ("a text that is not empty, of length", "min_length"),
-    "string_too_long": ("characters, at most", "max_length"),
+    "greater_than_equal": ("at least {}", "ge"),
+    "less_than_equal": ("at most {}", "le"),
+    "too_short": ("at least {} entry", "min_length"),
+    "too_long": ("at most {} entries", "max_length"),
+    "string_too_short": ("at least {} character", "min_length"),
+    "string_too_long": ("at most {} characters", "max_length"),
 }
 
 
@@ -59,14 +57,30 @@ class Decoded(Generic[_T]):
     too little is left. With findings it must not be used for anything but checking.
     """
 
-    def __init__(self, file: str, value: _T | None, findings: list[Finding], lines: Lines) -> None:
+    def __init__(
+        self,
+        file: str,
+        value: _T | None,
+        findings: list[Finding],
+        lines: Lines,
+        incomplete: frozenset[tuple[str | int, ...]] = frozenset(),
+        lost: frozenset[str] = frozenset(),
+    ) -> None:
         self.file: Final = file
         self.value: Final = value
         self.findings: Final = findings
         self.lines: Final = lines
+        self.lost: Final = lost
+        """Top-level keys that had to be left out of `value` whole: nothing can be said about names in them."""
+        self._incomplete: Final = incomplete
 
     def add(self, path: tuple[str | int, ...], found: str, *, allowed: str = "", remedy: str = "") -> None:
-        """One more finding, made by a check that looks at several keys."""
+        """One more finding, made by a check that looks at several keys.
+
+        Nothing is said about a table that lost a wrong key: what is missing there is not the writer's fault.
+        """
+        if path in self._incomplete:
+            return
         finding = Finding(found, allowed=allowed, remedy=remedy, key=key_text(path), file=self.file)
         self.findings.append(replace(finding, line=self.lines.find(path)))
 
@@ -108,18 +122,26 @@ def decode(text: str, file: str, model: type[_T]) -> Decoded[_T]:
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        reason, _, place = str(error).partition(" (at line ")
-        number = place.partition(",")[0]
-        line = int(number) if number.isdigit() else 0
+        reason, _, place = str(error).rstrip(")").partition(" (at ")
+        number = place.removeprefix("line ").partition(",")[0]
+        line = int(number) if number.isdigit() else len(text.splitlines())
         remedy = "is a quote or a bracket not closed, or a key written twice?"
         return Decoded(file, None, [Finding(f"not TOML: {reason}", remedy=remedy, file=file, line=line)], lines)
     except RecursionError:
         return Decoded(file, None, [Finding("not TOML: nested too deeply", file=file)], lines)
     value, errors = _validate(data, model)
     findings = [found for error in errors for found in _findings(error, model)]
-    if errors and all(_remove(data, error["loc"]) for error in errors):
-        value = _validate(data, model)[0]
-    return Decoded(file, value, [_placed(found, path, file, lines) for path, found in findings], lines)
+    for wrong in errors:
+        _remove(data, wrong["loc"])
+    lost: frozenset[str] = frozenset()
+    if errors:
+        value, left = _validate(data, model)
+        lost = frozenset([str(wrong["loc"][0]) for wrong in left])
+        if value is None:
+            value = _validate({key: table for key, table in data.items() if key not in lost}, model)[0]
+    incomplete = frozenset([tuple(error["loc"])[:-1] for error in errors if error["type"] != "extra_forbidden"])
+    placed = [_placed(found, path, file, lines) for path, found in findings]
+    return Decoded(file, value, placed, lines, incomplete, lost)
 
 
 def _validate(data: dict[str, Any], model: type[_T]) -> tuple[_T | None, list[ErrorDetails]]:
@@ -129,18 +151,16 @@ def _validate(data: dict[str, Any], model: type[_T]) -> tuple[_T | None, list[Er
         return None, errors.errors(include_url=False)
 
 
-def _remove(data: dict[str, Any], path: tuple[str | int, ...]) -> bool:
-    """Take out what is wrong, so that checks across the rest can run; False where it cannot be taken out alone."""
+def _remove(data: dict[str, Any], path: tuple[str | int, ...]) -> None:
+    """Take out the key that is wrong, so that checks across the rest can run; elements of lists stay."""
     parent: Any = data
     for part in path[:-1]:
         if isinstance(parent, list) if isinstance(part, int) else isinstance(parent, dict) and part in parent:
             parent = cast(Any, parent)[part]
         else:
-            return False
-    if not isinstance(parent, dict):
-        return False
-    parent.pop(path[-1], None)
-    return True
+            return
+    if isinstance(parent, dict):
+        parent.pop(path[-1], None)
 
 
 def key_text(path: tuple[str | int, ...]) -> str:
@@ -160,9 +180,9 @@ def shown(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, dict):
-        return "a table"
+        return "a table" if value else "an empty table"
     if isinstance(value, list):
-        return "a list"
+        return "a list" if value else "an empty list"
     text = f'"{value}"' if isinstance(value, str) else str(value)
     return text if len(text) <= 80 else text[:77] + "..."
 
@@ -189,7 +209,7 @@ def _findings(error: ErrorDetails, model: type[Table]) -> list[tuple[tuple[str |
         return [(path, Finding(shown(value), allowed=allowed, remedy=remedy))]
     if kind in _BOUNDS:
         words, name = _BOUNDS[kind]
-        return [(path, Finding(shown(value), allowed=f"{words} {context[name]}"))]
+        return [(path, Finding(shown(value), allowed=words.format(context[name])))]
     return [(path, Finding(shown(value), allowed=_TYPES.get(kind, error["msg"])))]
 
 

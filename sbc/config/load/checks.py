@@ -13,6 +13,10 @@ Decoding = Decoded[NodeFile]
 
 def check_node(decoded: Decoding, file: NodeFile) -> None:
     """Add every finding to `decoded`."""
+    timers = file.node.timers
+    if timers.t2 < timers.t1:
+        found = f"t2 = {timers.t2:g} is less than t1 = {timers.t1:g}"
+        decoded.add(("node", "timers"), found, remedy="repeats start at t1 and slow down to t2")
     _check_listeners(decoded, file)
     for name, realm in file.realm.items():
         _check_shown(decoded, name, realm)
@@ -52,6 +56,9 @@ def _check_shown(decoded: Decoding, name: str, realm: RealmTable) -> None:
 def _check_trunks(decoded: Decoding, file: NodeFile) -> None:
     own = {(e.transport, e.host, e.port) for realm in file.realm.values() for e in realm.listen}
     for name, trunk in file.trunk.items():
+        if not trunk.targets and not trunk.sources:
+            remedy = "add targets to call it, sources to be called by it, or both"
+            decoded.add(("trunk", name), "neither targets nor sources", remedy=remedy)
         realm = file.realm.get(trunk.realm)
         if realm is None:
             decoded.add(("trunk", name, "realm"), f'no realm "{trunk.realm}"', allowed=", ".join(file.realm))

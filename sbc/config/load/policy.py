@@ -55,7 +55,7 @@ def check_policy(decoded: Decoded[NodeFile], file: NodeFile, document: Document)
     """Names that do not exist, trunks that cannot be called, media that nobody relays, tests that fail."""
     findings: list[Finding] = []
     used = references(document)
-    for name, path in used.trunks:
+    for name, path in () if "trunk" in decoded.lost else used.trunks:
         trunk = file.trunk.get(name)
         if trunk is None:
             findings.append(_unknown("trunk", name, list(file.trunk), locate(document, path)))
@@ -69,7 +69,7 @@ def check_policy(decoded: Decoded[NodeFile], file: NodeFile, document: Document)
     if file.media.mode == "bypass" and not file.media.engines:
         findings.extend(_unrelayed(document))
     decoded.findings.extend(findings)
-    if not findings:
+    if not findings and not decoded.lost:
         _check_tests(decoded, file, document)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from ipaddress import ip_network
 from typing import Annotated, Any, ClassVar, Final, Literal
 
-from pydantic import BeforeValidator, Field, PlainValidator, model_validator
+from pydantic import BeforeValidator, Field, PlainValidator
 
 from policies.load import NOT_YET, Table, refuse, shown
 from sbc.config.load.addresses import ListenEntry, parse_host, parse_listen
@@ -143,12 +143,6 @@ class TimersTable(Table):
     call: float = Field(default=14400.0, ge=1, le=604800)
     liveness: float = Field(default=900.0, ge=0, le=604800)
 
-    @model_validator(mode="after")
-    def _order(self) -> TimersTable:
-        if self.t2 < self.t1:
-            refuse(f"t2 = {self.t2:g} is less than t1 = {self.t1:g}", remedy="repeats start at t1 and slow down to t2")
-        return self
-
 
 class LimitsTable(Table):
     """`[node.limits]`."""
@@ -209,12 +203,6 @@ class TrunkTable(Table):
     targets: list[TargetTable] = Field(default_factory=list, max_length=64)
     sources: list[Annotated[str, PlainValidator(_network)]] = Field(default_factory=list, max_length=1024)
     crank_back: list[Annotated[int, Field(ge=300, le=699)]] | None = None
-
-    @model_validator(mode="after")
-    def _is_reachable(self) -> TrunkTable:
-        if not self.targets and not self.sources:
-            refuse("neither targets nor sources", remedy="add targets to call it, sources to be called by it, or both")
-        return self
 
 
 class EngineTable(Table):
