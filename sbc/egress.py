@@ -26,8 +26,10 @@ from sbc.transaction import (
     ClientTransaction,
     InviteClientTransaction,
     InviteServerTransaction,
+    ResponseReceived,
     ServerTransaction,
     Terminated,
+    TimedOut,
     Transaction,
     TransactionOutput,
     TransactionTable,
@@ -353,6 +355,8 @@ class Egress(Exit):
                 self.outputs.append(output)
             elif isinstance(output, Terminated):
                 self.transactions.remove(tx)
+                if not outputs or not isinstance(outputs[0], TimedOut | ResponseReceived):
+                    tx.user = None  # the wheel may hold it a while longer
             else:
                 self.pending.append(output)
         deadline = tx.next_timer

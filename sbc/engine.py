@@ -13,7 +13,7 @@ import policies
 import rtpengine
 from sbc import call as calls
 from sbc.build import build_response, marked_vias, reply_flow
-from sbc.call import Call, CallState, Incoming, Leg, Outgoing
+from sbc.call import Alarm, Call, CallState, Incoming, Leg, Outgoing
 from sbc.config import Config
 from sbc.dialog import record_routes, without_tag
 from sbc.egress import NONE, Egress
@@ -33,6 +33,7 @@ from sbc.transaction import (
     ResponseReceived,
     ServerTransaction,
     TimedOut,
+    TransactionState,
     server_key,
 )
 from sbc.wire import Flow, Now
@@ -96,9 +97,10 @@ class Engine:
         """Run whatever is due."""
         self._begin(now)
         for machine in self.egress.wheel.due(now.monotonic):
-            if isinstance(machine, Call):
-                calls.handle_timer(machine, self.egress, now)
-                self._arm(machine, force=True)
+            if isinstance(machine, Alarm):
+                if machine.call is not None:
+                    calls.handle_timer(machine.call, self.egress, now)
+                    self._arm(machine.call)
             elif isinstance(
                 machine, InviteClientTransaction | ClientTransaction | InviteServerTransaction | ServerTransaction
             ):
@@ -174,7 +176,8 @@ class Engine:
             return
         leg = found[1]
         assert isinstance(leg, Leg)
-        self.egress.record(leg.call.id, "in", flow, data)
+        if data:
+            self.egress.record(leg.call.id, "in", flow, data)
         if ack.body:
             leg.learned.learn_sdp(ack.body)
         calls.receive_ack(leg.call, leg, ack, self.egress, self.egress.now)
@@ -368,7 +371,8 @@ class Engine:
             if isinstance(output, AckNeeded):
                 egress.acknowledge_failure(output)
             elif isinstance(output, AckReceived):
-                continue
+                if output.tx.state is TransactionState.ACCEPTED:
+                    self._receive_ack(output.ack, b"", output.tx.flow)
             elif isinstance(output, ResponseReceived):
                 out = output.tx.user
                 if isinstance(out, Outgoing):
@@ -376,6 +380,7 @@ class Engine:
                     self._arm(out.leg.call)
             elif isinstance(output, TimedOut):
                 out = output.tx.user
+                output.tx.user = None
                 if isinstance(out, Outgoing):
                     calls.receive_timeout(out, egress, egress.now)
                     self._arm(out.leg.call)
@@ -489,13 +494,16 @@ class Engine:
             self._settle()
         return egress.outputs
 
-    def _arm(self, call: Call, force: bool = False) -> None:
+    def _arm(self, call: Call) -> None:
+        """Keep the call's alarm in the wheel no later than its deadline; let a call go that has none."""
+        alarm = call.alarm
         deadline = call.next_timer
         if deadline is None:
-            call.armed = 0.0
-        elif force or not call.armed or deadline < call.armed:
-            call.armed = deadline
-            self.egress.wheel.arm(call, deadline)
+            alarm.call = None
+        elif alarm.deadline <= self.egress.now.monotonic or deadline < alarm.deadline:
+            alarm.call = call
+            alarm.deadline = deadline
+            self.egress.wheel.arm(alarm, deadline)
 
 
 def _learn(leg: Leg, message: Request | Response) -> None:

@@ -9,7 +9,7 @@ Not for: transactions, bytes, header tables or addresses on the wire. A file per
 
 from sbc.call.bindings import Binding, Bindings
 from sbc.call.body import is_unsupported
-from sbc.call.call import Call, CallState
+from sbc.call.call import Alarm, Call, CallState
 from sbc.call.dispatch import (
     begin,
     handle_timer,
@@ -27,6 +27,7 @@ from sbc.call.parts import Exit, Incoming, Kind, Leg, Outgoing, Step
 
 __all__ = [
     "RELAYED_OUTSIDE",
+    "Alarm",
     "Binding",
     "Bindings",
     "Call",

@@ -34,6 +34,22 @@ class CallState(Enum):
     """No call at all: one request outside dialogs that goes through."""
 
 
+class Alarm:
+    """What the engine's wheel holds in a call's place, so that a call that is over can be let go at once."""
+
+    __slots__ = ("call", "deadline")
+
+    def __init__(self, call: Call) -> None:
+        self.call: Call | None = call
+        self.deadline = 0.0
+        """When the wheel will hand it out, 0 before it was armed."""
+
+    @property
+    def next_timer(self) -> float | None:
+        """The call's, None once it is gone."""
+        return self.call.next_timer if self.call is not None else None
+
+
 class Call:
     """Data of one call; the verbs are in the files beside this one.
 
@@ -43,8 +59,8 @@ class Call:
 
     __slots__ = (
         "a",
+        "alarm",
         "answer_wall",
-        "armed",
         "attempt",
         "b",
         "backlog",
@@ -107,8 +123,7 @@ class Call:
         """User part of the Request-URI toward the callee."""
         self.contact = ""
         """The registered Contact that is called, empty for a call to a trunk."""
-        self.armed = 0.0
-        """The deadline the engine's wheel has, 0 for none."""
+        self.alarm: Final = Alarm(self)
         self.rule = ""
         self.answer_wall = 0.0
         self.status = 0

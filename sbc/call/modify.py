@@ -50,6 +50,8 @@ def receive_request(call: Call, leg: Leg, incoming: Incoming, exit_: Exit, now: 
         exit_.respond(incoming, 481)
         return
     sdp = session_of(request)
+    if request.method == "INVITE":
+        exit_.respond(incoming, 100)
     if request.method == "UPDATE" and not sdp:
         # A refresh of target or session: it concerns this leg alone.
         leg.dialog.refresh_target(request)

@@ -243,3 +243,30 @@ def test_copy_of_the_callees_2xx_gets_the_same_ack_again() -> None:
     node.pbx.reply(invite, 200, sdp(node.pbx.host))
     assert node.pbx.wires[-1] == first
     assert node.carrier.idle()
+
+
+def test_ack_that_kept_the_branch_of_its_invite_is_taken() -> None:
+    """RFC 6026 section 7.1: an old peer's ACK to a 2xx matches the transaction; it is the dialog's all the same."""
+    node = Node()
+    invite = ring(node, node.carrier, node.pbx)
+    node.pbx.reply(invite, 200, sdp(node.pbx.host))
+    node.carrier.take_response(200)
+    sent = node.carrier.invite_sent
+    assert sent is not None
+    node.carrier.send(
+        f"ACK {node.carrier.target} SIP/2.0\nVia: {sent.vias[0]}\nMax-Forwards: 70\nFrom: {sent.require('From')}\n"
+        f"To: {node.carrier.remote};tag={node.carrier.remote_tag}\nCall-ID: {sent.call_id}\n"
+        f"CSeq: {sent.cseq.number} ACK"
+    )
+    node.advance(40)
+    assert node.engine.active_calls == 1
+
+
+def test_ended_calls_are_let_go_at_once() -> None:
+    """Memory: the wheel holds nothing of a call that is over."""
+    node = Node()
+    talk(node, node.carrier, node.pbx)
+    alarm = next(iter(node.engine.egress.calls.values())).alarm
+    node.pbx.take_request("ACK") if not node.pbx.idle() else None
+    hang_up(node, node.carrier, node.pbx)
+    assert alarm.call is None

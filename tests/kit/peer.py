@@ -76,6 +76,8 @@ class Peer:
     def take_response(self, status: int) -> Response:
         """The oldest message, which must be a response with this status."""
         message = self.take()
+        while status != 100 and isinstance(message, Response) and message.status == 100:
+            message = self.take()
         assert isinstance(message, Response), message
         assert message.status == status, message
         if message.to_tag and message.cseq.method == "INVITE" and 100 < status < 300:
