@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from glob import glob
+from io import StringIO
 
 from setuptools import Extension, setup
 
@@ -30,25 +32,46 @@ HOT = [
 ]
 
 
+# Commands of setuptools that build; the others only ask for metadata.
+BUILDING = {"bdist_wheel", "build", "build_ext", "develop", "editable_wheel", "install"}
+
+
 def hot_modules() -> list[str]:
     """The files to compile; a room's `__init__` only names things and stays Python."""
     return [path for pattern in HOT for path in sorted(glob(pattern)) if not path.endswith("__init__.py")]
 
 
-def extensions() -> list[Extension]:
-    """The compiled modules, or none: whatever stands in the way is said in one line and the install goes on."""
-    if os.environ.get("SBC_COMPILE") != "1":
-        return []
-    try:
-        from mypyc.build import mypycify
+def compiled(modules: list[str]) -> tuple[list[Extension], str]:
+    """What mypycify makes of them; or nothing, and its words about what it refuses."""
+    from mypyc.build import mypycify
 
-        modules: list[Extension] = mypycify(["--strict", *hot_modules()], opt_level="3", group_name="sbc")
-    except (ImportError, OSError, SystemExit) as error:
-        print(f"sbc: not compiled, installing pure Python instead ({error})", file=sys.stderr)
+    said = StringIO()
+    try:
+        with redirect_stdout(said), redirect_stderr(said):
+            made: list[Extension] = mypycify(["--strict", *modules], opt_level="3", group_name="sbc")
+    except SystemExit as end:
+        return [], f"{said.getvalue()}{end.code if isinstance(end.code, str) else ''}"
+    return made, ""
+
+
+def extensions() -> list[Extension]:
+    """The compiled modules, or none. A module that is refused stays Python and the others are tried without it."""
+    if os.environ.get("SBC_COMPILE") != "1" or not BUILDING & set(sys.argv):
         return []
-    for module in modules:
-        module.optional = True
-    return modules
+    modules = hot_modules()
+    try:
+        while modules:
+            made, said = compiled(modules)
+            if made:
+                for extension in made:
+                    extension.optional = True
+                return made
+            refused = {line.partition(":")[0] for line in said.splitlines() if ": error: " in line} & set(modules)
+            print(f"sbc: left as Python: {', '.join(sorted(refused)) or 'everything'}\n{said}", file=sys.stderr)
+            modules = [path for path in modules if refused and path not in refused]
+    except (ImportError, OSError) as error:
+        print(f"sbc: not compiled, installing pure Python instead ({error})", file=sys.stderr)
+    return []
 
 
 setup(

@@ -78,6 +78,11 @@ def no_sockets_no_sleep(request: pytest.FixtureRequest, monkeypatch: pytest.Monk
     yield
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Known without xdist too, which brings the marker."""
+    config.addinivalue_line("markers", "xdist_group(name): tests that stay on one worker")
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Everything in `tests/interop` is interop; the tests of one file share a worker, for they share a rig."""
