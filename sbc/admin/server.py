@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 from collections.abc import Awaitable, Callable
@@ -92,15 +93,13 @@ class ControlServer:
         trace = Trace(call)
         response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
         await response.prepare(request)
-        await _send(response, trace.fresh(self._node.recorder))
-        if request.query.get("follow", "0") not in ("0", ""):
-            try:
-                while not self._closing.is_set() and request.transport is not None:
-                    await asyncio.sleep(_POLL)
-                    await _send(response, trace.fresh(self._node.recorder))
-            except ConnectionResetError:
-                return response
-        await response.write_eof()
+        follow = request.query.get("follow", "0") not in ("0", "")
+        with contextlib.suppress(ConnectionResetError):  # whoever listened has gone
+            await _send(response, trace.fresh(self._node.recorder))
+            while follow and not self._closing.is_set() and request.transport is not None:
+                await asyncio.sleep(_POLL)
+                await _send(response, trace.fresh(self._node.recorder))
+            await response.write_eof()
         return response
 
     async def _openapi(self, _: web.Request) -> web.Response:
