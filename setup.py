@@ -17,6 +17,7 @@ from setuptools import Extension, setup
 # Every room on a message's straight path, as design section 4 has it. One group: calls between them stay native.
 HOT = [
     "sbc/wire.py",
+    "sbc/wheel.py",
     "sbc/mint.py",
     "sbc/sip/*.py",
     "sbc/sdp/*.py",
@@ -28,6 +29,9 @@ HOT = [
     "sbc/firewall/*.py",
     "sbc/media/*.py",
     "sbc/call/*.py",
+    "sbc/snapshot.py",
+    "sbc/build.py",
+    "sbc/egress.py",
     "sbc/engine.py",
 ]
 
