@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from policies.facts import Facts, Message, Party
-from policies.model import Action, Document
+from policies.model import Action, Document, Translation
 
 
 class Decision:
@@ -54,22 +54,26 @@ def translate(document: Document, direction: str, realm: str, trunk: str, number
 
     `number` comes back unchanged where none matches, and where it is no telephone number.
     """
-    if not number:
-        return number
-    for translation in document.translations:
-        if (
-            translation.direction == direction
-            and translation.realm in ("", realm)
-            and translation.trunk in ("", trunk)
-            and translation.matches(number)
-        ):
-            return translation.change(number)
+    if number:
+        for translation in document.translations:
+            if _applies(translation, direction, realm, trunk) and translation.matches(number):
+                return translation.change(number)
     return number
+
+
+def _applies(translation: Translation, direction: str, realm: str, trunk: str) -> bool:
+    return (
+        translation.direction == direction
+        and (not translation.realm or translation.realm == realm)
+        and (not translation.trunk or translation.trunk == trunk)
+    )
 
 
 def apply_ingress(document: Document, facts: Facts) -> tuple[Facts, str]:
     """The facts as the rules see them, and the translated number of the Request-URI ("" for unchanged)."""
     source, message = facts.source, facts.message
+    if not any(_applies(each, "ingress", source.realm, source.trunk) for each in document.translations):
+        return facts, ""
     number = message.uri.number
     called = translate(document, "ingress", source.realm, source.trunk, number)
     to_number = message.to.number

@@ -14,8 +14,13 @@ def number_of(user: str) -> str:
     User parameters and a password are cut off, visual separators removed (RFC 3966 section 3). `alice` is no number,
     nor is `+`. Escapes are not resolved: a digit has no reason to be escaped (RFC 3261 section 19.1.2).
     """
-    digits = user.partition(";")[0].partition(":")[0].translate(_SEPARATORS)
+    digits = user
+    if ";" in digits or ":" in digits:
+        digits = digits.partition(";")[0].partition(":")[0]
     plain = digits[1:] if digits.startswith("+") else digits
+    if not _NUMBER_CHARS.issuperset(plain):
+        digits = digits.translate(_SEPARATORS)
+        plain = digits[1:] if digits.startswith("+") else digits
     if not plain or not _NUMBER_CHARS.issuperset(plain) or plain[0] in "ABCDabcd":
         return ""
     return digits
@@ -41,17 +46,20 @@ class Source:
 class Party:
     """A URI of the request in a rule's words; `number` is the user read as a telephone number."""
 
-    __slots__ = ("host", "scheme", "user")
+    __slots__ = ("_number", "host", "scheme", "user")
 
     def __init__(self, user: str, host: str, scheme: str = "sip") -> None:
         self.user: Final = user
         self.host: Final = host
         self.scheme: Final = scheme
+        self._number: str | None = None
 
     @property
     def number(self) -> str:
         """The telephone number, or an empty string."""
-        return number_of(self.user)
+        if self._number is None:
+            self._number = number_of(self.user)
+        return self._number
 
 
 class Message:

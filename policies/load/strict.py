@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -139,7 +140,7 @@ def decode(text: str, file: str, model: type[_T]) -> Decoded[_T]:
         lost = frozenset([str(wrong["loc"][0]) for wrong in left])
         if value is None:
             value = _validate({key: table for key, table in data.items() if key not in lost}, model)[0]
-    incomplete = frozenset([tuple(error["loc"])[:-1] for error in errors if error["type"] != "extra_forbidden"])
+    incomplete = frozenset([tuple(error["loc"])[:-1] for error in errors])
     placed = [_placed(found, path, file, lines) for path, found in findings]
     return Decoded(file, value, placed, lines, incomplete, lost)
 
@@ -176,14 +177,14 @@ def key_text(path: tuple[str | int, ...]) -> str:
 
 
 def shown(value: object) -> str:
-    """A value as TOML writes it, cut to a line."""
+    """A value as TOML writes it, without control characters, cut to a line."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, dict):
         return "a table" if value else "an empty table"
     if isinstance(value, list):
         return "a list" if value else "an empty list"
-    text = f'"{value}"' if isinstance(value, str) else str(value)
+    text = json.dumps(value, ensure_ascii=False) if isinstance(value, str) else str(value)
     return text if len(text) <= 80 else text[:77] + "..."
 
 
@@ -202,7 +203,7 @@ def _findings(error: ErrorDetails, model: type[Table]) -> list[tuple[tuple[str |
     if kind == "extra_forbidden":
         return [(path, _unknown_key(path, model))]
     if kind == "missing":
-        return [(path, Finding("missing", remedy=f"add {path[-1]} = ..."))]
+        return [(path, Finding("missing", remedy=f"add {path[-1]}"))]
     if kind == "literal_error":
         allowed = str(context["expected"]).replace("'", '"').replace(" or ", ", ")
         remedy = suggest(str(value), [part.strip('"') for part in allowed.split(", ")])

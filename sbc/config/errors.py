@@ -9,11 +9,14 @@ from policies import Finding
 
 
 class ConfigError(ValueError):
-    """The configuration cannot be run. `findings` holds everything that is wrong, in the order of the file.
+    """The configuration cannot be run. `findings` holds everything that is wrong, file by file
+    from the top.
 
     Not for what only the running machine can say, such as a port in use: that is an OSError at the start.
     """
 
     def __init__(self, findings: Iterable[Finding]) -> None:
-        self.findings: Final = tuple(sorted(findings, key=lambda finding: (finding.file, finding.line)))
+        told = list(findings)
+        files = list(dict.fromkeys([finding.file for finding in told]))
+        self.findings: Final = tuple(sorted(told, key=lambda finding: (files.index(finding.file), finding.line)))
         super().__init__("\n".join([str(finding) for finding in self.findings]))

@@ -35,11 +35,11 @@ def parse_config(text: str, source: str, folder: Path) -> Config:
     decoded = decode(text, source or "quickstart", NodeFile)
     file = decoded.value
     name = file.node.policies if file is not None else _policy_name(text)
-    document = load_policy(decoded, name, folder) if name else None
     if file is not None:
         check_node(decoded, file)
-        if document is not None:
-            check_policy(decoded, file, document)
+    document = load_policy(decoded, name, folder) if name else None
+    if file is not None and document is not None:
+        check_policy(decoded, file, document)
     if decoded.findings or file is None or document is None:
         raise ConfigError(decoded.findings)
     return build(file, document, source)
