@@ -19,10 +19,10 @@ from sbc.dialog import record_routes, without_tag
 from sbc.egress import NONE, Egress
 from sbc.firewall import Verdict, sanity
 from sbc.media import Side
-from sbc.mint import Mint
+from sbc.mint import Mint, is_minted
 from sbc.outputs import CallStarted, Dropped, DropReason, Output, Refused
 from sbc.routing import NextHop, Source
-from sbc.sip import Fields, ParseError, Request, Response, Uri, parse_message
+from sbc.sip import Fields, ParseError, Request, Response, parse_message
 from sbc.snapshot import Snapshot, registered_hop
 from sbc.transaction import (
     AckNeeded,
@@ -36,6 +36,7 @@ from sbc.transaction import (
     TransactionState,
     server_key,
 )
+from sbc.views import call_row, facts_of, leg_row, user_of
 from sbc.wire import Flow, Now
 
 RECORDED: Final = 4000
@@ -85,7 +86,7 @@ class Engine:
         try:
             message = parse_message(data, self._limits)
         except ParseError as error:
-            self._malformed(error, flow)
+            self._malformed(error, data, flow)
             return self._end()
         if isinstance(message, Response):
             self._receive_response(message, data, flow)
@@ -164,7 +165,7 @@ class Engine:
             self._refuse(incoming, 482, flow, "merged request")
         elif method == "CANCEL":
             self._receive_cancel(incoming, data, flow)
-        elif request.to_tag:
+        elif request.to_tag and (method != "INVITE" or is_minted(request.to_tag)):
             self._receive_in_dialog(incoming, data, flow)
         else:
             self._receive_outside(incoming, data, flow)
@@ -302,7 +303,7 @@ class Engine:
         if self.draining:
             self._refuse(incoming, 503, flow, "draining", _RETRY_AFTER)
             return source, None
-        decision = policies.evaluate(snapshot.config.policy, _facts(request, source, flow), now.wall)
+        decision = policies.evaluate(snapshot.config.policy, facts_of(request, source, flow), now.wall)
         if decision.drop:
             assert incoming.tx is not None
             egress.run(incoming.tx, incoming.tx.abandon(now.monotonic))
@@ -331,15 +332,18 @@ class Engine:
         leg = Leg(call, Side.A, realm, listener, incoming.reply_flow, passage, egress.learned())
         leg.trunk = source.trunk
         leg.call_id = request.call_id
-        leg.local_uri, leg.remote_uri = incoming.to, without_tag(incoming.from_)
+        leg.local_uri, leg.remote_uri = without_tag(incoming.to), without_tag(incoming.from_)
+        if request.to_tag:
+            # RFC 3261 section 12.2.2: a tag that was never ours, so no dialog of ours was lost; the tag stays.
+            leg.local_tag = request.to_tag
         leg.learned.learn_own(leg.local_tag, leg.contact)
         _learn(leg, request)
         call.a = leg
         call.invite_in = incoming
         incoming.leg = leg
         incoming.local_tag = leg.local_tag
-        call.caller = _user(request.from_address.uri)
-        call.called = decision.called or _user(request.uri)
+        call.caller = user_of(request.from_address.uri)
+        call.called = decision.called or user_of(request.uri)
         call.rule = decision.rule
         if decision.media:
             call.mode = decision.media
@@ -387,10 +391,10 @@ class Engine:
 
     # Refusals
 
-    def _malformed(self, error: ParseError, flow: Flow) -> None:
+    def _malformed(self, error: ParseError, data: bytes, flow: Flow) -> None:
         message = error.message
         detail = f"{error.fault.value}: {error}"[:200]
-        if isinstance(message, Response):
+        if isinstance(message, Response) or data.lstrip()[:4].upper() == b"SIP/":
             self._drop(DropReason.MALFORMED_RESPONSE, flow, detail)
             return
         if not isinstance(message, Request) or message.method == "ACK":
@@ -468,15 +472,15 @@ class Engine:
 
     def calls(self, now: Now) -> list[dict[str, object]]:
         """One row a call, oldest first."""
-        return [_row(call, now) for call in self.egress.calls.values()]
+        return [call_row(call, now) for call in self.egress.calls.values()]
 
     def call(self, id_: str, now: Now) -> dict[str, object] | None:
         """One call in full; None where it is not known."""
         call = self.egress.calls.get(id_)
         if call is None:
             return None
-        row = _row(call, now)
-        row["legs"] = [_leg_row(leg, now) for leg in (call.a, call.b) if leg is not None]
+        row = call_row(call, now)
+        row["legs"] = [leg_row(leg, now) for leg in (call.a, call.b) if leg is not None]
         return row
 
     # Around every input
@@ -512,10 +516,6 @@ def _learn(leg: Leg, message: Request | Response) -> None:
         leg.learned.learn_sdp(message.body)
 
 
-def _user(uri: Uri) -> str:
-    return uri.user if uri.is_sip else uri.opaque.partition(";")[0]
-
-
 def _is_well_routed(request: Request) -> bool:
     if request.get("Record-Route") is None:
         return True
@@ -535,54 +535,3 @@ def _answerable(request: Request, flow: Flow) -> Incoming | None:
     if not vias:
         return None
     return Incoming(request, vias, back, "")
-
-
-def _facts(request: Request, source: Source, flow: Flow) -> policies.Facts:
-    return policies.Facts(
-        policies.Source(source.realm, source.trunk, source.address, flow.port, flow.transport),
-        policies.Message(
-            request.method,
-            _party(request.uri),
-            _party(request.from_address.uri),
-            _party(request.to_address.uri),
-            request.get("User-Agent") or "",
-        ),
-    )
-
-
-def _party(uri: Uri) -> policies.Party:
-    return policies.Party(_user(uri), uri.host, uri.scheme)
-
-
-def _row(call: Call, now: Now) -> dict[str, object]:
-    return {
-        "id": call.id,
-        "state": call.state.value,
-        "caller": call.caller,
-        "callee": call.called,
-        "ingress": call.a.realm.name if call.a else "",
-        "egress": call.b.realm.name if call.b else "",
-        "trunk": call.b.trunk if call.b else "",
-        "rule": call.rule,
-        "media": call.mode,
-        "age": round(now.monotonic - call.start.monotonic, 3),
-        "talking": round(now.wall - call.answer_wall, 3) if call.answer_wall else 0.0,
-    }
-
-
-def _leg_row(leg: Leg, now: Now) -> dict[str, object]:
-    dialog = leg.dialog
-    return {
-        "side": leg.side.name,
-        "realm": leg.realm.name,
-        "trunk": leg.trunk,
-        "listener": leg.listener.shown,
-        "peer": f"{leg.flow.host}:{leg.flow.port}",
-        "call_id": leg.call_id,
-        "dialog": dialog.state.value if dialog else "none",
-        "local_tag": dialog.local_tag if dialog else leg.local_tag,
-        "remote_tag": dialog.remote_tag if dialog else "",
-        "remote_target": dialog.remote_target if dialog else "",
-        "awaits_ack": leg.answer is not None,
-        "silent_for": round(now.monotonic - leg.heard, 3) if leg.heard else None,
-    }

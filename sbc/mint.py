@@ -12,6 +12,7 @@ from typing import Final
 
 from sbc.sip import MAGIC_COOKIE
 
+_DIGITS: Final[frozenset[str]] = frozenset("0123456789abcdef")
 _STEP: Final = 10  # bytes behind each minted value: 80 bits
 
 
@@ -65,6 +66,11 @@ class Mint:
     def number(self, bits: int = 31) -> int:
         """A random number of at most `bits` (up to 63) bits, never 0: SDP session ids, first CSeq numbers."""
         return (int(self._opaque()[:16], 16) & ((1 << bits) - 1)) or 1
+
+
+def is_minted(text: str) -> bool:
+    """True for what has the shape of a tag or token of ours: 22 lower-case hexadecimal digits."""
+    return len(text) == 22 and _DIGITS.issuperset(text)
 
 
 def slot_of(token: str) -> int:

@@ -75,7 +75,7 @@ class Leg:
         self.target = ""
         self.trunk = ""
         self.call_id = ""
-        self.local_tag: Final = mint.tag()
+        self.local_tag = mint.tag()
         self.contact: Final = mint.token()
         self.local_uri = ""
         self.remote_uri = ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sbc.config import Timers
 from sbc.outputs import CallEnded
 from tests.kit.flows import answer, hang_up, ring, talk
-from tests.kit.node import Node, config
+from tests.kit.node import FakeMedia, Node, config
 from tests.kit.peer import sdp
 
 
@@ -70,9 +70,7 @@ def test_cancel_while_the_media_engine_thinks_deletes_the_session_after_its_repl
     node.carrier.take_response(200)
     node.carrier.ack_failure(node.carrier.take_response(487))
     assert node.commands == []
-    from tests.kit.node import answer_media
-
-    node.act(node.engine.media_reply(offer.id, answer_media(offer.command), node.now))
+    node.act(node.engine.media_reply(offer.id, FakeMedia()(offer.command), node.now))
     assert [type(c.command).__name__ for c in node.commands] == ["Delete"]
     assert node.pbx.idle()
 

@@ -51,8 +51,8 @@ def config(
     return Config(
         name="kit",
         realms={
-            "outside": Realm("outside", (outside,), "sbc.example.net"),
-            "inside": Realm("inside", (inside,), "pbx.corp.local", trusted=True),
+            "outside": Realm("outside", (outside,), "sbc.example.net", media_interface="out"),
+            "inside": Realm("inside", (inside,), "pbx.corp.local", trusted=True, media_interface="in"),
         },
         trunks={
             "pbx": Trunk("pbx", "inside", targets),
@@ -79,7 +79,7 @@ class Node:
         self.lookups: list[Lookup] = []
         self.lost: list[bytes] = []
         self.sent: list[Transmit] = []
-        self.media: Callable[[rtpengine.Command], rtpengine.Reply | None] | None = answer_media
+        self.media: Callable[[rtpengine.Command], rtpengine.Reply | None] | None = FakeMedia()
         self.carrier = self.peer("carrier", CARRIER, OUTSIDE)
         self.pbx = self.peer("pbx", PBX, INSIDE)
 
@@ -142,14 +142,31 @@ class Node:
         assert self.engine.egress.waiting == {}
 
 
-def answer_media(command: rtpengine.Command) -> rtpengine.Reply | None:
-    """A media engine that puts its own address in, by direction of the offer."""
-    if not isinstance(command, rtpengine.Offer | rtpengine.Answer):
-        return rtpengine.Reply({"result": b"ok"})
-    out = MEDIA_IN.encode() if b"198.51.100" in command.sdp or b"203.0.113" in command.sdp else MEDIA_OUT.encode()
-    lines = []
-    for line in command.sdp.split(b"\r\n"):
-        if line.startswith((b"c=", b"o=")):
-            line = line.rpartition(b" ")[0] + b" " + out
-        lines.append(line)
-    return rtpengine.Reply({"result": b"ok", "sdp": b"\r\n".join(lines)})
+class FakeMedia:
+    """A media engine that puts its own address in, by the interfaces the offer names; it keeps nothing else."""
+
+    def __init__(self) -> None:
+        self.sides: dict[str, tuple[str, str]] = {}
+        """ng call-id: the first offerer's tag, and the interface that faces the other side."""
+        self.sessions: set[str] = set()
+
+    def __call__(self, command: rtpengine.Command) -> rtpengine.Reply | None:
+        """The reply to a command."""
+        if isinstance(command, rtpengine.Delete):
+            self.sessions.discard(command.call_id)
+        if not isinstance(command, rtpengine.Offer | rtpengine.Answer):
+            return rtpengine.Reply({"result": b"ok"})
+        self.sessions.add(command.call_id)
+        if command.call_id not in self.sides:
+            assert command.options.direction is not None
+            self.sides[command.call_id] = (command.from_tag, command.options.direction[1])
+        offerer, faced = self.sides[command.call_id]
+        from_offerer = (command.from_tag == offerer) == isinstance(command, rtpengine.Offer)
+        shown = faced if from_offerer else {"in": "out", "out": "in"}[faced]
+        address = (MEDIA_IN if shown == "in" else MEDIA_OUT).encode()
+        lines = []
+        for line in command.sdp.split(b"\r\n"):
+            if line.startswith((b"c=", b"o=")):
+                line = line.rpartition(b" ")[0] + b" " + address
+            lines.append(line)
+        return rtpengine.Reply({"result": b"ok", "sdp": b"\r\n".join(lines)})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import count
 from typing import TYPE_CHECKING
 
-from sbc.sip import Request, Response, parse_message
+from sbc.sip import ParseError, Request, Response, parse_message
 from sbc.wire import Flow
 
 if TYPE_CHECKING:
@@ -49,6 +49,8 @@ class Peer:
         self.remote = ""
         self.remote_tag = ""
         self.target = ""
+        self.unread: list[bytes] = []
+        """What could not be parsed: a 400 carries the faulty headers it answers."""
         self.sees_copies = False
         """Whether retransmissions come to the inbox too; `wires` has them in any case."""
         self.invite_sent: Request | None = None
@@ -96,7 +98,10 @@ class Peer:
         self.wires.append(data)
         if is_copy and not self.sees_copies:
             return
-        self.inbox.append(parse_message(data))
+        try:
+            self.inbox.append(parse_message(data))
+        except ParseError:
+            self.unread.append(data)
 
     # What is sent
 
