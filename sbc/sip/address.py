@@ -95,7 +95,9 @@ def tag_of(value: str) -> str:
 
     Gives an empty string where there is none. A `tag` inside the angle brackets or the display name is not taken.
     """
-    tail = value[value.rfind(">") + 1 :]
+    if value.count(">") > 1:
+        return parse_address(value).tag
+    tail = value[value.find(">") + 1 :]
     if not tail:
         return ""
     if tail[:5] == ";tag=" and tail.rfind(";") == 0 and '"' not in tail:

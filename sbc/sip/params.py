@@ -25,8 +25,6 @@ def split_outside(text: str, separator: str) -> list[str]:
 
     Raises ParseError where a quote or a bracket is never closed.
     """
-    if separator not in text:
-        return [text.strip()]
     if '"' not in text and "<" not in text:
         return [part.strip() for part in text.split(separator)]
     parts: list[str] = []

@@ -121,6 +121,7 @@ class StreamFramer:
                 self._check_size(available)
                 self._scanned = available - 1
                 return 0
+            self._check_size(line_end + 2 - start)
             if b"SIP/" not in buffer[start:line_end].upper():
                 raise ParseError(Fault.START_LINE, "not a SIP start line")
             self._has_start = True
@@ -130,10 +131,11 @@ class StreamFramer:
             self._check_size(available)
             self._scanned = max(self._scanned, available - 3)
             return 0
+        self._check_size(end + 4 - start)
         return end + 4 - start
 
-    def _check_size(self, available: int) -> None:
-        if available > self._limits.message_bytes:
+    def _check_size(self, size: int) -> None:
+        if size > self._limits.message_bytes:
             raise ParseError(Fault.TOO_LARGE, f"more than {self._limits.message_bytes} bytes", status=513)
 
     def _body_size(self, head: bytes) -> int:

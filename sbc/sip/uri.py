@@ -155,6 +155,8 @@ def _parse_uri(text: str) -> Uri:
     params: Params = ()
     if ";" in after:
         after, _, tail = after.partition(";")
+        if tail[:1] == ";":
+            raise ParseError(Fault.URI, f"an empty parameter in {text[:60]!r}")
         params = parse_params(tail)
     host, port = parse_host_port(after)
     return Uri(scheme, user, host, port, params, headers)

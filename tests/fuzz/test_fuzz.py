@@ -1,0 +1,68 @@
+"""The fuzzer itself, and a short run of it on every target."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+
+from tests.fuzz.arcs import Arcs, TooMuchWork
+from tests.fuzz.loop import fuzz
+from tests.fuzz.mutate import Mutator
+from tests.fuzz.targets import TARGETS, Target
+
+HERE = ("tests/fuzz",)
+
+
+@pytest.mark.parametrize("name", ["parser", "sdp", "stream", "values"])
+def test_short_run_finds_nothing(name: str) -> None:
+    """Garbage is accepted or refused, never anything else, and costs a bounded number of steps."""
+    target = TARGETS[name]
+    few = Target(target.name, target.run, lambda: target.seeds()[:30], target.rooms, target.most_lines)
+
+    report = fuzz(few, inputs=150, seed=1, dictionary=[])
+
+    assert report.failures == []
+    assert report.inputs == 150
+    assert report.arcs > 100
+
+
+def test_coverage_leads_to_a_hidden_fault() -> None:
+    """Each step on the way is a new arc and is kept: blind mutation would have to guess all four at once."""
+
+    def hidden(data: bytes) -> None:
+        if data[:1] != b"S":
+            return
+        if data[1:2] != b"I":
+            return
+        if data[2:3] != b"P":
+            return
+        if data[3:4] == b"!":
+            raise KeyError("found")
+
+    words = [b"S", b"I", b"P", b"!"] * 30
+    report = fuzz(Target("hidden", hidden, lambda: [b"ABCD"], HERE), inputs=20_000, seed=3, dictionary=words)
+
+    assert [data[:4] for data, _ in report.failures] == [b"SIP!"]
+    assert "KeyError" in report.failures[0][1]
+
+
+def test_endless_work_is_a_failure() -> None:
+    """Counted in lines, not in seconds."""
+
+    def endless(data: bytes) -> None:
+        while True:
+            data += b"x"
+
+    with pytest.raises(TooMuchWork):
+        Arcs(Target("", endless, list, HERE).folders, most_lines=1000).run(endless, b"")
+    report = fuzz(Target("endless", endless, lambda: [b""], HERE, most_lines=1000), inputs=3, seed=1, dictionary=[])
+    assert len(report.failures) == 1
+
+
+def test_same_seed_makes_the_same_children() -> None:
+    """A failure can be found again."""
+    for seed in range(20):
+        first, second = Mutator(Random(seed), [b"x"]), Mutator(Random(seed), [b"x"])
+        for _ in range(20):
+            assert first.child(b"a: 1\r\nb: 2", b"c") == second.child(b"a: 1\r\nb: 2", b"c")
