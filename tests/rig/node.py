@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from tests.rig.namespaces import INSIDE_NODE, INSIDE_NODE6, OUTSIDE_NODE, OUTSIDE_NODE6
-from tests.rig.process import Process, wait_until
+from tests.rig.process import Process, udp_sockets, wait_until
 
 PBX_PORT, CARRIER_PORT = 5080, 5090
+QUICKSTART = Path(__file__).resolve().parents[2] / "policies" / "library" / "quickstart.toml"
 OUTSIDE_DOMAIN, INSIDE_DOMAIN = "edge.example.net", "core.example.com"
 _TROUBLE = re.compile(
     r"Traceback|^\w*(?:Error|Exception)\b|\"level\": ?\"(?:error|critical)\"|\[(?:error|critical)", re.MULTILINE
@@ -42,10 +43,11 @@ def node_file(
     hide: tuple[str, ...] = (),
     media: str = "anchor",
     timers: dict[str, float] | None = None,
-    policies: str = "",
+    policies: Path = QUICKSTART,
     engine: str = "",
     pbx: tuple[str, ...] = (),
     carrier: tuple[str, ...] = (),
+    named_interfaces: bool = True,
     extra: str = "",
 ) -> str:
     """A node file for the rig's addresses (design 2.3). `six` puts the trunks on IPv6; `pbx`, `carrier` name other
@@ -54,11 +56,12 @@ def node_file(
     pbx = pbx or (f"[fd20::10]:{PBX_PORT}" if six else f"10.20.0.10:{PBX_PORT}",)
     carrier = carrier or (f"[2001:db8:1::10]:{CARRIER_PORT}" if six else f"198.51.100.10:{CARRIER_PORT}",)
     engines = f'engines = [{{ ng = "udp:{engine}", weight = 1 }}]\n' if engine else ""
+    interfaces = '[media.interfaces]\noutside = "outside"\ninside = "inside"\n' if named_interfaces else ""
     lines = "".join(f"{name} = {value:g}\n" for name, value in (timers or {}).items())
     return f"""[node]
 name = "rig"
 workers = 1
-{f'policies = "{policies}"' if policies else ""}
+policies = "{policies}"
 drain_deadline = 20
 [node.timers]
 {lines}
@@ -79,7 +82,7 @@ targets = [{_targets(carrier)}]
 [media]
 mode = "{media}"
 {engines}ports = "30000-31999"
-[audit]
+{interfaces}[audit]
 mode = "{audit}"
 hide = {json.dumps(list(hide))}
 [state]
@@ -114,12 +117,16 @@ class Node:
             raise
 
     def is_ready(self) -> bool:
-        """Whether the control socket answers."""
+        """Whether the control socket answers and every UDP listener it names is bound."""
         try:
-            self.ask("GET", "/status")
+            listeners = self.ask("GET", "/status")["listeners"]
+            return all(
+                udp_sockets(self.process.pid, one["host"], one["port"])
+                for one in listeners
+                if one["transport"].upper() == "UDP"
+            )
         except (OSError, http.client.HTTPException):
             return False
-        return True
 
     def ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:  # noqa: ANN401
         """One request to the control socket; its JSON."""

@@ -39,12 +39,14 @@ def answer_to(offer: bytes, ua: Ua) -> str:
 class Answerer:
     """Answers every INVITE with 180 and 200 and an SDP that fits, every other request with 200, until `close`."""
 
-    def __init__(self, ua: Ua, refuse: int = 0) -> None:
+    def __init__(self, ua: Ua, refuse: int = 0, then: tuple[str, ...] = ()) -> None:
         self.ua = ua
         self.refuse = refuse
+        self._then = list(then)
         self.invites: list[Message] = []
         self.requests: list[Message] = []
         self.byes = 0
+        self._dialog: DialogOf | None = None
         self._open = True
         self._thread = threading.Thread(target=self._run, name="answerer", daemon=True)
         self._thread.start()
@@ -53,14 +55,32 @@ class Answerer:
         seen: set[str] = set()
         while self._open:
             message = self.ua.receive(0.05)
-            if message is None or not message.method:
+            if message is None:
+                continue
+            if not message.method:
+                self._answered(message)
                 continue
             self.requests.append(message)
             if message.method == "INVITE":
                 self._invited(message, seen)
-            elif message.method != "ACK":
+            elif message.method == "ACK":
+                self._next()
+            else:
                 self.byes += message.method == "BYE"
                 self.ua.respond(message, 200, "OK", tag="answerertag")
+
+    def _next(self) -> None:
+        """Do the next thing on the list inside the dialog of the last INVITE."""
+        if self._then and self.invites:
+            self._dialog = self._dialog or DialogOf.as_callee(self.invites[0], "answerertag")
+            method = "INVITE" if (step := self._then.pop(0)) == "reinvite" else step.upper()
+            body = self.ua.sdp(18000, version=2) if method == "INVITE" else ""
+            self.ua.send(self.ua.in_dialog(method, self._dialog, body=body))
+
+    def _answered(self, response: Message) -> None:
+        if response.status >= 200 and response.cseq_method == "INVITE" and self._dialog is not None:
+            self.ua.send(self.ua.in_dialog("ACK", self._dialog))
+            self._next()
 
     def _invited(self, invite: Message, seen: set[str]) -> None:
         branch = invite.get("via")

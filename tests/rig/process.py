@@ -118,13 +118,20 @@ class Process:
         self.stop()
 
 
-def has_udp(pid: int, host: str, port: int) -> bool:
-    """Whether the process holds that UDP socket (in its own network namespace)."""
+def udp_sockets(pid: int, host: str, port: int) -> set[str]:
+    """The inodes of the UDP sockets bound to that address in the network namespace of the process, whoever holds
+    them.
+    """
     wanted = f"{_kernel_form(host)}:{port:04X}"
     name = "udp6" if ":" in host else "udp"
+    table = Path(f"/proc/{pid}/net/{name}").read_text().splitlines()[1:]
+    return {fields[9] for line in table if (fields := line.split())[1] == wanted}
+
+
+def has_udp(pid: int, host: str, port: int) -> bool:
+    """Whether the process itself holds that UDP socket."""
     try:
-        table = Path(f"/proc/{pid}/net/{name}").read_text().splitlines()[1:]
-        inodes = {fields[9] for line in table if (fields := line.split())[1] == wanted}
+        inodes = udp_sockets(pid, host, port)
         return bool(inodes) and any(
             os.readlink(entry).removeprefix("socket:[").rstrip("]") in inodes
             for entry in Path(f"/proc/{pid}/fd").iterdir()

@@ -31,8 +31,8 @@ class Message:
             name, _, value = line.partition(":")
             short = name.strip().lower()
             self.headers.append((COMPACT.get(short, short), value.strip()))
-        parts = self.start.split(" ", 2)
-        self.status = int(parts[1]) if parts[0] == "SIP/2.0" else 0
+        parts = [*self.start.split(" ", 2), "", ""]
+        self.status = int(parts[1]) if parts[0] == "SIP/2.0" and parts[1].isdigit() else 0
         self.method = "" if self.status else parts[0]
         self.uri = "" if self.status else parts[1]
 

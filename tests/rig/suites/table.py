@@ -1,0 +1,62 @@
+"""Which scenario suits an SBC placed in the middle, what stands opposite, and what is right: `table.txt`, read.
+
+`peer`, opposite a uac: `answer` (a forgiving callee; the words after it are what it does after the ACK: `reinvite`,
+`bye`), `refuse N`, or `sipp FILE`. Opposite a uas: `call` or `late` (a call without SDP in the INVITE) and the steps
+of `Caller`.
+
+`right`: `ok` is SIPp's exit code 0; numbers after it are the caller's final status. `refused N M` is right when SIPp
+stops at one of those responses instead of the one it hoped for: the node's answer is the better one. `caller N M`
+looks at the caller's final status only. Without a peer, or without a right where there is a note, the scenario does
+not apply.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One scenario of one suite. Without a `peer` it is not applicable, and `note` says why."""
+
+    suite: str
+    file: str
+    peer: str = ""
+    right: str = "ok"
+    note: str = ""
+    options: tuple[str, ...] = ()
+
+
+_REASONS = {
+    "REGISTRAR": "the quickstart's policy relays calls only; any other request outside a call is refused",
+    "DIGEST": "needs a digest challenge of the far end to cross; the node maps it to 403 and is no authenticator yet",
+    "RELIABLE": "PRACK and UPDATE (RFC 3262, RFC 3311) are not in this part",
+    "SRTP": "SRTP and DTLS belong to the media part",
+    "TIMER": "session timers (RFC 4028) are not in this part",
+    "NEWER": "needs a newer SIPp than 3.6.1",
+    "EVENTS": "waits for a registration or a subscription, and the node relays none",
+}
+
+
+def _read() -> dict[str, list[Row]]:
+    tables: dict[str, list[Row]] = {}
+    suite = ""
+    for line in (Path(__file__).parent / "table.txt").read_text().splitlines():
+        if line.startswith("["):
+            suite = line.strip("[]")
+            tables[suite] = []
+        elif line and not line.startswith("#"):
+            file, peer, right, note = [*(field.strip() for field in line.split("|")), "", "", ""][:4]
+            applies = right or not note
+            tables[suite].append(Row(suite, file, peer if applies else "", right or "ok", _REASONS.get(note, note)))
+    return tables
+
+
+_TABLES = _read()
+SUITES = tuple(_TABLES)
+
+
+def rows(suite: str) -> list[Row]:
+    """The rows of a suite; a file name may hold ``*``."""
+    return _TABLES[suite]
