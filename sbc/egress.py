@@ -245,7 +245,7 @@ class Egress(Exit):
         fields = leg.passage.cross(crossing, incoming.method) if leg is not None and crossing is not None else NONE
         message = build_response(incoming, status, fields, extra, body, content_type)
         realm = leg.realm if leg is not None else self.realm_of(incoming.reply_flow)
-        wire = self._finish(message, realm, leg)
+        wire = self._finish(message, realm, leg, incoming.request)
         if not wire:
             if 100 < status < 300:
                 return b""
@@ -261,9 +261,9 @@ class Egress(Exit):
             incoming.tx = None
         return wire
 
-    def respond_statelessly(self, message: Response, flow: Flow) -> None:
+    def respond_statelessly(self, message: Response, request: Request, flow: Flow) -> None:
         """A response outside every transaction, to a request that could not be parsed whole."""
-        wire = self._finish(message, self.realm_of(flow), None) or format_message(message)
+        wire = self._finish(message, self.realm_of(flow), None, request) or format_message(message)
         self.record("", "out", flow, wire)
         self.outputs.append(Transmit(wire, flow))
 
@@ -385,28 +385,37 @@ class Egress(Exit):
 
     # Audit
 
-    def _finish(self, message: Request | Response, realm: Realm, leg: Leg | None) -> bytes:
-        """Format and audit; empty bytes where the message must not leave."""
+    def _finish(
+        self, message: Request | Response, realm: Realm, leg: Leg | None, asked: Request | None = None
+    ) -> bytes:
+        """Format and audit; empty bytes where the message must not leave.
+
+        Without a leg, what the peer said in the request that is answered (`asked`) may go back to it.
+        """
         wire = format_message(message)
         mode = self.snapshot.config.audit.mode
         if mode == "off":
             return wire
-        findings = self._look(wire, realm, leg)
+        own = leg.learned if leg is not None else None
+        findings = self._look(wire, realm, leg, own)
+        if findings and own is None and asked is not None:
+            own = self.learned()
+            own.learn_message(asked)
+            findings = self._look(wire, realm, leg, own)
         if not findings:
             return wire
-        return self._contain(message, wire, findings, realm, leg, mode)
+        return self._contain(message, wire, findings, realm, leg)
 
     def learned(self) -> Learned:
         """An empty memory of what a leg has shown."""
         return Learned(self.snapshot.audit.shared)
 
-    def _look(self, wire: bytes, realm: Realm, leg: Leg | None) -> list[Finding]:
+    def _look(self, wire: bytes, realm: Realm, leg: Leg | None, own: Learned | None) -> list[Finding]:
         if leg is None:
-            return self.snapshot.audit.check(wire, realm.name)
+            return self.snapshot.audit.check(wire, realm.name, None, own)
         other = leg.other
         foreign = other.learned if other is not None else None
-        disclosed = leg.call.mode == "bypass"
-        return self.snapshot.audit.check(wire, realm.name, foreign, leg.learned, disclosed=disclosed)
+        return self.snapshot.audit.check(wire, realm.name, foreign, own, disclosed=leg.call.mode == "bypass")
 
     def _contain(
         self,
@@ -415,10 +424,11 @@ class Egress(Exit):
         findings: list[Finding],
         realm: Realm,
         leg: Leg | None,
-        mode: str,
     ) -> bytes:
         """What the audit does (design 3a): toward the trusted side, what a peer chose is only reported."""
+        mode = self.snapshot.config.audit.mode
         call = leg.call.id if leg is not None else ""
+        own = leg.learned if leg is not None else None
         grave = [finding for finding in findings if not (realm.trusted and finding.peer_chosen)]
         if mode == "report" or not grave:
             self._leaked(findings, realm, "reported", call)
@@ -427,7 +437,7 @@ class Egress(Exit):
             cleaned = clean(message, grave)
             if cleaned is not None:
                 again = format_message(cleaned)
-                if not [one for one in self._look(again, realm, leg) if not (realm.trusted and one.peer_chosen)]:
+                if not [one for one in self._look(again, realm, leg, own) if not (realm.trusted and one.peer_chosen)]:
                     self._leaked(grave, realm, "stripped", call)
                     return again
         self._leaked(grave, realm, "blocked", call)

@@ -405,7 +405,7 @@ class Engine:
             self._drop(DropReason.NO_VIA, flow, detail)
             return
         response = build_response(incoming, error.status, NONE, NONE, b"", "")
-        self.egress.respond_statelessly(response, incoming.reply_flow)
+        self.egress.respond_statelessly(response, message, incoming.reply_flow)
         self._report_refused(error.status, message.method, flow, detail)
 
     def _refuse(self, incoming: Incoming, status: int, flow: Flow, detail: str, extra: Fields = NONE) -> None:

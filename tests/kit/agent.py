@@ -1,0 +1,380 @@
+"""A user agent with a will of its own: it calls, rings, answers, refuses, holds, cancels and hangs up on a seed.
+
+It follows RFC 3261 with the transaction machines of the product (it is the peer, not what is tested), and notes what
+the node does that no user agent should see: answers without offers, offers upon offers.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from random import Random
+
+from sbc.outputs import Transmit
+from sbc.sip import Request, Response, parse_message
+from sbc.transaction import (
+    AckNeeded,
+    ClientTransaction,
+    InviteClientTransaction,
+    InviteServerTransaction,
+    ResponseReceived,
+    ServerTransaction,
+    Terminated,
+    TimedOut,
+    TimerValues,
+    Transaction,
+    TransactionOutput,
+    TransactionTable,
+    server_key,
+)
+from sbc.wire import Flow
+from tests.kit.peer import sdp
+from tests.kit.wire import Chaos
+
+
+class Phase(Enum):
+    """Where the agent's one call stands."""
+
+    IDLE = "idle"
+    CALLING = "calling"
+    RINGING = "ringing"
+    ANSWERED = "answered"
+    TALKING = "talking"
+    OVER = "over"
+
+
+class Agent:
+    """One endpoint of one call."""
+
+    def __init__(self, chaos: Chaos, name: str, host: str, listener: int, random: Random) -> None:
+        self.chaos = chaos
+        self.name = name
+        self.host = host
+        self.listener = listener
+        self.random = random
+        self.table = TransactionTable()
+        self.timers = TimerValues()
+        self.phase = Phase.IDLE
+        self.faults: list[str] = []
+        self.call_id = f"{name}-{random.getrandbits(60):x}@{host}"
+        self.tag = f"{name}{random.getrandbits(40):x}"
+        self.remote_tag = ""
+        self.target = ""
+        self.local = f"<sip:{name}@{host}>"
+        self.remote = ""
+        self.cseq = random.randrange(1, 1000)
+        self.remote_cseq = -1
+        self.version = 0
+        self.pending_offer = False
+        """An offer of either side waits for its answer."""
+        self.invite: Request | None = None
+        self.invite_tx: InviteServerTransaction | None = None
+        self.ours: Request | None = None
+        self.ours_is_late = False
+        self.unanswered = False
+        self.acks: dict[tuple[int, str], bytes] = {}
+        self.final: bytes = b""
+        self.flow = Flow(listener, "UDP", host, 5060)
+        self.messages: list[bytes] = []
+        chaos.ends[(host, 5060)] = self.receive
+        self._tick()
+
+    # Time
+
+    def _tick(self) -> None:
+        now = self.chaos.time
+        for tx in [*self.table._clients.values(), *self.table._servers.values()]:
+            if tx.next_timer is not None and tx.next_timer <= now:
+                self._run(tx, tx.handle_timer(now))
+        if self.phase is Phase.ANSWERED and self.final:
+            self._send(self.final)
+        self.chaos.later(0.25, self._tick)
+
+    def _send(self, data: bytes) -> None:
+        self.messages.append(data)
+        self.chaos.to_node(data, self.flow)
+
+    def _run(self, tx: Transaction, outputs: list[TransactionOutput]) -> None:
+        for output in outputs:
+            if isinstance(output, Transmit):
+                self._send(output.data)
+            elif isinstance(output, AckNeeded):
+                self._run(output.tx, output.tx.acknowledge(self._failure_ack(output.response), self.chaos.time))
+            elif isinstance(output, ResponseReceived):
+                self._receive_response(output.response)
+            elif isinstance(output, TimedOut):
+                self._over()
+            elif isinstance(output, Terminated):
+                self.table.remove(tx)
+
+    # What the agent does
+
+    def offer(self) -> bytes:
+        """A new session description of ours."""
+        self.version += 1
+        return sdp(self.host, 4000 + 2 * self.random.randrange(100), version=self.version)
+
+    def dial(self, late: bool) -> None:
+        """Call somebody on the other side."""
+        self.phase = Phase.CALLING
+        self.remote = "<sip:+49301234@sbc.example.net>"
+        self.target = "sip:+49301234@sbc.example.net"
+        self._invite(late)
+
+    def _invite(self, late: bool) -> None:
+        body = b"" if late else self.offer()
+        self.ours_is_late = late
+        self.pending_offer = not late
+        self.ours = self._request("INVITE", body)
+        tx = InviteClientTransaction(
+            (self.ours.top_via.branch, "INVITE"), self.messages.pop(), self.flow, self.timers, self.chaos.time
+        )
+        self.table.add(tx)
+        self._run(tx, tx.start())
+
+    def act(self) -> None:
+        """Do something at random that fits the phase."""
+        roll = self.random.random()
+        if self.phase is Phase.CALLING and self.ours is not None and roll < 0.5:
+            self._cancel()
+        elif self.phase is Phase.TALKING and self.ours is None and self.invite_tx is None:
+            if roll < 0.4 and not self.pending_offer:
+                self._invite(late=self.random.random() < 0.3)
+            elif roll < 0.6:
+                self._simple("INFO", b"Signal=1\r\n", "application/dtmf-relay")
+            elif roll < 0.7:
+                self._simple("OPTIONS")
+            else:
+                self.hang_up()
+        elif self.phase is Phase.RINGING and self.invite is not None:
+            self._answer_invite(roll)
+
+    def hang_up(self) -> None:
+        """BYE where there is a call to end."""
+        if self.phase in (Phase.TALKING, Phase.ANSWERED):
+            self._simple("BYE")
+            self._over()
+        elif self.phase is Phase.CALLING:
+            self._cancel()
+        elif self.phase is Phase.RINGING and self.invite is not None:
+            self._reply(self.invite, 480)
+            self._over()
+
+    def _over(self) -> None:
+        self.phase = Phase.OVER
+        self.final = b""
+
+    def _simple(self, method: str, body: bytes = b"", kind: str = "") -> None:
+        request = self._request(method, body, kind)
+        tx = ClientTransaction(
+            (request.top_via.branch, method), self.messages.pop(), self.flow, self.timers, self.chaos.time
+        )
+        self.table.add(tx)
+        self._run(tx, tx.start())
+
+    def _cancel(self) -> None:
+        invite = self.ours
+        if invite is None:
+            return
+        head = (
+            f"CANCEL {invite.request_uri} SIP/2.0\r\nVia: {invite.vias[0]}\r\nMax-Forwards: 70\r\n"
+            f"From: {invite.require('From')}\r\nTo: {invite.require('To')}\r\nCall-ID: {self.call_id}\r\n"
+            f"CSeq: {invite.cseq.number} CANCEL\r\nContent-Length: 0\r\n\r\n"
+        )
+        key = (invite.top_via.branch, "CANCEL")
+        if key not in self.table._clients:
+            tx = ClientTransaction(key, head.encode(), self.flow, self.timers, self.chaos.time)
+            self.table.add(tx)
+            self._run(tx, tx.start())
+
+    # Building
+
+    def _request(self, method: str, body: bytes = b"", kind: str = "application/sdp") -> Request:
+        self.cseq += 1
+        to = f"{self.remote};tag={self.remote_tag}" if self.remote_tag else self.remote
+        head = (
+            f"{method} {self.target} SIP/2.0\r\nVia: SIP/2.0/UDP {self.host}:5060;branch=z9hG4bK{self.name}"
+            f"{self.random.getrandbits(50):x};rport\r\nMax-Forwards: 70\r\nFrom: {self.local};tag={self.tag}\r\n"
+            f"To: {to}\r\nCall-ID: {self.call_id}\r\nCSeq: {self.cseq} {method}\r\n"
+            f"Contact: <sip:{self.name}@{self.host}>\r\nUser-Agent: {self.name}-agent/9.9\r\n"
+        )
+        if body:
+            head += f"Content-Type: {kind}\r\n"
+        data = f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+        self.messages.append(data)
+        message = parse_message(data)
+        assert isinstance(message, Request)
+        return message
+
+    def _ack(self, number: int, tag: str, body: bytes) -> bytes:
+        head = (
+            f"ACK {self.target} SIP/2.0\r\nVia: SIP/2.0/UDP {self.host}:5060;branch=z9hG4bK{self.name}"
+            f"{self.random.getrandbits(50):x};rport\r\nMax-Forwards: 70\r\nFrom: {self.local};tag={self.tag}\r\n"
+            f"To: {self.remote};tag={tag}\r\nCall-ID: {self.call_id}\r\nCSeq: {number} ACK\r\n"
+        )
+        if body:
+            head += "Content-Type: application/sdp\r\n"
+        return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+
+    def _failure_ack(self, response: Response) -> bytes:
+        assert self.ours is not None
+        return (
+            f"ACK {self.ours.request_uri} SIP/2.0\r\nVia: {response.vias[0]}\r\nMax-Forwards: 70\r\n"
+            f"From: {response.require('From')}\r\nTo: {response.require('To')}\r\nCall-ID: {self.call_id}\r\n"
+            f"CSeq: {response.cseq.number} ACK\r\nContent-Length: 0\r\n\r\n"
+        ).encode()
+
+    def _reply(self, request: Request, status: int, body: bytes = b"") -> bytes:
+        to = request.require("To")
+        if status > 100 and not request.to_tag:
+            to += f";tag={self.tag}"
+        head = f"SIP/2.0 {status} By {self.name}\r\n" + "".join([f"Via: {via}\r\n" for via in request.vias])
+        head += (
+            f"From: {request.require('From')}\r\nTo: {to}\r\nCall-ID: {request.call_id}\r\nCSeq: {request.cseq}\r\n"
+            f"Contact: <sip:{self.name}@{self.host}>\r\n"
+        )
+        if body:
+            head += "Content-Type: application/sdp\r\n"
+        data = f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+        tx = self.table.match_request(request, self.flow)
+        if isinstance(tx, InviteServerTransaction | ServerTransaction):
+            self._run(tx, tx.respond(status, data, self.chaos.time))
+        return data
+
+    # What comes
+
+    def receive(self, data: bytes) -> None:
+        """The wire's end."""
+        message = parse_message(data)
+        now = self.chaos.time
+        if isinstance(message, Response):
+            tx = self.table.match_response(message)
+            if tx is not None:
+                self._run(tx, tx.receive(message, now))
+            return
+        server = self.table.match_request(message, self.flow)
+        if server is not None:
+            self._run(server, server.receive(message, now))
+        elif message.method == "ACK":
+            self._receive_ack(message)
+        else:
+            key = server_key(message, self.flow)
+            fresh: InviteServerTransaction | ServerTransaction
+            if message.method == "INVITE":
+                fresh = InviteServerTransaction(key, message, self.flow, self.timers, now)
+            else:
+                fresh = ServerTransaction(key, message, self.flow, self.timers, now)
+            self.table.add(fresh)
+            self._receive_request(message)
+
+    def _receive_request(self, request: Request) -> None:
+        method = request.method
+        if method == "CANCEL":
+            self._reply(request, 200)
+            if self.phase is Phase.RINGING and self.invite is not None:
+                self._reply(self.invite, 487)
+                self._over()
+            return
+        if request.to_tag:
+            if request.cseq.number <= self.remote_cseq and method != "BYE":
+                self._reply(request, 500)
+                return
+            self.remote_cseq = max(self.remote_cseq, request.cseq.number)
+        if method == "INVITE":
+            self._receive_invite(request)
+        elif self.phase is Phase.OVER and method != "BYE":
+            self._reply(request, 481)
+        else:
+            self._reply(request, 200)
+            if method == "BYE":
+                self.unanswered = False
+                self._over()
+
+    def _receive_invite(self, request: Request) -> None:
+        if not request.to_tag:
+            if self.phase is not Phase.IDLE:
+                self._reply(request, 486)
+                return
+            self.phase = Phase.RINGING
+            self.invite = request
+            self.call_id, self.remote_tag = request.call_id, request.from_tag
+            self.remote_cseq = request.cseq.number
+            self.remote = request.require("From").partition(";tag=")[0]
+            self.local = request.require("To")
+            self.target = str(request.contacts[0].uri)
+            self._reply(request, 100)
+            roll = self.random.random()
+            if roll < 0.4:
+                self._reply(request, 180)
+            elif roll < 0.7 and request.body:
+                self._reply(request, 183, self.offer())
+            return
+        if self.phase is not Phase.TALKING:
+            self._reply(request, 481 if self.phase is Phase.OVER else 500)
+        elif self.ours is not None or self.pending_offer:
+            self._reply(request, 491)
+        elif self.random.random() < 0.2:
+            self._reply(request, 488)
+        else:
+            self._accept(request)
+
+    def _answer_invite(self, roll: float) -> None:
+        invite = self.invite
+        assert invite is not None
+        if roll < 0.2:
+            self._reply(invite, self.random.choice([486, 603, 404, 503, 302]))
+            self._over()
+        else:
+            self.phase = Phase.ANSWERED
+            self._accept(invite)
+
+    def _accept(self, invite: Request) -> None:
+        self.pending_offer = not invite.body
+        self.phase = Phase.ANSWERED
+        self.invite = invite
+        self.final = self._reply(invite, 200, self.offer())
+
+    def _receive_ack(self, ack: Request) -> None:
+        if self.phase is not Phase.ANSWERED or self.invite is None or ack.cseq.number != self.invite.cseq.number:
+            return
+        if ack.body and self.invite.body:
+            self.faults.append("ACK with a body to our answer")
+        # An ACK that leaves our offer unanswered is right only where a BYE follows (RFC 3261 section 13.2.2.4).
+        self.unanswered = not ack.body and not self.invite.body
+        self.phase = Phase.TALKING
+        self.pending_offer = False
+        self.final = b""
+
+    def _receive_response(self, response: Response) -> None:
+        if response.cseq.method != "INVITE" or (self.ours is None and response.status >= 300):
+            if response.status in (408, 481) and response.cseq.method != "BYE" and response.cseq.method != "CANCEL":
+                self.hang_up()
+            return
+        if response.status < 200:
+            return
+        key = (response.cseq.number, response.to_tag)
+        if response.status < 300:
+            self._receive_answer(response, key)
+            return
+        self.ours = None
+        self.pending_offer = False
+        if self.phase is Phase.CALLING:
+            self._over()
+        elif response.status in (408, 481):
+            self.hang_up()
+
+    def _receive_answer(self, response: Response, key: tuple[int, str]) -> None:
+        if key in self.acks:
+            self._send(self.acks[key])
+            return
+        if not response.body:
+            self.faults.append("2xx without a session description")
+        self.remote_tag = response.to_tag
+        self.target = str(response.contacts[0].uri)
+        self.acks[key] = self._ack(response.cseq.number, response.to_tag, self.offer() if self.ours_is_late else b"")
+        self._send(self.acks[key])
+        self.ours = None
+        self.pending_offer = False
+        if self.phase is Phase.CALLING:
+            self.phase = Phase.TALKING
+        elif self.phase is Phase.OVER:
+            self._simple("BYE")
