@@ -31,6 +31,7 @@ HOT = [
     "sbc/call/*.py",
     "sbc/snapshot.py",
     "sbc/build.py",
+    "sbc/views.py",
     "sbc/egress.py",
     "sbc/engine.py",
 ]

@@ -30,9 +30,10 @@ LEVELS = {
     "sbc.topology": 1,
     "sbc.routing": 1,
     "sbc.media": 1,
-    "sbc.snapshot": 2,
     "sbc.call": 2,
     "sbc.build": 3,
+    "sbc.snapshot": 3,
+    "sbc.views": 3,
     "sbc.egress": 3,
     "sbc.engine": 3,
     "sbc.transport": 4,
@@ -62,9 +63,12 @@ SIDEWAYS = {
     ("sbc.mint", "sbc.sip"),  # the branch cookie
     ("sbc.outputs", "sbc.wire"),  # a Transmit names its flow
     ("sbc.outputs", "rtpengine"),  # a MediaCommand holds one
-    ("sbc.engine", "sbc.egress"),  # the one exit is a file of its own
+    ("sbc.engine", "sbc.snapshot"),  # one file would be the engine's, but for its length
+    ("sbc.engine", "sbc.egress"),
     ("sbc.engine", "sbc.build"),
-    ("sbc.egress", "sbc.build"),  # and writes every message through this one
+    ("sbc.engine", "sbc.views"),
+    ("sbc.egress", "sbc.snapshot"),
+    ("sbc.egress", "sbc.build"),
     ("sbc.config.load", "policies.load"),  # a node file names its policy document
     ("rtpengine.pool", "rtpengine.client"),  # a pool is clients
     ("rtpengine.__main__", "rtpengine.embedded"),
@@ -115,9 +119,14 @@ def product() -> dict[str, Path]:
 MODULES = product()
 
 
-def imports_of(module: str, source: str, is_package: bool = False) -> Iterator[Import]:
-    """Every import in `source`, those inside functions and under TYPE_CHECKING included."""
-    tree = ast.parse(source)
+@cache
+def tree_of(module: str) -> ast.Module:
+    """A module of ours, parsed."""
+    return ast.parse(MODULES[module].read_text(encoding="utf-8"))
+
+
+def imports_of(module: str, tree: ast.Module, is_package: bool = False) -> Iterator[Import]:
+    """Every import in `tree`, those inside functions and under TYPE_CHECKING included."""
     lazy = {
         id(inner)
         for node in ast.walk(tree)
@@ -147,7 +156,7 @@ def public_names(module: str) -> frozenset[str]:
     path = MODULES.get(module)
     if path is None or path.name != "__init__.py":
         return frozenset()
-    imports = [node for node in ast.parse(path.read_text(encoding="utf-8")).body if isinstance(node, ast.ImportFrom)]
+    imports = [node for node in tree_of(module).body if isinstance(node, ast.ImportFrom)]
     return frozenset(alias.asname or alias.name for node in imports for alias in node.names)
 
 
@@ -168,7 +177,7 @@ def all_imports() -> tuple[Import, ...]:
     return tuple(
         arrow
         for module, path in MODULES.items()
-        for arrow in imports_of(module, path.read_text(encoding="utf-8"), path.name == "__init__.py")
+        for arrow in imports_of(module, tree_of(module), path.name == "__init__.py")
     )
 
 
@@ -205,10 +214,10 @@ def package_out_of_place(arrow: Import) -> bool:
     return room_of(arrow.module) not in ONLY_IN[top] or (top in LAZY and not arrow.is_lazy)
 
 
-def raw_tasks(source: str) -> list[int]:
+def raw_tasks(tree: ast.Module) -> list[int]:
     """Lines that start a task which nobody owns: asyncio's own functions, or a loop's method."""
     lines = []
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module == "asyncio":
             lines += [node.lineno for alias in node.names if alias.name in RAW_TASKS]
         elif isinstance(node, ast.Attribute) and node.attr in RAW_TASKS:
@@ -252,7 +261,7 @@ def test_packages_stay_in_the_rooms_that_pay_for_them() -> None:
 
 def test_every_task_has_an_owner() -> None:
     """asyncio.TaskGroup owns tasks: a fire-and-forget one loses its exception."""
-    found = {module: raw_tasks(path.read_text(encoding="utf-8")) for module, path in MODULES.items()}
+    found = {module: raw_tasks(tree_of(module)) for module in MODULES}
     assert {module: lines for module, lines in found.items() if lines} == {}
 
 
@@ -283,7 +292,7 @@ def test_no_file_is_longer_than_600_lines() -> None:
 )
 def test_the_checks_see_an_offence(module: str, line: str, check: object) -> None:
     assert callable(check)
-    assert [str(arrow) for arrow in imports_of(module, line) if check(arrow)] != []
+    assert [str(arrow) for arrow in imports_of(module, ast.parse(line)) if check(arrow)] != []
 
 
 @pytest.mark.parametrize(
@@ -301,7 +310,7 @@ def test_the_checks_see_an_offence(module: str, line: str, check: object) -> Non
 )
 def test_the_checks_let_what_is_meant_pass(module: str, line: str) -> None:
     checks = (wrong_arrow, past_the_door, forbidden_to_machines, package_out_of_place)
-    assert [str(arrow) for arrow in imports_of(module, line) for check in checks if check(arrow)] == []
+    assert [str(arrow) for arrow in imports_of(module, ast.parse(line)) for check in checks if check(arrow)] == []
 
 
 @pytest.mark.parametrize(
@@ -309,8 +318,8 @@ def test_the_checks_let_what_is_meant_pass(module: str, line: str) -> None:
     ["asyncio.create_task(x)", "from asyncio import create_task", "loop.create_task(x)", "asyncio.ensure_future(x)"],
 )
 def test_a_task_without_an_owner_is_seen(line: str) -> None:
-    assert raw_tasks(line) == [1]
+    assert raw_tasks(ast.parse(line)) == [1]
 
 
 def test_a_task_of_a_group_has_an_owner() -> None:
-    assert raw_tasks("group.create_task(x)") == []
+    assert raw_tasks(ast.parse("group.create_task(x)")) == []

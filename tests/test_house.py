@@ -20,7 +20,7 @@ from sbc.config.load import load_config
 from sbc.outputs import DropReason
 from sbc.sip import Fault
 from tests.conftest import must_run
-from tests.test_architecture import LEVELS, MODULES, ROOT, all_imports, is_ours
+from tests.test_architecture import LEVELS, MODULES, ROOT, all_imports, is_ours, tree_of
 
 TEXTS = [
     path
@@ -143,7 +143,7 @@ def test_no_text_names_a_machine_of_ours(path: Path) -> None:
 
 @pytest.mark.parametrize("module", MODULES)
 def test_a_function_fits_a_screen(module: str) -> None:
-    tree = ast.parse(MODULES[module].read_text(encoding="utf-8"))
+    tree = tree_of(module)
     lengths = {
         node.name: (node.end_lineno or 0) - node.lineno + 1
         for node in ast.walk(tree)
@@ -153,18 +153,13 @@ def test_a_function_fits_a_screen(module: str) -> None:
 
 
 def test_every_module_says_what_it_is() -> None:
-    silent = [
-        name for name, path in MODULES.items() if ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) is None
-    ]
+    silent = [name for name in MODULES if ast.get_docstring(tree_of(name)) is None]
     assert silent == []
 
 
 def test_a_room_introduces_itself_in_twenty_lines() -> None:
     packages = {name: path for name, path in MODULES.items() if path.name == "__init__.py"}
-    lengths = {
-        name: len((ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").splitlines())
-        for name, path in packages.items()
-    }
+    lengths = {name: len((ast.get_docstring(tree_of(name)) or "").splitlines()) for name, path in packages.items()}
     assert {name: lines for name, lines in lengths.items() if lines > 20} == {}
 
 
@@ -182,8 +177,8 @@ def test_what_is_to_do_is_an_issue_and_not_a_comment() -> None:
 def test_only_the_outermost_guards_catch_everything() -> None:
     """A broad `except` hides our bugs, unless it raises again; the shell's guards count them and go on."""
     found = []
-    for name, path in MODULES.items():
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for name in MODULES:
+        for node in ast.walk(tree_of(name)):
             if isinstance(node, ast.ExceptHandler):
                 caught = "BaseException" if node.type is None else ast.unparse(node.type)
                 is_broad = caught in {"Exception", "BaseException"} and not isinstance(node.body[-1], ast.Raise)
