@@ -51,14 +51,16 @@ class SdpIdentity:
         self.version = version
         self._rest = 0
 
-    def origin(self, rest: Session) -> Origin:
-        """The line for a description that is otherwise `rest`."""
-        digest = hash(format_sdp(rest))
+    def sign(self, nameless: bytes) -> bytes:
+        """The description with our line in the place of the one that names nobody."""
+        digest = hash(nameless)
         if digest != self._rest or not self.version:
             self._rest = digest
             self.version += 1
-        family = "IP6" if ":" in self.address else "IP4"
-        return Origin("-", str(self.session_id), str(self.version), "IN", family, self.address)
+        address = self.address.strip("[]")
+        family = "IP6" if ":" in address else "IP4"
+        origin = f"v=0\r\no=- {self.session_id} {self.version} IN {family} {address}\r\n"
+        return origin.encode() + nameless[len(_NAMELESS) :]
 
 
 def build_sdp(
@@ -92,11 +94,11 @@ def build_sdp(
         [_media(media, disclose, feedback, counter) for media in session.media],
         _bandwidths(session.bandwidths),
     )
-    built.origin = identity.origin(built)
-    return format_sdp(built)
+    return identity.sign(format_sdp(built))
 
 
 _NOBODY: Final = Origin("-", "0", "0", "IN", "IP4", "0.0.0.0")
+_NAMELESS: Final = f"v=0\r\no={_NOBODY}\r\n"
 
 
 class _Counter:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from sbc.sip import Message, Request
-from sbc.topology.audit.units import FOLD, ipv6_units, is_ipv4, pair_needle
+from sbc.topology.audit.units import FOLD, ipv6_units, is_ipv4
 from sbc.topology.audit.vocabulary import SHORTEST, VOCABULARY
 
 _STABLE: Final = 40  # tokens kept for the whole call; a peer that shows more pushes its own older ones out
@@ -13,6 +13,8 @@ _RECENT: Final = 8  # branches and whatever came behind the first 40: only what 
 _PAIRS: Final = 8
 _LONGEST: Final = 255
 _COOKIE: Final = b"z9hg4bk"
+_WHOLE: Final[frozenset[str]] = frozenset({"Via", "Call-ID", "Record-Route", "Route"})
+_ENDS: Final[frozenset[str]] = frozenset({"From", "To"})
 _SDP_SECRETS: Final = (b"a=ice-ufrag:", b"a=ice-pwd:", b"a=fingerprint:", b"a=tls-id:", b"a=rtcp:", b"a=candidate:")
 
 
@@ -74,28 +76,32 @@ class Learned:
         bag: list[str] = []
         contacts: list[str] = []
         crossing: list[str] = []
-        if isinstance(message, Request):
-            crossing.append(message.request_uri.partition("@")[0])
         for name, value in message.fields:
-            if name == "Via" or name == "Call-ID" or name == "Record-Route" or name == "Route":
+            if name in _WHOLE:
                 bag.append(value)
             elif name == "Contact":
                 contacts.append(value)
-            elif name == "From" or name == "To":
-                at = value.find("@", value.rfind("<") + 1)
-                if at < 0:
-                    at = value.rfind("<") + 1
-                crossing.append(value[:at])
-                bag.append(value[at:])
+            elif name in _ENDS:
+                host = value.find("@", value.rfind("<") + 1)
+                if host < 0:
+                    host = value.rfind("<") + 1
+                crossing.append(value[:host])
+                bag.append(value[host:])
         known = self.tokens
-        new = self._new(" ".join(bag), known)
+        text = " ".join(bag).encode("utf-8", "surrogateescape")
+        self._keep(self._new(text, known))
         if contacts:
-            new += self._from_contacts(contacts, crossing, known)
-        if new:
-            self._keep(new)
+            pieces = [piece for value in contacts for piece in value.split("<")[1:]] or contacts
+            contact = " ".join(pieces).encode("utf-8", "surrogateescape")
+            new = self._new(contact, known)
+            if new:
+                if isinstance(message, Request):
+                    crossing.append(message.request_uri.partition("@")[0])
+                self._keep(_without_users(new, crossing))
+            text = text + b" " + contact
         if self._shared:
-            self._learn_pairs(bag + contacts)
-        self._learn_ipv6(" ".join(bag + contacts))
+            self._learn_pairs(text)
+        self._learn_ipv6(text)
 
     def learn_sdp(self, body: bytes) -> None:
         """Learn addresses, ICE credentials, fingerprints and keys of a description that the peer sent.
@@ -119,90 +125,76 @@ class Learned:
                 secrets.append(line.partition(b"inline:")[2])
             elif line.startswith(b"a=ssrc:"):
                 secrets.append(line.partition(b"cname:")[2])
-        text = b" ".join(secrets).decode("utf-8", "surrogateescape")
-        new = self._new(text, self.tokens)
-        if new:
-            self._keep(new)
+        text = b" ".join(secrets)
+        self._keep(self._new(text, self.tokens))
         self._learn_ipv6(text)
 
     def learn_own(self, *texts: str) -> None:
         """Learn what we minted for this leg: Call-ID, tag, the user of our Contact."""
-        new = self._new(" ".join(texts), self.tokens)
-        if new:
-            self._keep(new)
+        self._keep(self._new(" ".join(texts).encode(), self.tokens))
 
-    def _new(self, text: str, known: set[bytes]) -> list[bytes]:
+    def _new(self, text: bytes, known: set[bytes]) -> list[bytes]:
         out: list[bytes] = []
-        for unit in text.encode("utf-8", "surrogateescape").translate(FOLD).split():
+        for unit in text.translate(FOLD).split():
             # "1.1.1.1" is the one short token: an address is one whatever its length.
             if len(unit) < SHORTEST and (len(unit) != 7 or not is_ipv4(unit)):
                 continue
-            if unit in known or unit in VOCABULARY or unit in self._shared:
-                continue
-            out.append(unit[:_LONGEST])
-            known.add(unit[:_LONGEST])
+            if unit not in known and unit not in VOCABULARY and unit not in self._shared and unit not in out:
+                out.append(unit)
         return out
-
-    def _from_contacts(self, contacts: list[str], crossing: list[str], known: set[bytes]) -> list[bytes]:
-        pieces = [piece for value in contacts for piece in value.split("<")[1:]] or contacts
-        out = self._new(" ".join([piece.replace(">", " ") for piece in pieces]), known)
-        if not out:
-            return out
-        public = set(" ".join(crossing).encode("utf-8", "surrogateescape").translate(FOLD).split())
-        hidden = [unit for unit in out if unit not in public and not unit.isdigit()]
-        for unit in out:
-            if unit not in hidden:
-                known.discard(unit)
-        return hidden
 
     def _keep(self, new: list[bytes]) -> None:
         for unit in new:
-            if unit.startswith(_COOKIE) or self._stable.count(b"\n") >= _STABLE:
-                self._recent += unit + b"\n"
-                if self._recent.count(b"\n") > _RECENT:
-                    self._recent = self._recent[self._recent.find(b"\n") + 1 :]
-                    self._cache = None
-            else:
+            if len(unit) > _LONGEST:
+                continue
+            if self._cache is not None:
+                self._cache.add(unit)
+            if not unit.startswith(_COOKIE) and self._stable.count(b"\n") < _STABLE:
                 self._stable += unit + b"\n"
+                continue
+            self._recent += unit + b"\n"
+            if self._recent.count(b"\n") > _RECENT:
+                self._recent = self._recent[self._recent.find(b"\n") + 1 :]
+                self._cache = None
 
-    def _learn_pairs(self, values: list[str]) -> None:
-        text = " ".join(values)
-        for shared in self._shared:
-            host = shared.decode("utf-8", "surrogateescape")
+    def _learn_pairs(self, text: bytes) -> None:
+        for host in self._shared:
             start = text.find(host)
             while start >= 0:
                 end = start + len(host)
-                if text[end : end + 1] == "]":
+                if text[end : end + 1] == b"]":
                     end += 1
-                port = _leading_digits(text[end + 1 : end + 6]) if text[end : end + 1] == ":" else ""
-                if port:
-                    self._keep_pair(pair_needle(shared, int(port)))
+                if text[end : end + 1] == b":":
+                    self._keep_pair(host, _leading_digits(text[end + 1 : end + 6]))
                 start = text.find(host, end)
 
-    def _keep_pair(self, pair: bytes) -> None:
-        if pair not in self._pairs.split() and self._pairs.count(b"\n") < _PAIRS:
-            self._pairs += pair + b"\n"
+    def _keep_pair(self, host: bytes, port: bytes) -> None:
+        pair = (b"[%b]:%b\n" if b":" in host else b"%b:%b\n") % (host, port)
+        if port and pair not in self._pairs and self._pairs.count(b"\n") < _PAIRS:
+            self._pairs += pair
             if self._cache is not None:
-                self._cache.add(pair[pair.rfind(b":") + 1 :])
+                self._cache.add(port)
 
-    def _learn_ipv6(self, text: str) -> None:
-        if "[" not in text and "::" not in text and "IP6" not in text:
+    def _learn_ipv6(self, text: bytes) -> None:
+        if b"[" not in text and b"::" not in text and b"IP6" not in text:
             return
-        found = ipv6_units(text.encode("utf-8", "surrogateescape"))
-        new = [
-            unit
-            for unit in found
-            if unit not in self.tokens and unit not in self._shared and b":" in unit and unit != b"::"
-        ]
+        known = self.tokens
+        new: list[bytes] = []
+        for unit in ipv6_units(text):
+            if b":" in unit and unit != b"::" and unit not in known and unit not in self._shared and unit not in new:
+                new.append(unit)
         if new:
             self.has_ipv6 = True
-            if self._cache is not None:
-                self._cache.update(new)
             self._keep(new)
 
 
-def _leading_digits(text: str) -> str:
-    for index, character in enumerate(text):
-        if not character.isdigit():
-            return text[:index]
+def _without_users(units: list[bytes], crossing: list[str]) -> list[bytes]:
+    """Without users and numbers that cross on purpose, and without numbers altogether."""
+    public = " ".join(crossing).encode("utf-8", "surrogateescape").translate(FOLD).split()
+    return [unit for unit in units if not unit.isdigit() and unit not in public]
+
+
+def _leading_digits(text: bytes) -> bytes:
+    while text and not text.isdigit():
+        text = text[:-1]
     return text

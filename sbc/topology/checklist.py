@@ -1,0 +1,273 @@
+"""Where SIP elements leak, place by place, and what this room does there.
+
+The docs page prints it, the tests hold us to it. Sections and order are those of the checklist that the project keeps.
+`headers` are rows of the table that answer for the place; none of them may pass verbatim out of a trusted realm.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One place: `section` and `keyword` find it in the checklist, `place` is our name for it."""
+
+    section: str
+    keyword: str
+    place: str
+    headers: tuple[str, ...]
+    answer: str
+
+
+ANSWERS: Final[tuple[Answer, ...]] = (
+    Answer("4.1", "Via stack", "Via stack", ("Via",), "one Via of ours; the other leg's never cross"),
+    Answer(
+        "4.1", "`received`", "Via parameters", ("Via",), "on responses only what the receiver itself sent or caused"
+    ),
+    Answer("4.1", "`sent-by`", "Via of responses", ("Via",), "as above; `maddr` is not followed"),
+    Answer(
+        "4.1",
+        "Record-Route / Route",
+        "Route sets",
+        ("Route", "Record-Route"),
+        "each dialog has its own; nothing is added",
+    ),
+    Answer("4.1", "Path", "Registrar routes", ("Path", "Service-Route", "P-Associated-URI"), "do not cross"),
+    Answer("4.1", "Contact host", "Contact", ("Contact",), "a token at our listener, no parameter of the peer's"),
+    Answer(
+        "4.1", "Contact in 3xx", "Contact of redirects", ("Contact",), "not shown; other users' bindings never cross"
+    ),
+    Answer("4.1", "R-URI", "Request-URI", (), "user by policy, host of the target, no parameter of the peer's"),
+    Answer(
+        "4.1",
+        "Max-Forwards",
+        "Max-Forwards",
+        ("Max-Forwards",),
+        "less by one (RFC 7332): loops end, the depth behind us shows",
+    ),
+    Answer("4.1", "Call-ID", "Call-ID", ("Call-ID",), "minted for each leg, without a host"),
+    Answer("4.1", "CSeq", "CSeq", ("CSeq",), "each leg counts from a random start"),
+    Answer(
+        "4.2",
+        "From/To URI",
+        "From and To",
+        ("From", "To"),
+        "user and display cross, the host is the realm's domain, the tag ours",
+    ),
+    Answer(
+        "4.2",
+        "P-Asserted-Identity",
+        "Identity headers",
+        ("P-Asserted-Identity", "P-Preferred-Identity", "Remote-Party-ID"),
+        "between trusted realms only, with the host replaced",
+    ),
+    Answer(
+        "4.2",
+        "Privacy",
+        "Privacy",
+        ("Privacy",),
+        "identity a policy passes outward is withheld from callers who ask for privacy",
+    ),
+    Answer(
+        "4.2",
+        "Diversion",
+        "Forwarding",
+        ("Diversion", "History-Info"),
+        "outward nothing; inward Diversion, host replaced",
+    ),
+    Answer(
+        "4.2",
+        "Referred-By",
+        "Who transfers, who is served",
+        ("Referred-By", "User-to-User", "P-Called-Party-ID", "P-Served-User"),
+        "do not cross",
+    ),
+    Answer(
+        "4.2",
+        "P-Charging-Vector",
+        "Charging and access",
+        (
+            "P-Charging-Vector",
+            "P-Charging-Function-Addresses",
+            "P-Visited-Network-ID",
+            "P-Access-Network-Info",
+            "Cellular-Network-Info",
+            "P-DCS-LAES",
+        ),
+        "do not cross",
+    ),
+    Answer(
+        "4.2",
+        "Identity (PASSporT",
+        "Signed identity",
+        ("Identity", "Identity-Info"),
+        "does not cross unless a policy passes it",
+    ),
+    Answer(
+        "4.2",
+        "Geolocation",
+        "Location",
+        ("Geolocation", "Geolocation-Routing", "Geolocation-Error"),
+        "does not cross unless a policy passes it; a location body never does",
+    ),
+    Answer(
+        "4.2",
+        "Organization",
+        "Company and team",
+        ("Organization", "Subject", "Priority", "Accept-Contact", "Reply-To"),
+        "do not cross; Priority crosses as one of the RFC's words",
+    ),
+    Answer("4.3", "User-Agent", "Software", ("User-Agent", "Server", "X-Powered-By"), "ours or none"),
+    Answer(
+        "4.3",
+        "Allow / Supported",
+        "Capability lists",
+        ("Allow", "Supported", "Accept", "Accept-Encoding"),
+        "ours, in our order",
+    ),
+    Answer(
+        "4.3",
+        "Header order",
+        "Spelling and order",
+        (),
+        "every message is written by one serializer: our order, long names, no folding",
+    ),
+    Answer(
+        "4.3",
+        "Warning",
+        "Words of errors",
+        ("Warning", "Reason", "Retry-After"),
+        "our reason phrases; numbers cross, words do not",
+    ),
+    Answer(
+        "4.3",
+        "Error-Info",
+        "Addresses of web servers",
+        ("Error-Info", "Call-Info", "Alert-Info"),
+        "do not cross; of Alert-Info the `urn:alert` tones do",
+    ),
+    Answer(
+        "4.3",
+        "X-*, P-*",
+        "Vendor headers",
+        ("X-CID", "X-FS-Support", "X-Forwarded-For", "Cisco-Guid", "X-Asterisk-HangupCause", "P-App-Param"),
+        "without a row nothing crosses; counted by name",
+    ),
+    Answer("4.3", "Date", "Clocks", ("Date", "Timestamp", "MIME-Version"), "ours or none; no multipart body is sent"),
+    Answer(
+        "4.3",
+        "WWW-",
+        "Challenges",
+        ("WWW-Authenticate", "Proxy-Authenticate"),
+        "do not cross unless a policy passes them",
+    ),
+    Answer(
+        "4.3",
+        "Authorization",
+        "Credentials",
+        ("Authorization", "Proxy-Authorization"),
+        "do not cross unless a policy passes them",
+    ),
+    Answer("4.3", "Session-ID", "Session-ID", ("Session-ID",), "does not cross: one id would join both sides"),
+    Answer(
+        "4.3",
+        "Feature-Caps",
+        "Features",
+        ("Feature-Caps", "Recv-Info", "Event"),
+        "do not cross; an event's package name and id do",
+    ),
+    Answer(
+        "4.3",
+        "Locally generated",
+        "Messages of our own",
+        (),
+        "same serializer, same table, same audit: there is one exit",
+    ),
+    Answer("4.4", "Replaces (", "Replaces", ("Replaces",), "resolved through the dialog index, never copied"),
+    Answer("4.4", "Refer-To", "Refer-To", ("Refer-To",), "transfers end here; the new call goes through policy"),
+    Answer(
+        "4.4",
+        "Target-Dialog",
+        "Other dialog references",
+        ("Referred-By", "Target-Dialog", "Join", "In-Reply-To"),
+        "do not cross",
+    ),
+    Answer("4.4", "a=label", "Labels and focus", ("Contact",), "`a=label` falls; Contact parameters are not copied"),
+    Answer("4.5", "o= username", "Origin", (), "`o=` is ours: no name, our session id and version, our address"),
+    Answer("4.5", "s=, i=", "Texts", (), "`s=-`; `i=`, `u=`, `e=`, `p=`, `k=`, `z=`, `r=` fall"),
+    Answer(
+        "4.5",
+        "c= session",
+        "Media addresses",
+        (),
+        "the media engine's; `a=rtcp` keeps its port only; the audit looks for the peer's",
+    ),
+    Answer(
+        "4.5",
+        "a=candidate",
+        "ICE",
+        (),
+        "falls for plain RTP and SDES; with DTLS it is the media engine's own, and audited",
+    ),
+    Answer(
+        "4.5",
+        "a=ssrc",
+        "Sources and streams",
+        (),
+        "`ssrc`, `msid`, `msid-semantic` fall; RTCP names are the media engine's matter",
+    ),
+    Answer(
+        "4.5",
+        "a=fingerprint",
+        "Keys",
+        (),
+        "fall for plain RTP; SRTP keys cross only with an SRTP profile, until SRTP is terminated",
+    ),
+    Answer(
+        "4.5",
+        "a=tool",
+        "Vendor attributes",
+        (),
+        "known names only; `extmap`, `rtcp-fb`, `group`, `mid` cross together or not at all",
+    ),
+    Answer("4.5", "Rejected m-lines", "Rejected streams", (), "keep their place with port 0 and without attributes"),
+    Answer(
+        "4.5",
+        "MIME multipart",
+        "Multipart and other bodies",
+        ("Content-Type",),
+        "not sent; refused with 415 where required",
+    ),
+    Answer("4.5", "zrtp-hash", "Device attributes", (), "unknown attributes fall; of T.38 the standard's own cross"),
+    Answer("4.6", "dialog-info", "Dialog state", (), "not sent: no body of this type is built"),
+    Answer("4.6", "reginfo", "Rosters and bindings", (), "not sent: no body of these types is built"),
+    Answer("4.6", "PIDF", "Presence and voice mail", (), "not sent: no body of these types is built"),
+    Answer(
+        "4.6",
+        "sipfrag",
+        "Progress of transfers",
+        ("Refer-To",),
+        "transfers end here; ours would hold the status line only",
+    ),
+    Answer(
+        "4.6",
+        "MESSAGE body",
+        "Messages",
+        (),
+        "text is what one user tells another and crosses; CPIM bodies are not sent",
+    ),
+)
+"""The places of the checklist's tables, in its order."""
+
+BEYOND: Final[tuple[tuple[str, str], ...]] = (
+    ("Source IP", "addresses and ports: the realm's listeners; media ports are the media engine's choice"),
+    ("IP TTL", "TTL, IP-ID, TCP options: the kernel's; DSCP is set by realm"),
+    ("TLS certificate", "certificates: configured by realm, with the names the operator chose for it"),
+    ("Timing", "post-dial delay and retransmissions: each leg has its own transactions; delay itself shows"),
+    ("RTP:", "SSRC, sequence numbers, RTCP reports: what the media engine rewrites"),
+    ("Error behaviour", "one policy decides what strangers get, known user or not"),
+    ("Exports", "logs, call records and metrics hold both sides by design; they are the operator's"),
+)
+"""Section 4.7, outside of the message text: what is done elsewhere, and what shows all the same."""
