@@ -95,6 +95,11 @@ class PartyMedia:
         """Whether its own offer of multiplexing will be accepted; None: as the other party answers."""
         self.is_muxed = False
 
+    @property
+    def is_sending(self) -> bool:
+        """True where media is to be expected from the party: not on hold, not rejected."""
+        return self.signalled is not None and self.direction in ("sendrecv", "sendonly")
+
     def close(self) -> None:
         """Free the ports."""
         if self.pair is not None:

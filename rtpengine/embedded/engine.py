@@ -319,21 +319,18 @@ class Engine:
         for stream in streams:
             self._relay.offload(stream, now)
         limits, totals = self._limits, self.totals
-        idle = now - max([call.signalled, *(stream.last for stream in streams)])
         if limits.final_timeout and now - call.begun >= limits.final_timeout:
             totals.final_timeouts += 1
         elif not call.is_answered:
             if now - call.signalled < limits.offer_timeout:
                 return
             totals.offer_timeouts += 1
-        elif _is_silent(call):
-            if idle < limits.silent_timeout:
-                return
-            totals.silent_timeouts += 1
-        elif idle >= limits.timeout:
-            totals.timeouts += 1
-        else:
+        elif _is_alive(call, now, limits):
             return
+        elif any(not media.is_sending for party in call.parties for media in party.media):
+            totals.silent_timeouts += 1
+        else:
+            totals.timeouts += 1
         self._end(call)
 
 
@@ -356,15 +353,15 @@ def _described(sdp: bytes) -> Description:
     return description
 
 
-def _is_silent(call: Call) -> bool:
-    """True where no party is expected to send: everything is on hold."""
+def _is_alive(call: Call, now: float, limits: Limits) -> bool:
+    """True while one stream is within its time: a party on hold, not expected to send, has the longer one."""
+    if now - call.signalled < limits.timeout:
+        return True
     for party in call.parties:
         for media in party.media:
-            if media.pair is None or party.peer is None or media.index >= len(party.peer.media):
-                continue
-            other = party.peer.media[media.index]
-            sends = media.direction in ("sendrecv", "sendonly")
-            wanted = other.direction in ("sendrecv", "recvonly") and other.signalled is not None
-            if sends and wanted:
-                return False
-    return True
+            limit = limits.timeout if media.is_sending else limits.silent_timeout
+            if now - call.signalled < limit:
+                return True
+            if media.pair is not None and now - max(media.pair.rtp.last, media.pair.rtcp.last) < limit:
+                return True
+    return False

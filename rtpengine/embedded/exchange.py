@@ -77,7 +77,9 @@ class Exchange:
         is_beyond = not self.is_offer and self.receiver.has_spoken and index >= len(self.receiver.media)
         ours, theirs = self.sender.line(index), self.receiver.line(index)
         ours.kind, ours.protocol, ours.direction = section.kind, section.protocol, section.direction
-        ours.ptime = section.ptime
+        ours.ptime = section.ptime or ours.ptime
+        if not self.receiver.has_spoken:
+            theirs.kind, theirs.protocol = section.kind, section.protocol
         ours.is_rejected = not section.port
         formats = section.formats
         if not self.is_offer and section.is_rtp:
@@ -179,9 +181,13 @@ class Exchange:
         rtcp_port = 0
         if section.is_rtp and not self.wishes.hides_rtcp:
             rtcp_port = pair.port if shares_port else pair.port + 1
-        ptime = section.ptime or ("" if self.is_offer else media.ptime)
         return LocalMedia(
-            pair.address.advertised, pair.port, rtcp_port, rtcp_mux=shows_mux, formats=formats, ptime=ptime
+            pair.address.advertised,
+            pair.port,
+            rtcp_port,
+            rtcp_mux=shows_mux,
+            formats=formats,
+            ptime=section.ptime or media.ptime,
         )
 
 

@@ -41,7 +41,7 @@ class Totals:
 
 
 def describe_call(call: Call, tags: frozenset[str], now: float, wall: float) -> dict[str, Value]:
-    """Everything about a call, or about those of its parties that `tags` names (empty: all)."""
+    """Everything about a call, or about the parties that `tags` names and their peers (empty: all)."""
     described: dict[str, Value] = {}
     untagged = 0
     for party in call.parties:
@@ -49,7 +49,7 @@ def describe_call(call: Call, tags: frozenset[str], now: float, wall: float) -> 
         if not name:
             untagged += 1
             name = f"<untagged {untagged}>"
-        if not tags or party.tag in tags:
+        if not tags or party.tag in tags or (party.peer is not None and party.peer.tag in tags):
             described[name] = _party(party, now, wall)
     rtp, rtcp = [0, 0, 0], [0, 0, 0]
     for stream in call.streams():

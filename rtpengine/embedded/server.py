@@ -18,7 +18,7 @@ from rtpengine.embedded.engine import Engine, Limits
 from rtpengine.embedded.fastpath import FastPath
 from rtpengine.embedded.framing import decode_payload, encode_payload, is_json
 from rtpengine.embedded.interfaces import Interfaces
-from rtpengine.embedded.ports import PortPool, bind_socket
+from rtpengine.embedded.ports import Bind, PortPool, bind_socket
 from rtpengine.embedded.relay import Relay
 from rtpengine.replies import split_cookie
 
@@ -37,11 +37,12 @@ class Server:
         ports: tuple[int, int],
         limits: Limits | None = None,
         fast_path: FastPath | None = None,
+        bind: Bind = bind_socket,
     ) -> None:
         clock = read_clock()
         shuffle = random.SystemRandom()
         hosts = {address.host for interface in interfaces.all for address in interface.addresses}
-        pools = {host: PortPool(host, *ports, bind_socket, shuffle) for host in sorted(hosts)}
+        pools = {host: PortPool(host, *ports, bind, shuffle) for host in sorted(hosts)}
         self._relay: Final = Relay(fast_path)
         self.engine: Final = Engine(interfaces, pools, self._relay, limits or Limits(), clock)
         self._cookies: Final = CookieCache(clock.monotonic)
