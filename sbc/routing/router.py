@@ -31,13 +31,12 @@ class Router:
     of targets written as names are unknown until `note_addresses` tells them.
     """
 
-    __slots__ = ("_failed", "_groups", "_known", "_tables", "_waiting", "names")
+    __slots__ = ("_failed", "_groups", "_tables", "_waiting", "names")
 
     def __init__(self, config: Config) -> None:
         self._groups: dict[str, list[list[_Weighted]]] = {}
         self._tables: dict[str, PrefixTable] = {name: PrefixTable() for name in config.realms}
         self._waiting: dict[str, list[Trunk]] = {}
-        self._known: dict[str, tuple[str, ...]] = {}
         self._failed: dict[tuple[str, str, int, str], float] = {}
         for trunk in config.trunks.values():
             self._add(trunk)
@@ -68,13 +67,8 @@ class Router:
         """What a target's host name resolved to. Addresses add up while this snapshot lasts:
 
         DNS that rotates its answers must not make a stranger of the peer it left out."""
-        known = self._known.get(name, ())
-        fresh = tuple([address for address in addresses if address not in known])
-        if not fresh:
-            return
-        self._known[name] = known + fresh
         for trunk in self._waiting.get(name, []):
-            for address in fresh:
+            for address in addresses:
                 self._tables[trunk.realm].add(address, trunk.name)
 
     def select(self, trunks: tuple[str, ...], draw: Callable[[int], int], now: float) -> list[NextHop]:

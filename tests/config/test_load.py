@@ -185,6 +185,9 @@ socket = "/run/sbc.sock"
 def test_the_domain_is_the_advertised_host_or_the_first_address() -> None:
     config = load(node(BASE))
     assert config.realms["outside"].domain == "203.0.113.5"
+    both = load(node(BASE.replace("[realm.inside]", 'advertise = "a.example"\ndomain = "d.example"\n[realm.inside]')))
+    assert both.realms["outside"].domain == "d.example"
+    assert both.listeners[0].shown_host == "a.example"
     advertised = load(node(BASE.replace("[realm.inside]", 'advertise = "[2001:db8::9]"\n[realm.inside]')))
     assert advertised.realms["outside"].domain == "[2001:db8::9]"
 
@@ -281,6 +284,12 @@ def test_example_networks_are_not_private() -> None:
     """Rigs and documents live on RFC 5737 addresses: they stand for public ones."""
     config = load(node(BASE.replace("[realm.inside]", 'advertise = "198.51.100.1"\n[realm.inside]')))
     assert config.realms["outside"].listeners[0].shown_host == "198.51.100.1"
+
+
+def test_a_trusted_realm_may_be_shown_private_addresses() -> None:
+    text = BASE.replace("udp:10.20.0.1:5060", "udp:198.51.100.1:5070")
+    config = load(node(text.replace("trusted = true", 'trusted = true\ndomain = "10.20.0.1"')))
+    assert config.realms["inside"].domain == "10.20.0.1"
 
 
 def test_a_private_realm_may_show_private_addresses() -> None:

@@ -68,7 +68,23 @@ def test_a_document_without_rules_is_its_default() -> None:
 
 
 def test_the_first_translation_that_matches_is_the_only_one() -> None:
-    """`00` becomes `+` and is not taken for a national number afterwards."""
+    """What one made is not given to the next: 1 becomes 2, and not 3."""
+    chain = parse_document(
+        """
+[policy]
+name = "p"
+default = { reject = 404 }
+[[translate]]
+name = "first"
+direction = "ingress"
+number = { match = "^1$", replace = "2" }
+[[translate]]
+name = "second"
+direction = "ingress"
+number = { match = "^2$", replace = "3" }
+"""
+    )
+    assert translate(chain, "ingress", "r", "t", "1") == "2"
     assert translate(DOCUMENT, "ingress", "inside", "pbx", "0043123") == "+43123"
     assert translate(DOCUMENT, "ingress", "inside", "pbx", "030123") == "+4930123"
     assert translate(DOCUMENT, "ingress", "inside", "pbx", "110") == "110"
