@@ -6,6 +6,7 @@ of its own and the terminal. Where there is no terminal, signals that arrive her
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -24,7 +25,8 @@ def _start(command: list[str], terminal: bool) -> int:
     """Fork; the child leads a group of its own, in the foreground of the terminal where we were."""
     pid = os.fork()
     if pid:
-        os.setpgid(pid, pid)
+        with contextlib.suppress(PermissionError, ProcessLookupError):  # the child was faster, and has done it
+            os.setpgid(pid, pid)
         return pid
     try:
         os.setpgid(0, 0)
