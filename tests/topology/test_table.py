@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sbc.sip import canonical
-from sbc.topology import ROWS, TABLE, Action, Direction, Row, Value
+from sbc.topology import ROWS, TABLE, Action, Direction, Value
 
 CROSSING = {Action.REWRITE, Action.MAP, Action.PASS}
 

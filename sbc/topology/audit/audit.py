@@ -95,7 +95,7 @@ class Audit:
             has_ipv6 = has_ipv6 or foreign.has_ipv6
         for needle in forbidden.needles:
             doubtful = doubtful or needle in folded
-        if not (doubtful or may_hold_dashed(text) or (has_ipv6 and may_hold_ipv6(text))):
+        if not (doubtful or b". " in folded or may_hold_dashed(text) or (has_ipv6 and may_hold_ipv6(text))):
             return []
         ban = _Ban(forbidden, foreign, own)
         if not ban.is_broken_by(text, words):
@@ -139,7 +139,7 @@ class _Ban:
         for pair in self.pairs:
             if pair in lower:
                 return True
-        forms = dashed_units(text) + ipv6_units(text)
+        forms = dashed_units(text) + ipv6_units(text) + [word[:-1] for word in words if word[-1:] == b"."]
         if not self.names.isdisjoint(forms):
             return True
         forbidden = self.forbidden

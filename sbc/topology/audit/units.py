@@ -77,7 +77,8 @@ def ipv6_units(data: bytes) -> list[bytes]:
     found = []
     for run in data.translate(_IPV6).split():
         if run.count(b":") >= 2:
-            for text in (run, run.rstrip(b":.")):
+            # What stands before or behind may be cut from it: `sip:2001:db8::5`, `2001:db8::5:`.
+            for text in (run, run.rstrip(b":."), run.strip(b":."), run[1:]):
                 address = parse_ipv6(text)
                 if address is not None:
                     found.append(str(address).encode())

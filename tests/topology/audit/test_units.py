@@ -1,0 +1,84 @@
+"""Units in one canonical form, however a peer spells them."""
+
+from __future__ import annotations
+
+import pytest
+
+from sbc.topology.audit.units import all_units, canonical_host, is_ipv4, may_hold_dashed, may_hold_ipv6, unescape, units
+
+
+@pytest.mark.parametrize(
+    ("text", "token"),
+    [
+        (b"<sip:PBX.Corp.Local:5080;lr>", b"pbx.corp.local"),
+        (b"sip:alice@pbx%2Ecorp%2elocal", b"pbx.corp.local"),
+        (b"at pbx.corp.local.", b"pbx.corp.local"),
+        (b"received=10.20.0.5;x", b"10.20.0.5"),
+        (b"ip-10-20-0-5.compute.example", b"10.20.0.5"),
+        (b"host 10-20-0-5 is down", b"10.20.0.5"),
+        (b"[2001:DB8:0:0:0:0:0:5]:5060", b"2001:db8::5"),
+        (b"received=2001:0db8::0005;x", b"2001:db8::5"),
+        (b"c=IN IP6 2001:db8::5/127", b"2001:db8::5"),
+        (b"<sip:[fe80::1%25eth0]>", b"fe80::1"),
+        (b"[::ffff:10.20.0.5]", b"10.20.0.5"),
+        (b"[::ffff:a14:5]", b"10.20.0.5"),
+        (b"tag=AbC-123.x", b"abc-123.x"),
+        (b"2001:db8::5:", b"2001:db8::5"),
+        (b"<sip:2001:db8::5>", b"2001:db8::5"),
+    ],
+)
+def test_a_token_is_found_in_every_spelling(text: bytes, token: bytes) -> None:
+    """RFC 3261 section 19.1.4, RFC 5952."""
+    assert token in all_units(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "token"),
+    [
+        (b"110.20.0.5", b"10.20.0.5"),
+        (b"10.20.0.55", b"10.20.0.5"),
+        (b"pbx.corp.local.example", b"pbx.corp.local"),
+        (b"110-20-0-55", b"10.20.0.5"),
+        (b"[2001:db8::55]", b"2001:db8::5"),
+        (b"xinner-tag", b"inner-tag"),
+    ],
+)
+def test_a_token_is_a_whole_unit(text: bytes, token: bytes) -> None:
+    assert token not in all_units(text)
+
+
+def test_units_are_cut_at_everything_but_letters_digits_dots_and_dashes() -> None:
+    assert units(b'From: "A b" <sip:x_y@h-1.example:5060;p=q>\r\n') == b"from a b sip x y h-1.example 5060 p q".split()
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [(b"a%40b", b"a@b"), (b"%41%", b"A%"), (b"%zz%4", b"%zz%4"), (b"100%", b"100%"), (b"%2531", b"%31")],
+)
+def test_escapes_are_resolved_once(text: bytes, plain: bytes) -> None:
+    """RFC 3261 section 19.1.2."""
+    assert unescape(text) == plain
+
+
+@pytest.mark.parametrize("text", [b"1-2-3-4", b"ip-10-20-0-5.example", b"x010-020-000-005"])
+def test_the_quick_look_never_misses_a_dashed_address(text: bytes) -> None:
+    assert may_hold_dashed(text)
+
+
+@pytest.mark.parametrize("text", [b"::1", b"2001:db8::5", b"2001:db8:0:0:0:0:0:5", b"[1:2:3:4:5:6:7:8]"])
+def test_the_quick_look_never_misses_an_ipv6_address(text: bytes) -> None:
+    assert may_hold_ipv6(text)
+
+
+def test_hosts_have_one_form() -> None:
+    assert canonical_host("[2001:DB8:0::5]") == b"2001:db8::5"
+    assert canonical_host("PBX.Corp.Local.") == b"pbx.corp.local"
+    assert canonical_host("fe80::1%eth0") == b"fe80::1"
+    assert canonical_host("1:2:3") == b"1:2:3"
+
+
+def test_what_looks_like_an_address_and_is_none() -> None:
+    assert not is_ipv4(b"10.20.0.256")
+    assert not is_ipv4(b"1.2.3")
+    assert not is_ipv4(b"1.2.3.a")
+    assert all_units(b"12:30:45 AA:BB:CC:DD:EE:FF:00:11:22") >= {b"12", b"aa"}
