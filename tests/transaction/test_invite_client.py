@@ -154,6 +154,7 @@ def test_copy_of_the_failure_repeats_the_ack_and_tells_nobody() -> None:
     tx = completed()
 
     assert said(tx.receive(response(486), 1.5)) == ["send ACK"]
+    assert said(tx.receive(response(300), 1.6)) == ["send ACK"]
     assert tx.next_timer == 33.0
     assert run_out(tx) == [(33.0, ["end D"])]
     assert tx.state is TERMINATED
@@ -167,7 +168,7 @@ def test_timer_d_is_zero_on_a_reliable_transport() -> None:
     assert run_out(tx) == [(1.0, ["end D"])]
 
 
-@pytest.mark.parametrize("status", [100, 180, 200])
+@pytest.mark.parametrize("status", [100, 180, 200, 299])
 def test_completed_ignores_provisionals_and_2xx(status: int) -> None:
     """Section 17.1.1.2: the figure has no such arrow."""
     tx = completed()

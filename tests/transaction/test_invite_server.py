@@ -241,6 +241,14 @@ def test_only_what_can_still_be_sent_is_kept() -> None:
     assert (completed().request, completed()._wire) == (None, b"486")
     assert (confirmed().request, confirmed()._wire) == (None, b"")
 
+    answered_after_ringing = proceeding()
+    answered_after_ringing.respond(180, b"180", 0.5)
+    answered_after_ringing.respond(200, b"200", 1.0)
+    assert answered_after_ringing._wire == b""
+    finished = completed()
+    run_out(finished)
+    assert finished._wire == b""
+
 
 def test_it_tells_its_transport_and_prints_its_state() -> None:
     """What the call layer and a developer ask."""
