@@ -102,12 +102,12 @@ class Node:
         clients: list[rtpengine.client.Client] = []
         self._outlets = NodeOutlets(transports, worker, clients, tasks)
         worker.connect(self._outlets, alarm)
+        self._take_signals(loop)
         try:
             await control.open()  # first: another node on the same state is found before any port is touched
             clients.extend(await self._connect_media(tasks))
             await transports.open()
             tasks.create_task(self._tick(), name="telemetry")
-            self._take_signals(loop)
             worker.settle()
             announce(transports.bound)
             _settle_memory()
