@@ -95,8 +95,6 @@ def tag_of(value: str) -> str:
 
     Gives an empty string where there is none. A `tag` inside the angle brackets or the display name is not taken.
     """
-    if value.count(">") > 1:
-        return parse_address(value).tag
     tail = value[value.find(">") + 1 :]
     if not tail:
         return ""

@@ -96,7 +96,8 @@ def test_fault_carries_what_could_be_read() -> None:
 def test_endless_heads_and_lines_are_refused_at_the_limit() -> None:
     """A peer cannot make us keep more than one message."""
     limits = Limits(message_bytes=1000)
-    for data in (b"A" * 2000, b"INVITE sip:a SIP/2.0\r\n" + b"A: b\r\n" * 400):
+    head = b"INVITE sip:a SIP/2.0\r\n" + b"A: b\r\n" * 400
+    for data in (b"A" * 2000, head, head + b"\r\n"):
         for cut in ([data], bytewise(data)):
             assert run(cut, limits) == ([], Fault.TOO_LARGE)
 
