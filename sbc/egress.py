@@ -79,6 +79,7 @@ class Egress(Exit):
         self.recorder: Final[deque[tuple[float, str, str, Flow, bytes]]] = deque(maxlen=recorded)
         self._names: Final[dict[str, tuple[tuple[str, ...], float]]] = {}
         self._asked: Final[dict[str, int]] = {}
+        self._waiting_names: Final[dict[int, str]] = {}
         self._serial = 0
         self.failed: list[Outgoing] = []
         """Requests that could not be sent at all; the engine tells their calls once the input is dealt with."""
@@ -462,14 +463,25 @@ class Egress(Exit):
         self._serial += 1
         self._asked[parked.name] = self._serial
         self.parked[self._serial] = [parked]
+        self._waiting_names[self._serial] = parked.name
         self.outputs.append(Lookup(self._serial, parked.name))
+
+    def ask_names(self, names: tuple[str, ...]) -> None:
+        """Look names up though nothing waits for them yet: who calls from there must be recognised."""
+        for name in names:
+            if name not in self._asked:
+                self._serial += 1
+                self._asked[name] = self._serial
+                self.parked[self._serial] = []
+                self._waiting_names[self._serial] = name
+                self.outputs.append(Lookup(self._serial, name))
 
     def unpark(self, lookup: int, addresses: tuple[str, ...]) -> bool:
         """Send what waited for a name, or note it as failed; False where nobody waits for that look-up."""
         waiting = self.parked.pop(lookup, None)
         if waiting is None:
             return False
-        name = waiting[0].name
+        name = self._waiting_names.pop(lookup)
         self._asked.pop(name, None)
         if addresses:
             self._names[name] = (addresses, self.now.monotonic + _NAME_SECONDS)

@@ -77,6 +77,12 @@ class Engine:
 
     # Inputs
 
+    def start(self, now: Now) -> list[Output]:
+        """Before the first datagram: ask for the addresses of the trunks that are written as names."""
+        self._begin(now)
+        self.egress.ask_names(self.egress.snapshot.router.names)
+        return self._end()
+
     def receive(self, data: bytes, flow: Flow, now: Now) -> list[Output]:
         """One datagram, or one message cut from a stream."""
         self._begin(now)
@@ -236,9 +242,7 @@ class Engine:
             self._invite(incoming, data, flow)
         elif method == "OPTIONS":
             self.egress.record("", "in", flow, data)
-            if self.draining:
-                self._refuse(incoming, 503, flow, "draining", _RETRY_AFTER)
-            else:
+            if self._decide(incoming, flow)[1] is not None:
                 self.egress.respond(incoming, 200, extra=[("Accept", "application/sdp")])
         elif method in calls.RELAYED_OUTSIDE:
             self._relay_outside(incoming, data, flow)
@@ -453,6 +457,7 @@ class Engine:
         self._begin(now)
         self.egress.snapshot = Snapshot(config)
         self._limits = config.limits
+        self.egress.ask_names(self.egress.snapshot.router.names)
         return self._end()
 
     def status(self, now: Now) -> dict[str, object]:

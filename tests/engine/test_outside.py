@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sbc.outputs import Dropped, DropReason
 from sbc.sip import Response
 from tests.kit.flows import answer, assert_no_leak, hang_up
-from tests.kit.node import CARRIER, OUTSIDE, Node, config
+from tests.kit.node import CARRIER, INSIDE, OUTSIDE, PBX2, Node, config
 from tests.kit.peer import Peer
 
 
@@ -177,3 +179,37 @@ def test_audit_off_and_on_give_the_same_call() -> None:
         node.carrier.invite()
         wires.append(len(node.pbx.wires[-1]))
     assert wires[0] == wires[1]
+
+
+def test_policy_decides_on_options_too() -> None:
+    """Design 3a, order of admission: everything outside a dialog goes to policy."""
+    settings = config()
+    refusing = replace(settings, policy=replace(settings.policy, rules=()))
+    node = Node(refusing)
+    node.carrier.target = "sip:sbc.example.net"
+    node.carrier.request("OPTIONS")
+    node.carrier.take_response(403)
+
+
+def test_trunk_written_as_a_name_is_looked_up_at_start_and_its_calls_recognised() -> None:
+    """Design 3a, who is calling: resolved targets."""
+    node = Node(config(pbx=("sip:pbx.corp.example",)))
+    node.act(node.engine.start(node.now))
+    (lookup,) = node.lookups
+    assert lookup.name == "pbx.corp.example"
+    node.act(node.engine.lookup_answer(lookup.id, (node.pbx.host,), node.now))
+    router = node.engine.egress.snapshot.router
+    assert router.identify(node.config.listeners[INSIDE], node.pbx.host).trunk == "pbx"
+    node.carrier.invite()
+    node.pbx.take_request("INVITE")
+    assert len(node.lookups) == 1
+
+
+def test_call_to_a_name_without_an_address_fails_over_or_fails() -> None:
+    """RFC 3263 section 4.3: no address, so the next target, or 408 where none is left (as a timeout)."""
+    node = Node(config(pbx=("sip:pbx.corp.example", f"sip:{PBX2}")))
+    second = node.peer("pbx2", PBX2, INSIDE)
+    node.carrier.invite()
+    (lookup,) = node.lookups
+    node.act(node.engine.lookup_answer(lookup.id, (), node.now))
+    second.take_request("INVITE")
