@@ -158,6 +158,9 @@ def _receive_answer(call: Call, out: Outgoing, response: Response, exit_: Exit, 
         exit_.repeat_ack(out, tag)
         return
     if call.attempt is not out or call.state is not CallState.INVITING:
+        dialog = out.leg.dialog
+        if call.attempt is out and not call.is_over and dialog is not None and dialog.remote_tag == tag:
+            return  # a copy; its ACK waits for the caller's answer
         _refuse_answer(call, out, response, exit_)
         return
     fork = _fork(call, out, response, exit_)

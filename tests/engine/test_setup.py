@@ -270,3 +270,17 @@ def test_ended_calls_are_let_go_at_once() -> None:
     node.pbx.take_request("ACK") if not node.pbx.idle() else None
     hang_up(node, node.carrier, node.pbx)
     assert alarm.call is None
+
+
+def test_copy_of_a_2xx_whose_ack_waits_for_the_callers_answer_is_absorbed() -> None:
+    """RFC 3261 section 13.2.2.4 with a late offer: the copy is no other fork."""
+    node = Node()
+    invite = ring(node, node.carrier, node.pbx, body=b"")
+    node.pbx.reply(invite, 200, sdp(node.pbx.host))
+    node.pbx.reply(invite, 200, sdp(node.pbx.host))
+    assert node.pbx.idle()
+    node.carrier.take_response(200)
+    node.carrier.ack(sdp(node.carrier.host))
+    assert node.pbx.take_request("ACK").body
+    hang_up(node, node.carrier, node.pbx)
+    node.assert_clean()
