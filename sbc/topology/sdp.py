@@ -76,22 +76,27 @@ def build_sdp(
     except SdpError as error:
         raise SdpRefused(str(error)) from None
     counter = _Counter({} if dropped is None else dropped)
-    feedback = all(_has_feedback(media) for media in session.media if media.port)
-    allowed = SESSION_LEVEL if feedback else SESSION_LEVEL - TOGETHER
-    sent = frozenset[str]()
+    rules = [_rules(media) for media in session.media]
+    feedback = all(rule is None or rule.has_feedback for rule in rules)
+    choice = 2 * disclose + feedback
+    above = _NOTHING
     mids: set[str] = set()
-    for media in session.media:
-        profile = _profile(media)
-        if profile is not None:
-            sent |= _names(profile, disclose, feedback)
-            mids.add(media.get("mid") or "")
+    media_lines: list[MediaDescription] = []
+    for media, rule in zip(session.media, rules, strict=True):
+        if rule is None:
+            media_lines.append(_rejected(media))
+            continue
+        above = rule.above[choice] if above is _NOTHING else above | rule.above[choice]
+        mids.add(media.get("mid") or "")
+        media_lines.append(_media(media, rule.below[choice], disclose, counter))
+    attributes = _attributes(session.attributes, above, disclose, counter)
     built = Session(
         _NOBODY,
         "-",
         _connection(session.connection),
         [Timing("0", "0")],
-        _groups(_attributes(session.attributes, allowed & sent, disclose, counter), mids),
-        [_media(media, disclose, feedback, counter) for media in session.media],
+        _groups(attributes, mids) if feedback and attributes else attributes,
+        media_lines,
         _bandwidths(session.bandwidths),
     )
     return identity.sign(format_sdp(built))
@@ -113,48 +118,67 @@ class _Counter:
         self.counts[name] = self.counts.get(name, 0) + 1
 
 
-def _profile(media: MediaDescription) -> Profile | None:
+class _Rules:
+    """What is sent of a stream (`below`) and above the first one (`above`), by 2 * disclose + feedback."""
+
+    __slots__ = ("above", "below", "has_feedback")
+
+    def __init__(self, protocol: str, profile: Profile) -> None:
+        self.has_feedback: Final = protocol.endswith(_WITH_FEEDBACK) or profile is Profile.FAX
+        sent, disclosed = SENT[profile], DISCLOSED[profile]
+        self.below: Final = (sent - TOGETHER, sent, disclosed - TOGETHER, disclosed)
+        self.above: Final = tuple([names & SESSION_LEVEL for names in self.below])
+
+
+_RULES: Final[dict[str, _Rules]] = {protocol: _Rules(protocol, profile) for protocol, profile in PROFILES.items()}
+_NOTHING: Final[frozenset[str]] = frozenset()
+
+
+def _rules(media: MediaDescription) -> _Rules | None:
+    """None for a stream that is off, or that we do not support."""
     if media.port == 0 or media.kind not in KINDS:
         return None
-    return PROFILES.get(media.protocol.upper())
+    return _RULES.get(media.protocol.upper())
 
 
-def _has_feedback(media: MediaDescription) -> bool:
-    profile = _profile(media)
-    return profile is None or profile is Profile.FAX or media.protocol.endswith(_WITH_FEEDBACK)
+def _rejected(media: MediaDescription) -> MediaDescription:
+    """A stream that says nothing but its place."""
+    return MediaDescription(_word(media.kind, "audio"), 0, 1, _protocol(media.protocol), _formats(media))
 
 
-def _names(profile: Profile, disclose: bool, feedback: bool) -> frozenset[str]:
-    names = DISCLOSED[profile] if disclose else SENT[profile]
-    return names if feedback else names - TOGETHER
-
-
-def _media(media: MediaDescription, disclose: bool, feedback: bool, counter: _Counter) -> MediaDescription:
-    """The stream as it may be seen; one that we do not support, or that is off, says nothing but its place."""
-    profile = _profile(media)
-    formats = tuple([name for name in media.formats if _FORMAT_CHARS.issuperset(name)]) or ("0",)
-    if profile is None:
-        return MediaDescription(_word(media.kind, "audio"), 0, 1, _protocol(media.protocol), formats)
+def _media(media: MediaDescription, allowed: frozenset[str], disclose: bool, counter: _Counter) -> MediaDescription:
     built = MediaDescription(
         media.kind,
         media.port,
         media.port_count,
         media.protocol,
-        formats,
+        _formats(media),
         _connection(media.connection),
         _bandwidths(media.bandwidths),
-        _attributes(media.attributes, _names(profile, disclose, feedback), disclose, counter),
+        _attributes(media.attributes, allowed, disclose, counter),
     )
-    built.more_connections = [connection for connection in map(_connection, media.more_connections) if connection]
+    for one in media.more_connections:
+        built.more_connections.append(Connection("IN", one.address_type, one.address))
     return built
+
+
+def _formats(media: MediaDescription) -> tuple[str, ...]:
+    for name in media.formats:
+        if not _FORMAT_CHARS.issuperset(name):
+            return tuple([name for name in media.formats if _FORMAT_CHARS.issuperset(name)]) or ("0",)
+    return media.formats or ("0",)
 
 
 def _attributes(attributes: Attributes, allowed: frozenset[str], disclose: bool, counter: _Counter) -> Attributes:
     out: Attributes = []
     for name, value in attributes:
-        if name not in allowed and name.lower() not in allowed:
-            counter.count(name)
-        elif name == "rtcp" and not disclose:
+        if name not in allowed:
+            # T.38 names come in any case, and a space behind `sendonly` must not end a hold.
+            name = name.strip()
+            if name.lower() not in allowed:
+                counter.count(name)
+                continue
+        if name == "rtcp" and not disclose:
             address = RtcpAddress.parse(value or "")
             if address is not None:
                 out.append((name, str(address.port)))
