@@ -32,6 +32,7 @@ from sbc.transaction import (
     TimedOut,
     Transaction,
     TransactionOutput,
+    TransactionState,
     TransactionTable,
 )
 from sbc.wheel import Wheel
@@ -57,6 +58,23 @@ class Parked:
         self.listener: Final = listener
         self.name: Final = name
         self.port: Final = port
+
+
+class GiveUp:
+    """A cancelled INVITE is waited for 64*T1 and no longer (RFC 3261 section 9.1); a machine for the wheel."""
+
+    __slots__ = ("deadline", "tx")
+
+    def __init__(self, tx: InviteClientTransaction, deadline: float) -> None:
+        self.tx: Final = tx
+        self.deadline: Final = deadline
+
+    @property
+    def next_timer(self) -> float | None:
+        """The deadline, None once the INVITE has its final response."""
+        state = self.tx.state
+        waits = state is TransactionState.CALLING or state is TransactionState.PROCEEDING
+        return self.deadline if waits else None
 
 
 class Egress(Exit):
@@ -209,6 +227,9 @@ class Egress(Exit):
         self.transactions.add(tx)
         self.record(out.leg.call.id, "out", flow, wire)
         self.run(tx, tx.start())
+        if isinstance(out.tx, InviteClientTransaction):
+            deadline = self.now.monotonic + 64 * self.snapshot.timers.t1
+            self.wheel.arm(GiveUp(out.tx, deadline), deadline)
 
     def acknowledge_failure(self, need: AckNeeded) -> None:
         """Build the ACK to a 3xx to 6xx by value from its INVITE and hand it to the transaction."""

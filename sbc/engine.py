@@ -16,7 +16,7 @@ from sbc.build import build_response, marked_vias, reply_flow
 from sbc.call import Alarm, Call, CallState, Incoming, Leg, Outgoing
 from sbc.config import Config
 from sbc.dialog import record_routes, without_tag
-from sbc.egress import NONE, Egress
+from sbc.egress import NONE, Egress, GiveUp
 from sbc.firewall import Verdict, sanity
 from sbc.media import Side
 from sbc.mint import Mint, is_minted
@@ -108,12 +108,20 @@ class Engine:
                 if machine.call is not None:
                     calls.handle_timer(machine.call, self.egress, now)
                     self._arm(machine.call)
+            elif isinstance(machine, GiveUp):
+                self._give_up(machine.tx)
             elif isinstance(
                 machine, InviteClientTransaction | ClientTransaction | InviteServerTransaction | ServerTransaction
             ):
                 self.egress.run(machine, machine.handle_timer(now.monotonic))
                 self._settle()
         return self._end()
+
+    def _give_up(self, tx: InviteClientTransaction) -> None:
+        out = tx.user
+        self.egress.run(tx, tx.abandon(self.egress.now.monotonic))
+        if isinstance(out, Outgoing):
+            self.egress.failed.append(out)
 
     def media_reply(self, command_id: int, reply: rtpengine.Reply | None, now: Now) -> list[Output]:
         """The media engine's reply to a `MediaCommand`; None where it said nothing."""

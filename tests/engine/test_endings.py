@@ -218,3 +218,15 @@ def test_answer_without_early_dialog_works() -> None:
     answer(node, node.carrier, node.pbx, node.pbx.take_request("INVITE"))
     hang_up(node, node.pbx, node.carrier)
     node.assert_clean()
+
+
+def test_cancelled_invite_without_a_final_response_is_given_up() -> None:
+    """RFC 3261 section 9.1: 64*T1 after the CANCEL the INVITE is over, whatever the callee does."""
+    node = Node()
+    ring(node, node.carrier, node.pbx)
+    node.carrier.cancel()
+    node.carrier.take_response(200)
+    node.carrier.ack_failure(node.carrier.take_response(487))
+    node.advance(31)
+    assert len(node.engine.egress.transactions) > 0
+    node.assert_clean()

@@ -37,6 +37,7 @@ from sbc.sip import (
     unescape,
 )
 from tests.fuzz import corpora
+from tests.fuzz.engine import engine_seeds, run_engine
 from tests.sip.messages import INVITE, OK, invite
 
 SOURCES = Path(__file__).resolve().parents[2]
@@ -206,6 +207,13 @@ def value_seeds() -> list[bytes]:
 TARGETS: dict[str, Target] = {
     target.name: target
     for target in (
+        Target(
+            "engine",
+            run_engine,
+            engine_seeds,
+            ("sbc/engine.py", "sbc/egress.py", "sbc/build.py", "sbc/call", "sbc/dialog", "sbc/transaction"),
+            most_lines=2_000_000,
+        ),
         Target("parser", run_parser, sip_seeds, ("sbc/sip",)),
         Target("sdp", run_sdp, sdp_seeds, ("sbc/sdp",)),
         Target("stream", run_stream, stream_seeds, ("sbc/sip",), most_lines=2_000_000),
