@@ -100,6 +100,12 @@ class Engine:
             self._receive_request(message, data, flow)
         return self._end()
 
+    def receive_fault(self, error: ParseError, flow: Flow, now: Now) -> list[Output]:
+        """Bytes of a stream that no message can be cut from; the connection closes after the answer."""
+        self._begin(now)
+        self._malformed(error, b"", flow)
+        return self._end()
+
     def handle_timer(self, now: Now) -> list[Output]:
         """Run whatever is due."""
         self._begin(now)

@@ -42,8 +42,14 @@ class Drivable(Protocol):
     def active_calls(self) -> int:
         """Calls that are not over."""
 
+    def start(self, now: Now) -> list[Output]:
+        """Before the first message: names to look up."""
+
     def receive(self, data: bytes, flow: Flow, now: Now) -> list[Output]:
         """A message."""
+
+    def receive_fault(self, error: ParseError, flow: Flow, now: Now) -> list[Output]:
+        """What a stream's framing could not cut a message from."""
 
     def handle_timer(self, now: Now) -> list[Output]:
         """What is due."""
@@ -116,6 +122,11 @@ class Worker:
 
     # 1. Inputs.
 
+    def start(self) -> None:
+        """Let the engine say what it needs before the first message."""
+        now = self._clock()
+        self._act(self._engine.start(now), now)
+
     def receive(self, data: bytes, flow: Flow) -> None:
         """A message. A bug that it meets costs this message and nothing else."""
         now = self._clock()
@@ -127,7 +138,8 @@ class Worker:
 
     def malformed(self, error: ParseError, flow: Flow) -> None:
         """Bytes of a stream that no message can be cut from."""
-        self._telemetry.record(Dropped(DropReason.MALFORMED, flow, str(error)), self._clock().monotonic)
+        now = self._clock()
+        self._act(self._engine.receive_fault(error, flow, now), now)
 
     def ring(self) -> None:
         """The alarm."""

@@ -66,7 +66,7 @@ class Realm:
     dscp_rtp: int = 46
     """DSCP value 0 to 63 of media (46: EF)."""
     media_interface: str = ""
-    """The interface name at the media engine; empty: the engine's first."""
+    """The interface name at the media engine; empty: the engine's first. The embedded engine's are the realms' names."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,6 +108,7 @@ class Node:
             clients.extend(await self._connect_media(tasks))
             await transports.open()
             tasks.create_task(self._tick(), name="telemetry")
+            worker.start()
             worker.settle()
             announce(transports.bound)
             _settle_memory()

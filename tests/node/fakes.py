@@ -7,6 +7,7 @@ from collections.abc import Callable
 import rtpengine
 from sbc.config import Config
 from sbc.outputs import CallEnded, Journal, Lookup, MediaCommand, Output
+from sbc.sip import ParseError
 from sbc.wire import Flow, Now
 
 FLOW = Flow(0, "UDP", "192.0.2.1", 5060)
@@ -30,6 +31,12 @@ class FakeEngine:
             raise self.raises[name]
         self.then()
         return self.says.get(name, [])
+
+    def start(self, now: Now) -> list[Output]:
+        return self._hear("start")
+
+    def receive_fault(self, error: ParseError, flow: Flow, now: Now) -> list[Output]:
+        return self._hear("fault", error, flow)
 
     def receive(self, data: bytes, flow: Flow, now: Now) -> list[Output]:
         return self._hear("receive", data, flow)

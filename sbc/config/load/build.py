@@ -17,7 +17,8 @@ def build(file: NodeFile, document: Document, source: str) -> Config:
         own = _listeners(name, table, len(listeners))
         listeners.extend(own)
         domain = table.domain or table.advertise or bracketed(own[0].host)
-        interface = file.media.interfaces.get(name, "")
+        # The embedded engine names its interfaces after the realms; a daemon's names are its operator's.
+        interface = file.media.interfaces.get(name, "" if file.media.engines else name)
         realms[name] = Realm(name, own, domain, table.trusted, table.dscp.sip, table.dscp.rtp, interface)
     timers, limits = file.node.timers, file.node.limits
     return Config(
