@@ -103,6 +103,13 @@ def test_a_rule_for_a_trunk_outdoes_one_for_its_realm() -> None:
     assert passages.between("outside", "inside", "pbx").cross(message, "INVITE") == []
 
 
+def test_a_rule_for_a_realm_outdoes_one_for_all() -> None:
+    rules = [HeaderRule("outside", "", "X-Id", "drop"), HeaderRule("", "", "X-Id", "pass")]
+    passages = compile_passages(edge(headers=rules))
+    assert passages.between("inside", "outside").cross(request("INVITE", "X-Id: 1"), "INVITE") == []
+    assert passages.between("outside", "inside").cross(request("INVITE", "X-Id: 1"), "INVITE") == [("X-Id", "1")]
+
+
 def test_what_a_row_rewrites_stays_rewritten_when_a_policy_passes_it() -> None:
     passages = compile_passages(edge(headers=[HeaderRule("outside", "", "P-Asserted-Identity", "pass")]))
     assert passages.between("inside", "outside").cross(request("INVITE", f"P-Asserted-Identity: {PAI}"), "INVITE") == [

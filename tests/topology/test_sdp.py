@@ -82,6 +82,16 @@ def test_unknown_attributes_fall_and_are_counted() -> None:
     assert dropped == {"X-nat": 1, "tool": 2, "X-top": 1}
 
 
+def test_what_belongs_to_a_stream_does_not_stand_above_the_first() -> None:
+    """RFC 8866 section 6: rtpmap and its kin are media-level."""
+    assert "a=rtpmap:0 X/8000" not in build(sdp(top=("a=rtpmap:0 X/8000", "a=sendonly")))
+    assert "a=sendonly" in build(sdp(top=("a=rtpmap:0 X/8000", "a=sendonly")))
+
+
+def test_a_space_behind_a_direction_does_not_end_a_hold() -> None:
+    assert build(sdp("a=sendonly "))[6:] == ["a=sendonly"]
+
+
 @pytest.mark.parametrize(
     "line",
     [

@@ -147,6 +147,14 @@ def test_the_hide_list_holds_toward_sides_that_are_not_trusted(hide: str, text: 
     assert (token, "X-A") not in seen(audit.check(ours(f"X-A: {text}", listener="10.20.0.1:5060"), "inside"))
 
 
+def test_an_address_of_a_hidden_network_goes_back_to_whoever_sent_it() -> None:
+    audit = Audit(edge(hide=["10.20.0.0/16"]))
+    own = Learned(audit.shared)
+    own.learn_message(request(host="10.20.9.9"))
+    assert seen(audit.check(ours("X-A: 10.20.9.9"), "outside")) == [(b"10.20.9.9", "X-A")]
+    assert audit.check(ours("X-A: 10.20.9.9"), "outside", None, own) == []
+
+
 @pytest.mark.parametrize("text", ["110.20.0.5", "10.200.0.5", "172.32.0.1", "192.0.2.144", "mycorp.local", "1.10.20.3"])
 def test_what_is_next_to_a_hidden_network_is_not_in_it(text: str) -> None:
     audit = Audit(edge(hide=["10.20.0.0/16", "172.16.0.0/12", "192.0.2.128/28", "corp.local"]))
@@ -170,7 +178,7 @@ def test_sources_of_a_trunk_are_hosts_of_its_realm() -> None:
         [trunk("t", "inside", "sip:10.20.0.5", "10.66.0.1", "10.67.0.2/32", "10.68.0.0/16")],
     )
     audit = Audit(node)
-    found = seen(audit.check(ours("X-A: 10.66.0.1 10.67.0.2 10.68.0.3"), "outside"))
+    found = seen(audit.check(ours("X-A: 10.66.0.1 10.67.0.2 10.68.0.0"), "outside"))
     assert found == [(b"10.66.0.1", "X-A"), (b"10.67.0.2", "X-A")]
 
 
@@ -239,7 +247,19 @@ def test_on_the_quickstart_host_and_port_together_are_a_token(text: str) -> None
     assert [place for _, place in seen(audit.check(data, "outside", inner))] == ["X-A"]
 
 
-@pytest.mark.parametrize("text", ["127.0.0.1:50800", "127.0.0.1", "5080", "227.0.0.1:5080", "10.127.0.0.1:5080"])
+def test_the_pair_that_the_receiver_showed_itself_may_go_back() -> None:
+    audit = Audit(quickstart())
+    legs = (Learned(audit.shared), Learned(audit.shared))
+    for leg in legs:
+        leg.learn_message(request(host="127.0.0.1", Via="SIP/2.0/UDP 127.0.0.1:5099;branch=z9hG4bK-x"))
+    data = ours("X-A: 127.0.0.1:5099", listener="127.0.0.1:5060", target="127.0.0.1:5090")
+    assert len(audit.check(data, "outside", legs[0], None)) == 1
+    assert audit.check(data, "outside", *legs) == []
+
+
+@pytest.mark.parametrize(
+    "text", ["127.0.0.1:50800", "127.0.0.1:50800 5080", "127.0.0.1", "5080", "227.0.0.1:5080", "10.127.0.0.1:5080"]
+)
 def test_on_the_quickstart_half_a_pair_is_none(text: str) -> None:
     data = ours(f"X-A: {text}", listener="127.0.0.1:5060", target="127.0.0.1:5090")
     assert Audit(quickstart()).check(data, "outside") == []
