@@ -4,6 +4,33 @@ Strict loading lives in `sbc.config.load` (not imported from here: it needs pyda
 """
 
 from sbc.config.errors import ConfigError
-from sbc.config.model import Audit, Config, Engine, Listener, Media, Realm, Target, Timers, Trunk
+from sbc.config.model import (
+    UNLIMITED,
+    Audit,
+    Capacity,
+    Config,
+    Engine,
+    Listener,
+    Media,
+    Probe,
+    Realm,
+    Target,
+    Timers,
+    Trunk,
+)
 
-__all__ = ["Audit", "Config", "ConfigError", "Engine", "Listener", "Media", "Realm", "Target", "Timers", "Trunk"]
+__all__ = [
+    "UNLIMITED",
+    "Audit",
+    "Capacity",
+    "Config",
+    "ConfigError",
+    "Engine",
+    "Listener",
+    "Media",
+    "Probe",
+    "Realm",
+    "Target",
+    "Timers",
+    "Trunk",
+]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from policies import Document
 from sbc.sip import Limits, Uri
@@ -21,6 +22,10 @@ class Timers:
     """Longest call."""
     liveness: float = 900.0
     """After this long without a word from a peer in a confirmed dialog it is asked (OPTIONS in it); 0: never."""
+    session: float = 1800.0
+    """The session interval we ask for (RFC 4028), on each leg for itself; 0: none is asked for."""
+    min_se: float = 90.0
+    """The shortest session interval we take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +75,41 @@ class Realm:
 
 
 @dataclass(frozen=True, slots=True)
+class Capacity:
+    """What a trunk, or one of its targets, carries at most; 0 is no limit."""
+
+    calls: int = 0
+    """Calls at a time: those that came from it and those that went to it."""
+    calls_per_second: int = 0
+    """Calls within any one second."""
+    duration: float = 0.0
+    """Seconds after which a call is ended."""
+
+
+UNLIMITED: Final = Capacity()
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """How a target is asked whether it lives: OPTIONS outside dialogs (RFC 3261 section 11)."""
+
+    every: float = 30.0
+    """Seconds between two questions."""
+    down_after: int = 3
+    """Failures in a row, of probes and of calls, after which the target gets no calls."""
+    up_after: int = 2
+    """Answers in a row after which it gets calls again."""
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """One address of a trunk. Lower `priority` first; `weight` shares within a priority (RFC 2782's sense)."""
 
     uri: Uri
     priority: int = 1
     weight: int = 1
+    limits: Capacity = UNLIMITED
+    """Of calls that go to this address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +123,9 @@ class Trunk:
     """CIDR networks that may speak as this trunk; empty: the addresses of its targets."""
     crank_back: frozenset[int] = frozenset({408, 500, 502, 503, 504})
     """Final responses after which the next target is tried."""
+    limits: Capacity = UNLIMITED
+    probe: Probe | None = None
+    """None: only calls tell how the targets are."""
 
 
 @dataclass(frozen=True, slots=True)

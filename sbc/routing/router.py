@@ -1,4 +1,4 @@
-"""Trunks to next hops, addresses to trunks, and which targets have lately failed."""
+"""Trunks to next hops, and addresses to trunks."""
 
 from __future__ import annotations
 
@@ -6,51 +6,57 @@ from collections.abc import Callable
 from typing import Final
 
 from sbc.config import Config, Listener, Trunk
+from sbc.routing.health import Health, TargetHealth, TargetState
 from sbc.routing.hop import NextHop, Source
 from sbc.routing.prefixes import PrefixTable
 
-FAILURE_PENALTY: Final = 30.0
-"""Seconds for which a target that timed out or answered 503 is tried last."""
+_FINE: Final = 1_000_000
+"""Steps in which the share of a target in its slow start is drawn."""
 
 
 class _Weighted:
     """A target's hop with its place among its trunk's."""
 
-    __slots__ = ("hop", "priority", "weight")
+    __slots__ = ("health", "hop", "weight")
 
-    def __init__(self, hop: NextHop, priority: int, weight: int) -> None:
+    def __init__(self, hop: NextHop, weight: int, health: TargetHealth) -> None:
         self.hop: Final = hop
-        self.priority: Final = priority
         self.weight: Final = weight
+        self.health: Final = health
 
 
 class Router:
-    """The routing of one configuration snapshot, with the passive health of its targets.
+    """The routing of one configuration snapshot, on the health that outlives it.
 
     A source is a trunk by the networks in its `sources`; where a trunk has none, by the addresses of its targets. Those
     of targets written as names are unknown until `note_addresses` tells them.
     """
 
-    __slots__ = ("_failed", "_groups", "_tables", "_waiting", "names")
+    __slots__ = ("_groups", "_tables", "_waiting", "health", "names")
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, health: Health | None = None, now: float = 0.0) -> None:
+        self.health: Final = health if health is not None else Health()
         self._groups: dict[str, list[list[_Weighted]]] = {}
         self._tables: dict[str, PrefixTable] = {name: PrefixTable() for name in config.realms}
         self._waiting: dict[str, list[Trunk]] = {}
-        self._failed: dict[tuple[str, str, int, str], float] = {}
+        hops: list[NextHop] = []
         for trunk in config.trunks.values():
-            self._add(trunk)
+            hops += self._add(trunk, now)
+        self.health.retain(hops, set(config.trunks))
         self.names: Final = tuple(self._waiting)
         """Host names to resolve so that the trunks behind them can be recognised."""
 
-    def _add(self, trunk: Trunk) -> None:
+    def _add(self, trunk: Trunk, now: float) -> list[NextHop]:
         table = self._tables[trunk.realm]
         for network in trunk.sources:
             table.add(network, trunk.name)
         groups: dict[int, list[_Weighted]] = {}
+        hops: list[NextHop] = []
         for target in trunk.targets:
             hop = NextHop(trunk.name, trunk.realm, target)
-            groups.setdefault(target.priority, []).append(_Weighted(hop, target.priority, target.weight))
+            hops.append(hop)
+            health = self.health.adopt(hop, trunk.probe, now)
+            groups.setdefault(target.priority, []).append(_Weighted(hop, target.weight, health))
             if trunk.sources:
                 continue
             if hop.is_address:
@@ -58,6 +64,7 @@ class Router:
             elif trunk not in self._waiting.setdefault(hop.host, []):
                 self._waiting[hop.host].append(trunk)
         self._groups[trunk.name] = [groups[priority] for priority in sorted(groups)]
+        return hops
 
     def identify(self, listener: Listener, host: str, port: int = 0) -> Source:
         """Who sends from `host` to `listener`: a trunk of the listener's realm, or a stranger to it."""
@@ -74,50 +81,49 @@ class Router:
     def select(self, trunks: tuple[str, ...], draw: Callable[[int], int], now: float) -> list[NextHop]:
         """The hops to try, in order: trunk by trunk, lower priority number first, drawn by weight within a priority.
 
-        `draw(n)` gives an even random number in [0, n). Targets that failed within `FAILURE_PENALTY` come last, in the
-        same order among themselves: a call is tried on all of them rather than on none.
+        `draw(n)` gives an even random number in [0, n). After those that are up come the ones whose slow start turned
+        this call away, then the ones that failed and are not probed, for one lost call proves little. Targets that
+        probes found down get a call only where nothing else is left: on all of them rather than on none. A disabled
+        one gets none at all.
         """
-        healthy: list[NextHop] = []
-        failed: list[NextHop] = []
+        first: list[NextHop] = []
+        eased: list[NextHop] = []
+        suspect: list[NextHop] = []
+        down: list[NextHop] = []
         for name in trunks:
+            if name in self.health.disabled:
+                continue
             for group in self._groups.get(name, []):
-                for hop in _shuffle(group, draw):
-                    if self._failed and self.is_failed(hop, now):
-                        failed.append(hop)
-                    else:
-                        healthy.append(hop)
-        return healthy + failed if failed else healthy
+                for entry in _shuffle(group, draw):
+                    state = entry.health.settle(now)
+                    if state is TargetState.UP:
+                        is_eased = entry.health.risen and draw(_FINE) >= entry.health.share(now) * _FINE
+                        (eased if is_eased else first).append(entry.hop)
+                    elif state is not TargetState.DISABLED:
+                        (suspect if entry.health.probe is None else down).append(entry.hop)
+        return first + eased + suspect or down
 
-    def note_failure(self, hop: NextHop, now: float) -> None:
-        """The target timed out or answered 503."""
-        self._failed[hop.key] = now + FAILURE_PENALTY
+    def note_failure(self, hop: NextHop, now: float, reason: str = "") -> bool:
+        """The target timed out or answered 503; True where it is down by that."""
+        health = self.health.find(hop)
+        return health is not None and health.note_failure(reason, now)
 
-    def note_success(self, hop: NextHop, now: float) -> None:
-        """The target answered: it is healthy at once."""
-        if self._failed:
-            self._failed.pop(hop.key, None)
-
-    def is_failed(self, hop: NextHop, now: float) -> bool:
-        """True while the target's last failure is younger than `FAILURE_PENALTY`."""
-        until = self._failed.get(hop.key)
-        if until is None:
-            return False
-        if now < until:
-            return True
-        del self._failed[hop.key]
-        return False
+    def note_success(self, hop: NextHop, now: float) -> bool:
+        """The target answered; True where it is up by that."""
+        health = self.health.find(hop)
+        return health is not None and health.note_answer(now)
 
 
-def _shuffle(group: list[_Weighted], draw: Callable[[int], int]) -> list[NextHop]:
+def _shuffle(group: list[_Weighted], draw: Callable[[int], int]) -> list[_Weighted]:
     """A group of one priority in random order by weight (RFC 2782): each place is drawn among those that are left.
 
     Targets of weight 0 come after all others, in the order written.
     """
     if len(group) == 1:
-        return [group[0].hop]
+        return group
     left = [entry for entry in group if entry.weight > 0]
     total = sum([entry.weight for entry in left])
-    hops: list[NextHop] = []
+    order: list[_Weighted] = []
     while left:
         number = draw(total)
         index = 0
@@ -125,6 +131,6 @@ def _shuffle(group: list[_Weighted], draw: Callable[[int], int]) -> list[NextHop
             number -= left[index].weight
             index += 1
         total -= left[index].weight
-        hops.append(left.pop(index).hop)
-    hops.extend([entry.hop for entry in group if entry.weight <= 0])
-    return hops
+        order.append(left.pop(index))
+    order.extend([entry for entry in group if entry.weight <= 0])
+    return order

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sbc.config import Config, ConfigError
+from sbc.config import UNLIMITED, Capacity, Config, ConfigError, Probe
 from sbc.config.load import effective, load_config, parse_config, quickstart_text
 
 WRONG = sorted((Path(__file__).parent / "wrong").glob("*.txt"))
@@ -136,9 +136,14 @@ domain = "pbx.example.net"
 trusted = true
 [trunk.carrier-a]
 realm = "outside"
-targets = [{ uri = "sip:198.51.100.10", priority = 2, weight = 60 }, { uri = "sip:carrier.example:5062;transport=tcp" }]
+targets = [
+    { uri = "sip:198.51.100.10", priority = 2, weight = 60, limits = { calls_per_second = 9 } },
+    { uri = "sip:carrier.example:5062;transport=tcp" },
+]
 sources = ["198.51.100.0/28", "2001:db8:1::1"]
 crank_back = [503]
+probe = { every = 10, up_after = 1 }
+limits = { calls = 500, duration = 7200 }
 [media]
 mode = "bypass"
 engines = [{ ng = "udp:[::1]:2223" }]
@@ -171,6 +176,8 @@ socket = "/run/sbc.sock"
         ("sip:carrier.example:5062;transport=tcp", 1, 1),
     ]
     assert (trunk.sources, trunk.crank_back) == (("198.51.100.0/28", "2001:db8:1::1/128"), frozenset({503}))
+    assert (trunk.limits, trunk.probe) == (Capacity(500, 0, 7200), Probe(10, 3, 1))
+    assert [target.limits for target in trunk.targets] == [Capacity(0, 9), UNLIMITED]
     timers = config.timers
     assert (timers.t1, timers.t2, timers.ringing, timers.call, timers.liveness) == (1, 4, 60, 3600, 0)
     assert (config.limits.message_bytes, config.limits.headers) == (4096, 64)

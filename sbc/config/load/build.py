@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, replace
+
 from policies import Document
 from sbc.config.load.addresses import bracketed
-from sbc.config.load.schema import NodeFile, RealmTable, TrunkTable
-from sbc.config.model import Audit, Config, Engine, Listener, Media, Realm, Target, Timers, Trunk
+from sbc.config.load.schema import CapacityTable, NodeFile, RealmTable, TrunkTable
+from sbc.config.model import (
+    UNLIMITED,
+    Audit,
+    Capacity,
+    Config,
+    Engine,
+    Listener,
+    Media,
+    Probe,
+    Realm,
+    Target,
+    Timers,
+    Trunk,
+)
 from sbc.sip import Limits
 
 
@@ -27,7 +42,7 @@ def build(file: NodeFile, document: Document, source: str) -> Config:
         trunks={name: _trunk(name, table) for name, table in file.trunk.items()},
         listeners=tuple(listeners),
         policy=document,
-        timers=Timers(timers.t1, timers.t2, timers.t4, timers.ringing, timers.call, timers.liveness),
+        timers=Timers(**timers.model_dump()),
         limits=Limits(limits.message_bytes, limits.headers),
         media=Media(
             mode=file.media.mode,
@@ -57,11 +72,17 @@ def _listeners(realm: str, table: RealmTable, first: int) -> tuple[Listener, ...
 
 
 def _trunk(name: str, table: TrunkTable) -> Trunk:
-    targets = tuple([Target(target.uri, target.priority, target.weight) for target in table.targets])
-    sources = tuple(table.sources)
-    if table.crank_back is None:
-        return Trunk(name, table.realm, targets, sources)
-    return Trunk(name, table.realm, targets, sources, frozenset(table.crank_back))
+    targets = [Target(one.uri, one.priority, one.weight, _capacity(one.limits)) for one in table.targets]
+    trunk = Trunk(name, table.realm, tuple(targets), tuple(table.sources), limits=_capacity(table.limits))
+    if table.probe is not None:
+        trunk = replace(trunk, probe=Probe(table.probe.every, table.probe.down_after, table.probe.up_after))
+    if table.crank_back is not None:
+        trunk = replace(trunk, crank_back=frozenset(table.crank_back))
+    return trunk
+
+
+def _capacity(table: CapacityTable) -> Capacity:
+    return Capacity(table.calls, table.calls_per_second, table.duration)
 
 
 def effective(config: Config) -> dict[str, object]:
@@ -80,6 +101,8 @@ def effective(config: Config) -> dict[str, object]:
                 "ringing": config.timers.ringing,
                 "call": config.timers.call,
                 "liveness": config.timers.liveness,
+                "session": config.timers.session,
+                "min_se": config.timers.min_se,
             },
             "limits": {"message_bytes": config.limits.message_bytes, "headers": config.limits.headers},
         },
@@ -125,11 +148,25 @@ def _effective_realm(realm: Realm) -> dict[str, object]:
 
 
 def _effective_trunk(trunk: Trunk) -> dict[str, object]:
-    return {
+    shown: dict[str, object] = {
         "realm": trunk.realm,
-        "targets": [
-            {"uri": str(target.uri), "priority": target.priority, "weight": target.weight} for target in trunk.targets
-        ],
+        "targets": [_effective_target(target) for target in trunk.targets],
         "sources": list(trunk.sources),
         "crank_back": sorted(trunk.crank_back),
     }
+    if trunk.limits != UNLIMITED:
+        shown["limits"] = _effective_capacity(trunk.limits)
+    if trunk.probe is not None:
+        shown["probe"] = {"method": "OPTIONS", **asdict(trunk.probe)}
+    return shown
+
+
+def _effective_target(target: Target) -> dict[str, object]:
+    shown: dict[str, object] = {"uri": str(target.uri), "priority": target.priority, "weight": target.weight}
+    if target.limits != UNLIMITED:
+        shown["limits"] = _effective_capacity(target.limits)
+    return shown
+
+
+def _effective_capacity(limits: Capacity) -> dict[str, object]:
+    return {key: value for key, value in asdict(limits).items() if value}

@@ -142,6 +142,8 @@ class TimersTable(Table):
     ringing: float = Field(default=180.0, ge=1, le=3600)
     call: float = Field(default=14400.0, ge=1, le=604800)
     liveness: float = Field(default=900.0, ge=0, le=604800)
+    session: float = Field(default=1800.0, ge=0, le=604800)
+    min_se: float = Field(default=90.0, ge=90, le=604800)
 
 
 class LimitsTable(Table):
@@ -181,12 +183,30 @@ class RealmTable(Table):
     dscp: DscpTable = Field(default_factory=DscpTable)
 
 
+class CapacityTable(Table):
+    """`limits` of a trunk or a target; a key that is left out is no limit."""
+
+    calls: int = Field(default=0, ge=1, le=1_000_000)
+    calls_per_second: int = Field(default=0, ge=1, le=10_000)
+    duration: float = Field(default=0.0, ge=1, le=604800)
+
+
+class ProbeTable(Table):
+    """`probe` of a trunk."""
+
+    method: Literal["OPTIONS"] = "OPTIONS"
+    every: float = Field(default=30.0, ge=1, le=3600)
+    down_after: int = Field(default=3, ge=1, le=100)
+    up_after: int = Field(default=2, ge=1, le=100)
+
+
 class TargetTable(Table):
     """One of `targets`."""
 
     uri: Annotated[Uri, PlainValidator(_uri)]
     priority: int = Field(default=1, ge=0, le=65535)
     weight: int = Field(default=1, ge=0, le=65535)
+    limits: CapacityTable = Field(default_factory=CapacityTable)
 
 
 class TrunkTable(Table):
@@ -194,8 +214,6 @@ class TrunkTable(Table):
 
     later: ClassVar[Mapping[str, str]] = {
         "auth": "agree with the partner on admission by address",
-        "probe": "leave it out: a target that times out or answers 503 is tried last for 30 s",
-        "limits": "limit calls at the partner",
         "tls_names": "name the partner by sources",
     }
 
@@ -203,6 +221,8 @@ class TrunkTable(Table):
     targets: list[TargetTable] = Field(default_factory=list, max_length=64)
     sources: list[Annotated[str, PlainValidator(_network)]] = Field(default_factory=list, max_length=1024)
     crank_back: list[Annotated[int, Field(ge=300, le=699)]] | None = None
+    probe: ProbeTable | None = None
+    limits: CapacityTable = Field(default_factory=CapacityTable)
 
 
 class EngineTable(Table):
