@@ -292,7 +292,7 @@ def test_an_answer_without_contact_or_sdp_ends_the_call_decently(talk: Talk) -> 
         "SIP/2.0 200 OK\r\n\r\n",
         "BYE sip:nobody@10.20.0.1 SIP/2.0\r\nCSeq: 1 BYE\r\n\r\n",
         "\x00\x01\x02\xff" * 20,
-        "INVITE sip:x SIP/2.0\r\nVia: SIP/2.0/UDP 10.20.0.10:5080;branch=z9hG4bK1\r\nContent-Length: -5\r\n\r\n",
+        "INVITE sip:x SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.9:5080;branch=z9hG4bK1\r\nContent-Length: -5\r\n\r\n",
         "SIP/2.0 183 \r\nVia: SIP/2.0/UDP 10.20.0.1:5070;branch=z9hG4bKnone\r\nCSeq: 1 INVITE\r\n\r\n",
     ],
 )
@@ -312,6 +312,31 @@ def test_a_request_for_an_unknown_dialog_is_481(talk: Talk) -> None:
         ua.send(ua.request("BYE", f"sip:x@{side.node_address}", to=to))
         ua.expect(481, "BYE")
     talk.rig.assert_hidden()
+
+
+@pytest.mark.parametrize(("method", "status"), [("OPTIONS", 200), ("BYE", 481), ("REGISTER", 403)])
+@pytest.mark.parametrize("place", ["Via", "From", "Call-ID"])
+def test_guessing_an_inner_address_is_no_oracle(talk: Talk, method: str, status: int, place: str) -> None:
+    """Design 3a: what a peer sends itself is its own; an answer withheld for a right guess would confirm it."""
+    for guess in (INSIDE.peers[0], INSIDE.node, "203.0.113.77"):
+        to = f"<sip:x@{OUTSIDE.node_address}>" + (";tag=nobody" if method == "BYE" else "")
+        text = talk.near.request(method, f"sip:x@{OUTSIDE.node_address}", to=to, call_id=f"{place}{method}{guess}")
+        found = {
+            "Via": (f"UDP {talk.near.address};", f"UDP {guess}:5080;"),
+            "From": (f"sip:alice@{talk.near.address}", f"sip:alice@{guess}"),
+            "Call-ID": (f"{place}{method}{guess}", f"{method}@{guess}"),
+        }
+        talk.near.send(text.replace(*found[place]))
+        talk.near.expect(status, method, timeout=2)
+
+
+def test_a_malformed_request_that_names_an_inner_address_is_answered_like_any_other(talk: Talk) -> None:
+    """The same for what does not parse: 400 for a right guess and for a wrong one."""
+    for guess in (INSIDE.peers[0], INSIDE.node, "203.0.113.77"):
+        text = talk.near.request("OPTIONS", f"sip:x@{OUTSIDE.node_address}", call_id=f"malformed-{guess}")
+        text = text.replace(f"UDP {talk.near.address};", f"UDP {guess}:5080;")
+        talk.near.send(text.replace("Content-Length: 0", "Content-Length: -5"))
+        talk.near.expect(400, timeout=2)
 
 
 def test_a_reinvite_answered_481_ends_both_dialogs(talk: Talk) -> None:

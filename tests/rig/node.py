@@ -120,7 +120,7 @@ class Node:
         """Whether the control socket answers and every UDP listener it names is bound."""
         try:
             listeners = self.ask("GET", "/status")["listeners"]
-            return all(
+            return bool(listeners) and all(
                 udp_sockets(self.process.pid, one["host"], one["port"])
                 for one in listeners
                 if one["transport"].upper() == "UDP"

@@ -80,7 +80,7 @@ class Sipp:
     def complaint(self) -> str:
         """The first lines of its error file, or the end of its screen."""
         if self.errors.exists():
-            return self.errors.read_text(errors="replace")[:3000]
+            return self.errors.read_text(errors="replace")[:1500]
         return self.process.output()[-1500:]
 
     def stop(self) -> None:
