@@ -54,7 +54,7 @@ lock: .venv/ready-test ## write requirements.lock anew from what pyproject.toml 
 	@tools/lock
 
 clean: ## what was built and cached, the virtual environment included; keeps .sbc/
-	@rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	@rm -rf .venv build dist *.so *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
 	@find sbc policies rtpengine tests tools -name __pycache__ -prune -exec rm -rf {} +
 	@find sbc policies rtpengine -name '*.so' -delete
 
