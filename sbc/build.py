@@ -6,7 +6,7 @@ from typing import Final
 
 from sbc.call import Incoming, Leg, Outgoing
 from sbc.config import Listener
-from sbc.firewall import ALLOW
+from sbc.firewall import ALLOW, SUPPORTED
 from sbc.sip import Fields, Request, Response, Via, get_param, reason_phrase
 from sbc.wire import Flow
 
@@ -88,6 +88,8 @@ def build_response(
         fields.append(("Contact", contact_of(leg)))
     if status == 405 or (200 <= status < 300 and incoming.method in ("INVITE", "OPTIONS", "UPDATE")):
         fields.append(("Allow", ALLOW))
+    if 200 <= status < 300 and incoming.method in ("INVITE", "OPTIONS", "UPDATE"):
+        fields.append(("Supported", SUPPORTED))
     fields += extra
     fields += crossing
     if body:

@@ -12,6 +12,7 @@ from sbc.call.body import is_unsupported
 from sbc.call.call import Alarm, Call, CallState
 from sbc.call.dispatch import (
     begin,
+    give_up,
     handle_timer,
     receive_ack,
     receive_cancel,
@@ -41,6 +42,7 @@ __all__ = [
     "begin",
     "begin_outside",
     "contacts_inward",
+    "give_up",
     "handle_timer",
     "hang_up",
     "is_unsupported",

@@ -27,6 +27,24 @@ def session_of(message: Message) -> bytes:
     return message.body if message.body and message.content_type == SDP_TYPE else b""
 
 
+_TELLING: Final = (b"o=", b"c=", b"m=", b"a=sendrecv", b"a=sendonly", b"a=recvonly", b"a=inactive")
+
+
+def is_unchanged(before: bytes, sdp: bytes) -> bool:
+    """True for an offer that changes nothing (RFC 3264 section 8: the same `o=`).
+
+    Peers that hold or move without a new version are taken at their deed: addresses, ports and directions count too.
+    """
+    return before == sdp or (bool(before) and _telling(before) == _telling(sdp))
+
+
+def _telling(sdp: bytes) -> list[bytes]:
+    lines = [line.strip() for line in sdp.split(b"\n")]
+    return [
+        b" ".join(line.split(b" ")[:3]) if line[:2] == b"m=" else line for line in lines if line.startswith(_TELLING)
+    ]
+
+
 def is_unsupported(message: Message) -> bool:
     """True for a body that we do not understand and the sender insists on (RFC 5621 section 3.1: handling=required)."""
     if not message.body or message.content_type == SDP_TYPE:

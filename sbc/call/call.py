@@ -76,12 +76,14 @@ class Call:
         "id",
         "invite_in",
         "late_offer",
+        "longest",
         "media",
         "mint",
         "mode",
         "modify",
         "offer",
         "ready",
+        "refresh",
         "relays",
         "released_by",
         "rule",
@@ -117,6 +119,8 @@ class Call:
         self.delete_wanted = False
         self.backlog: list[tuple[Outgoing, Response]] = []
         self.modify: Modify | None = None
+        self.refresh: Outgoing | None = None
+        """A re-INVITE of ours that refreshes a session and waits for its answer."""
         self.relays: list[Outgoing] = []
         self.caller = ""
         self.called = ""
@@ -129,12 +133,21 @@ class Call:
         self.status = 0
         self.released_by = ""
         self.cause = ""
+        self.longest = config.timers.call
+        """Seconds from the answer after which it is ended."""
         self.deadline = now.monotonic + config.timers.ringing
 
     @property
     def is_over(self) -> bool:
         """True once the call has ended; late messages of its transactions may still come."""
         return self.state is CallState.ENDED or self.state is CallState.OUTSIDE
+
+    @property
+    def is_busy(self) -> bool:
+        """True while offers and answers are on their way on either leg: no other INVITE may begin (RFC 3261 14.1)."""
+        if self.modify is not None or self.step is not None or self.refresh is not None:
+            return True
+        return any(leg is not None and leg.answer is not None for leg in (self.a, self.b))
 
     @property
     def caller_leg(self) -> Leg:
@@ -151,8 +164,11 @@ class Call:
                 continue
             if leg.answer is not None and leg.answer.next_timer is not None:
                 due = _earlier(due, leg.answer.next_timer)
-            if self.state is CallState.TALKING and self.config.timers.liveness:
-                due = _earlier(due, leg.heard + self.config.timers.liveness)
+            if self.state is CallState.TALKING:
+                if self.config.timers.liveness:
+                    due = _earlier(due, leg.heard + self.config.timers.liveness)
+                if leg.timer is not None:
+                    due = _earlier(due, leg.timer.next_timer)
         if self.step is not None:
             due = _earlier(due, self.step_deadline)
         for relay in self.relays:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 import rtpengine
-from sbc.call import end, modify, relay, setup
+from sbc.call import end, modify, relay, session, setup
 from sbc.call.body import is_unsupported
 from sbc.call.call import Call, CallState
 from sbc.call.parts import Exit, Incoming, Kind, Leg, Outgoing, Step, StepKind
@@ -19,7 +19,7 @@ RELAYED: Final[frozenset[str]] = frozenset({"INFO", "OPTIONS", "MESSAGE"})
 
 def begin(call: Call, request: Request, exit_: Exit, now: Now) -> None:
     """The call is admitted and routed (`call.hops`), its A leg and `call.invite_in` are set."""
-    setup.begin(call, request, exit_)
+    setup.begin(call, request, exit_, now)
     _run(call, exit_, now)
 
 
@@ -84,30 +84,41 @@ def receive_response(out: Outgoing, response: Response, exit_: Exit, now: Now) -
         _run(call, exit_, now)
     elif kind is Kind.RELAY:
         relay.receive_response(call, out, response, exit_, now)
+    elif kind is Kind.REFRESH:
+        session.receive_response(call, out, response, exit_, now)
     elif response.status >= 200:
         out.done = True
         if kind is Kind.BYE:
             _forget(out, exit_)
         elif kind is Kind.RESTORE:
-            _restored(call, out, response, exit_)
+            _restored(call, out, response, exit_, now)
         elif response.status in (408, 481) and not call.is_over:
             end.hang_up(call, exit_, now, _lost(leg))
 
 
-def receive_timeout(out: Outgoing, exit_: Exit, now: Now) -> None:
-    """Timer B or F: as if 408 had come (RFC 3261 section 8.1.3.1); also where a request could not be sent at all."""
+def give_up(out: Outgoing, exit_: Exit, now: Now) -> None:
+    """The target of an INVITE is known to be down by now: its call goes on to the next one."""
+    setup.give_up(out, exit_, now)
+    _run(out.leg.call, exit_, now)
+
+
+def receive_timeout(out: Outgoing, exit_: Exit, now: Now, status: int = 408) -> None:
+    """Timer B or F: as if 408 had come (RFC 3261 section 8.1.3.1); also where a request could not be sent at all.
+
+    Another `status` is our own reason not to send it: the target has nothing to do with it.
+    """
     leg = out.leg
     call = leg.call
     out.done = True
     kind = out.kind
     if kind is Kind.INVITE:
-        if out.hop is not None:
+        if out.hop is not None and status == 408:
             exit_.health(out.hop, False)
-        setup.fail(call, out, 408, None, exit_, now)
+        setup.fail(call, out, status, None, exit_, now)
     elif kind is Kind.MODIFY:
         modify.fail(call, out, 408, None, exit_, now)
     elif kind is Kind.RELAY:
-        relay.settle(call, out, 408, None, exit_)
+        relay.settle(call, out, status, None, exit_)
         if not call.is_over:
             end.hang_up(call, exit_, now, _lost(leg))
     elif kind is Kind.BYE:
@@ -195,6 +206,8 @@ def handle_timer(call: Call, exit_: Exit, now: Now) -> None:
     for leg in (call.a, call.b):
         if leg is not None and leg.answer is not None:
             _repeat_answer(call, leg, exit_, now)
+        if leg is not None and leg.timer is not None and leg.timer.next_timer <= time:
+            session.handle_timer(call, leg, exit_, now)
     for out in list(call.relays):
         if out.deadline <= time:
             relay.settle(call, out, 504, None, exit_)
@@ -239,12 +252,13 @@ def _forget(out: Outgoing, exit_: Exit) -> None:
         exit_.forget(out.dialog)
 
 
-def _restored(call: Call, out: Outgoing, response: Response, exit_: Exit) -> None:
+def _restored(call: Call, out: Outgoing, response: Response, exit_: Exit, now: Now) -> None:
     if response.status < 300 and out.dialog is not None:
         if response.to_tag in out.acks:
             exit_.repeat_ack(out, response.to_tag)
         else:
             exit_.acknowledge(out, out.dialog)
+            session.learn(out.leg, response, now)
 
 
 def _lost(leg: Leg) -> str:

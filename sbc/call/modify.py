@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from typing import Final
 
-from sbc.call.body import SDP_TYPE, session_of, shown_sdp
+from sbc.call import session
+from sbc.call.body import SDP_TYPE, is_unchanged, session_of, shown_sdp
 from sbc.call.call import Call, CallState
 from sbc.call.end import abort_attempt, hang_up
 from sbc.call.exchange import ask
 from sbc.call.parts import Exit, Incoming, Kind, Leg, Outgoing, Step, StepKind
 from sbc.dialog import Answer
 from sbc.media import MediaSession, Side
-from sbc.sip import Request, Response
+from sbc.sip import Fields, Request, Response
 from sbc.wire import Now
 
 _RETRY_SOON: Final = [("Retry-After", "3")]
@@ -24,12 +25,18 @@ _RETRY_SOON: Final = [("Retry-After", "3")]
 class Modify:
     """One re-INVITE or UPDATE on its way: from whom, whether it carried the offer, and our copy on the other leg."""
 
-    __slots__ = ("incoming", "is_late", "leg", "out", "withdrawn")
+    __slots__ = ("answer", "former", "incoming", "is_late", "leg", "offer", "out", "withdrawn")
 
-    def __init__(self, incoming: Incoming, leg: Leg, is_late: bool) -> None:
+    def __init__(self, incoming: Incoming, leg: Leg, offer: bytes) -> None:
         self.incoming: Final = incoming
         self.leg: Final = leg
-        self.is_late: Final = is_late
+        self.is_late: Final = not offer
+        self.offer = offer
+        """What the asker's side said, in its request or its ACK."""
+        self.answer = b""
+        """What the other side said."""
+        self.former: Final = (leg.shown, leg.other.shown if leg.other is not None else b"")
+        """What we had shown to both before, for a refusal that leaves all as it was."""
         self.out: Outgoing | None = None
         self.withdrawn = False
 
@@ -43,21 +50,26 @@ def receive_request(call: Call, leg: Leg, incoming: Incoming, exit_: Exit, now: 
         # RFC 3261 section 14.2: a second one before the first was answered.
         exit_.respond(incoming, 500, extra=_RETRY_SOON)
         return
-    if call.modify is not None or call.state is not CallState.TALKING or _owes_ack(call) or call.step is not None:
+    sdp = session_of(request)
+    is_bare = request.method == "UPDATE" and not sdp
+    is_up = call.state is CallState.TALKING or (is_bare and call.state is CallState.ANSWERED)
+    if not is_up or (call.is_busy and not is_bare):
         exit_.respond(incoming, 491)
         return
     if other is None or other.dialog is None or leg.dialog is None:
         exit_.respond(incoming, 481)
         return
-    sdp = session_of(request)
+    leg.note(request)
+    too_small = session.refusal(leg, request)
+    if too_small:
+        exit_.respond(incoming, 422, extra=too_small)
+        return
+    if is_bare or (sdp and leg.shown and is_unchanged(leg.said, sdp)):
+        _answer_refresh(call, leg, incoming, request, exit_, now)
+        return
     if request.method == "INVITE":
         exit_.respond(incoming, 100)
-    if request.method == "UPDATE" and not sdp:
-        # A refresh of target or session: it concerns this leg alone.
-        leg.dialog.refresh_target(request)
-        exit_.respond(incoming, 200)
-        return
-    call.modify = modify = Modify(incoming, leg, is_late=not sdp)
+    call.modify = modify = Modify(incoming, leg, sdp)
     if modify.is_late:
         _ask_other(call, b"", exit_, now)
         return
@@ -66,8 +78,34 @@ def receive_request(call: Call, leg: Leg, incoming: Incoming, exit_: Exit, now: 
     ask(call, call.media.offer(leg.side, sdp), Step(StepKind.MODIFY_OFFER), exit_)
 
 
-def _owes_ack(call: Call) -> bool:
-    return any(leg is not None and leg.answer is not None for leg in (call.a, call.b))
+def _answer_refresh(call: Call, leg: Leg, incoming: Incoming, request: Request, exit_: Exit, now: Now) -> None:
+    """A refresh of target or session concerns this leg alone (RFC 4028 section 7.4): the last SDP answers it."""
+    body = leg.shown if session_of(request) else b""
+    extra = session.granted(leg, request, now)
+    _accept(call, leg, incoming, None, body, extra, exit_, now)
+
+
+def _accept(
+    call: Call,
+    leg: Leg,
+    incoming: Incoming,
+    response: Response | None,
+    body: bytes,
+    extra: Fields,
+    exit_: Exit,
+    now: Now,
+) -> None:
+    wire = exit_.respond(incoming, 200, response, body, SDP_TYPE if body else "", extra)
+    if not wire:
+        hang_up(call, exit_, now, "egress audit")
+        return
+    assert leg.dialog is not None
+    if incoming.request is not None:
+        leg.dialog.refresh_target(incoming.request)
+    incoming.request = None
+    if incoming.method == "INVITE":
+        timers = call.config.timers
+        leg.answer = Answer(wire, incoming.reply_flow, leg.dialog.remote_cseq, timers.t1, timers.t2, now.monotonic)
 
 
 def advance(call: Call, step: Step, raw: bytes, exit_: Exit, now: Now) -> None:
@@ -96,9 +134,16 @@ def _ask_other(call: Call, raw: bytes, exit_: Exit, now: Now) -> None:
     if modify.withdrawn:
         _refuse(call, 487, None, exit_)
         return
-    method = modify.incoming.method
+    _send(call, modify, modify.incoming.method, body, exit_)
+
+
+def _send(call: Call, modify: Modify, method: str, body: bytes, exit_: Exit, *, is_retry: bool = False) -> None:
+    other = modify.leg.other
+    assert other is not None
     out = Outgoing(Kind.MODIFY, other, method, other.dialog)
     out.incoming = modify.incoming
+    out.is_retry = is_retry
+    out.fields = session.asked(other)
     modify.out = out
     if not exit_.request(out, modify.incoming.request, body, SDP_TYPE if body else ""):
         modify.out = None
@@ -134,6 +179,8 @@ def _receive_answer(call: Call, out: Outgoing, response: Response, exit_: Exit, 
     if not first:
         return
     dialog.refresh_target(response)
+    leg.note(response)
+    session.learn(leg, response, now)
     current = modify is not None and modify.out is out
     if out.method == "INVITE" and (not current or (modify is not None and (not modify.is_late or modify.withdrawn))):
         exit_.acknowledge(out, dialog)
@@ -143,7 +190,7 @@ def _receive_answer(call: Call, out: Outgoing, response: Response, exit_: Exit, 
         # The 2xx crossed our CANCEL: the peer has changed, the one who asked has not.
         call.modify = None
         roll_back(call, exit_)
-        restore(leg, exit_)
+        restore(leg, modify.former[1], exit_)
         return
     sdp = session_of(response)
     if not sdp:
@@ -151,6 +198,7 @@ def _receive_answer(call: Call, out: Outgoing, response: Response, exit_: Exit, 
             exit_.acknowledge(out, dialog)
         _refuse(call, 488, None, exit_)
         return
+    modify.answer = sdp
     if call.media is None:
         call.media = MediaSession(call.mode, call.mint.token(), (call.mint.tag(), call.mint.tag()), ("", ""))
     ready = call.media.offer(leg.side, sdp) if modify.is_late else call.media.answer(leg.side, sdp)
@@ -163,19 +211,20 @@ def _show_answer(call: Call, modify: Modify, response: Response, raw: bytes, exi
     if not body:
         _refuse(call, 488, None, exit_)
         return
-    wire = exit_.respond(incoming, 200, response, body, SDP_TYPE)
-    if not wire:
-        hang_up(call, exit_, now, "egress audit")
+    assert incoming.request is not None
+    extra = session.granted(leg, incoming.request, now)
+    _accept(call, leg, incoming, response, body, extra, exit_, now)
+    if call.is_over:
         return
-    if incoming.request is not None and leg.dialog is not None:
-        leg.dialog.refresh_target(incoming.request)
-    incoming.request = None
-    if incoming.method == "INVITE":
-        timers = call.config.timers
-        assert leg.dialog is not None
-        leg.answer = Answer(wire, incoming.reply_flow, leg.dialog.remote_cseq, timers.t1, timers.t2, now.monotonic)
     if not modify.is_late:
         call.modify = None
+        _agree(modify)
+
+
+def _agree(modify: Modify) -> None:
+    modify.leg.said = modify.offer
+    if modify.out is not None:
+        modify.out.leg.said = modify.answer
 
 
 def receive_ack(call: Call, leg: Leg, ack: Request, exit_: Exit, now: Now) -> None:
@@ -187,6 +236,7 @@ def receive_ack(call: Call, leg: Leg, ack: Request, exit_: Exit, now: Now) -> No
     if not sdp or call.media is None:
         hang_up(call, exit_, now, "no answer in the ACK")
         return
+    modify.offer = sdp
     ask(call, call.media.answer(leg.side, sdp), Step(StepKind.MODIFY_ACK), exit_)
 
 
@@ -199,6 +249,7 @@ def _acknowledge_late(call: Call, modify: Modify, raw: bytes, exit_: Exit, now: 
         hang_up(call, exit_, now, "answer not acceptable")
         return
     exit_.acknowledge(out, out.dialog, body)
+    _agree(modify)
 
 
 def receive_cancel(call: Call, incoming: Incoming, exit_: Exit) -> None:
@@ -217,6 +268,9 @@ def fail(call: Call, out: Outgoing, status: int, response: Response | None, exit
     out.done = True
     modify = call.modify
     if modify is None or modify.out is not out:
+        return
+    if session.may_retry(out, response) and not modify.withdrawn:
+        _send(call, modify, out.method, b"" if modify.is_late else out.leg.shown, exit_, is_retry=True)
         return
     _refuse(call, status, response, exit_)
     if status in (408, 481):
@@ -240,14 +294,20 @@ def _refuse(call: Call, status: int, response: Response | None, exit_: Exit) -> 
     assert modify is not None
     call.modify = None
     if modify.incoming.is_open:
-        shown = status if status >= 400 and status not in (401, 407) else 488
+        shown = status if status >= 400 and status not in (401, 407, 422) else 488
         if status == 408 and modify.incoming.method != "INVITE":
             shown = 504  # RFC 4320: never 408 to a non-INVITE
         exit_.respond(modify.incoming, shown, response)
     modify.incoming.request = None
     roll_back(call, exit_)
-    if modify.out is not None and modify.out.done and status == 488 and response is None:
-        restore(modify.out.leg, exit_)
+    modify.leg.shown, former = modify.former
+    if modify.out is None:
+        if modify.leg.other is not None:
+            modify.leg.other.shown = former
+    elif modify.out.done and status == 488 and response is None:
+        restore(modify.out.leg, former, exit_)
+    else:
+        modify.out.leg.shown = former
 
 
 def roll_back(call: Call, exit_: Exit) -> None:
@@ -258,9 +318,12 @@ def roll_back(call: Call, exit_: Exit) -> None:
         exit_.media(call, command)
 
 
-def restore(leg: Leg, exit_: Exit) -> None:
+def restore(leg: Leg, former: bytes, exit_: Exit) -> None:
     """Offer `leg` once more what it had before an exchange that went wrong half-way."""
     dialog = leg.dialog
-    if dialog is None or not leg.shown:
+    body = shown_sdp(leg, former) if former else b""
+    if dialog is None or not body:
         return
-    exit_.request(Outgoing(Kind.RESTORE, leg, "INVITE", dialog), None, leg.shown, SDP_TYPE)
+    out = Outgoing(Kind.RESTORE, leg, "INVITE", dialog)
+    out.fields = session.asked(leg)
+    exit_.request(out, None, body, SDP_TYPE)

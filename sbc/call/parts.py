@@ -27,11 +27,13 @@ class Leg:
 
     `local_uri` and `remote_uri` are From/To values without tags. `contact` is the user part of our Contact.
     `passage` says
-    what may cross from the other leg to this one. `shown` is the last SDP body we sent on this leg, `target` the
-    Request-URI outside a dialog.
+    what may cross from the other leg to this one. `shown` is the last SDP body we sent on this leg, `said` the last one
+    of the peer that counts, `target` the Request-URI outside a dialog. `allows_update` and `min_se` are what the peer
+    last let us know of itself; `timer` runs where it supports session timers.
     """
 
     __slots__ = (
+        "allows_update",
         "answer",
         "bye_wanted",
         "call",
@@ -45,13 +47,16 @@ class Leg:
         "listener",
         "local_tag",
         "local_uri",
+        "min_se",
         "passage",
         "realm",
         "remote_uri",
+        "said",
         "sdp",
         "shown",
         "side",
         "target",
+        "timer",
         "trunk",
     )
 
@@ -87,11 +92,40 @@ class Leg:
         self.learned: Final = learned
         self.sdp: Final = SdpIdentity(mint.number(62), listener.host)
         self.shown = b""
+        self.said = b""
+        self.allows_update = False
+        self.min_se = int(call.config.timers.min_se)
+        self.timer: SessionTimer | None = None
+
+    def note(self, message: Message) -> None:
+        """Remember what the peer says of itself in an INVITE, an UPDATE or a response to one (RFC 3261 20.5)."""
+        if message.get("Allow") is not None:
+            self.allows_update = "UPDATE" in message.tokens("Allow")
 
     @property
     def other(self) -> Leg | None:
         """The leg on the call's other side, None while there is none."""
         return self.call.b if self.side is Side.A else self.call.a
+
+
+class SessionTimer:
+    """How long a leg's session lasts without a refresh (RFC 4028 section 10), and who sends that (`is_ours`).
+
+    `refresh_at` is 0 where the peer refreshes, or while a refresh of ours waits for its answer.
+    """
+
+    __slots__ = ("end_at", "interval", "is_ours", "refresh_at")
+
+    def __init__(self, interval: int, is_ours: bool, now: float) -> None:
+        self.interval: Final = interval
+        self.is_ours: Final = is_ours
+        self.refresh_at = now + interval / 2 if is_ours else 0.0
+        self.end_at: Final = now + interval - min(32.0, interval / 3)
+
+    @property
+    def next_timer(self) -> float:
+        """When there is something to do."""
+        return self.refresh_at or self.end_at
 
 
 class Incoming:
@@ -145,6 +179,7 @@ class Kind(Enum):
     INVITE = "invite"
     MODIFY = "modify"
     RESTORE = "restore"
+    REFRESH = "refresh"
     BYE = "bye"
     RELAY = "relay"
     LIVENESS = "liveness"
@@ -179,6 +214,7 @@ class Outgoing:
         "from_",
         "hop",
         "incoming",
+        "is_retry",
         "kind",
         "leg",
         "method",
@@ -211,6 +247,7 @@ class Outgoing:
         self.cancel_wanted = False
         self.cancelled = False
         self.done = False
+        self.is_retry = False
         self.acks: dict[str, bytes] = {}
         self.forks: dict[str, Fork] = {}
 

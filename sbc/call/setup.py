@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from sbc.call import session
 from sbc.call.body import SDP_TYPE, session_of, shown_sdp
 from sbc.call.call import Call, CallState
 from sbc.call.end import finish, hang_up
@@ -21,12 +22,19 @@ _RETRY_LATER: Final = [("Retry-After", "5")]
 
 # A challenge means nothing on the other leg, where the realm it names must not show; a redirection would show inner
 # hosts and cannot be followed past us.
-_MAPPED: Final[dict[int, int]] = {401: 403, 407: 403, 305: 480, 380: 480, 494: 403}
+_MAPPED: Final[dict[int, int]] = {401: 403, 407: 403, 305: 480, 380: 480, 422: 500, 494: 403}
 
 
-def begin(call: Call, request: Request, exit_: Exit) -> None:
+def begin(call: Call, request: Request, exit_: Exit, now: Now) -> None:
     """The call is admitted and routed: ask for media, then invite the first target."""
-    sdp = session_of(request)
+    leg = call.caller_leg
+    leg.note(request)
+    too_small = session.refusal(leg, request)
+    if too_small and call.invite_in is not None:
+        exit_.respond(call.invite_in, 422, extra=too_small)
+        finish(call, exit_, now, status=422, released_by="sbc", cause="session interval too small")
+        return
+    leg.said = sdp = session_of(request)
     call.late_offer = not sdp
     if call.late_offer:
         call.step, call.ready = Step(StepKind.OFFER), NO_OFFER
@@ -45,30 +53,34 @@ def invite_next(call: Call, exit_: Exit, now: Now) -> None:
     """Try the next target; without one, the caller gets 503."""
     incoming = call.invite_in
     assert incoming is not None and incoming.request is not None
-    request = incoming.request
     while call.hop_index < len(call.hops):
         hop = call.hops[call.hop_index]
         leg = exit_.callee_leg(call, hop)
         call.hop_index += 1
-        if leg is None:
-            continue
-        body = b""
-        if not call.late_offer:
-            body = shown_sdp(leg, call.offer)
-            if not body:
-                finish(call, exit_, now, status=488, released_by="sbc", cause="offer not acceptable")
-                return
-        out = Outgoing(Kind.INVITE, leg, "INVITE")
-        out.hop = hop
-        call.b, call.attempt = leg, out
-        call.state = CallState.INVITING
-        forwards = request.max_forwards
-        left = 70 if forwards is None else forwards - 1
-        if exit_.request(out, request, body, SDP_TYPE if body else "", left):
+        if leg is not None:
+            out = Outgoing(Kind.INVITE, leg, "INVITE")
+            out.hop = hop
+            _invite(call, out, incoming.request, exit_, now)
             return
-        finish(call, exit_, now, status=500, released_by="sbc", cause="egress audit")
-        return
+    exit_.respond(incoming, 503, extra=_RETRY_LATER)
     finish(call, exit_, now, status=503, released_by="sbc", cause="no target left")
+
+
+def _invite(call: Call, out: Outgoing, request: Request, exit_: Exit, now: Now) -> None:
+    leg = out.leg
+    body = b""
+    if not call.late_offer:
+        body = shown_sdp(leg, call.offer)
+        if not body:
+            finish(call, exit_, now, status=488, released_by="sbc", cause="offer not acceptable")
+            return
+    out.fields = session.asked(leg)
+    call.b, call.attempt = leg, out
+    call.state = CallState.INVITING
+    forwards = request.max_forwards
+    left = 70 if forwards is None else forwards - 1
+    if not exit_.request(out, request, body, SDP_TYPE if body else "", left):
+        finish(call, exit_, now, status=500, released_by="sbc", cause="egress audit")
 
 
 def receive_response(call: Call, out: Outgoing, response: Response, exit_: Exit, now: Now) -> None:
@@ -84,7 +96,7 @@ def receive_response(call: Call, out: Outgoing, response: Response, exit_: Exit,
     else:
         out.done = True
         if out.hop is not None:
-            exit_.health(out.hop, status != 503 and status != 408)
+            exit_.health(out.hop, status != 503)  # who says 408 lives, and speaks of somebody behind it
         fail(call, out, status, response, exit_, now)
 
 
@@ -170,6 +182,8 @@ def _receive_answer(call: Call, out: Outgoing, response: Response, exit_: Exit, 
         return
     fork.dialog.confirm(response)
     leg, a_leg = out.leg, call.caller_leg
+    leg.note(response)
+    session.learn(leg, response, now)
     leg.dialog, a_leg.dialog = fork.dialog, fork.a_dialog
     for other in out.forks.values():
         if other is not fork:
@@ -190,14 +204,16 @@ def answer_caller(call: Call, out: Outgoing, response: Response, fork: Fork, exi
         if not sdp:
             hang_up(call, exit_, now, "no offer in the answer", status=502)
             return
+        out.leg.said = sdp
         call.media = MediaSession(
             call.mode, call.mint.token(), (call.mint.tag(), call.mint.tag()), _late_interfaces(call)
         )
         ask(call, call.media.offer(Side.B, sdp), Step(StepKind.ANSWER, response, fork), exit_)
     elif not sdp or sdp == fork.sdp:
+        out.leg.said = fork.sdp
         show_answer(call, response, fork, fork.raw, exit_, now)
     else:
-        fork.sdp = sdp
+        fork.sdp = out.leg.said = sdp
         assert call.media is not None
         ask(call, call.media.answer(Side.B, sdp), Step(StepKind.ANSWER, response, fork), exit_)
 
@@ -216,7 +232,9 @@ def show_answer(call: Call, response: Response, fork: Fork, raw: bytes, exit_: E
         return
     incoming.local_tag = fork.a_dialog.local_tag
     leg = call.caller_leg
-    wire = exit_.respond(incoming, 200, response, body, SDP_TYPE if body else "")
+    assert incoming.request is not None
+    extra = session.granted(leg, incoming.request, now)
+    wire = exit_.respond(incoming, 200, response, body, SDP_TYPE if body else "", extra)
     if not wire:
         hang_up(call, exit_, now, "egress audit", status=500)
         return
@@ -229,7 +247,7 @@ def show_answer(call: Call, response: Response, fork: Fork, raw: bytes, exit_: E
     call.state = CallState.ANSWERED
     call.status = 200
     call.answer_wall = now.wall
-    call.deadline = now.monotonic + timers.call
+    call.deadline = now.monotonic + call.longest
     leg.heard = call.attempt.leg.heard = now.monotonic
     exit_.report(CallAnswered(call.id, now.wall))
 
@@ -257,17 +275,37 @@ def fail(call: Call, out: Outgoing, status: int, response: Response | None, exit
     call.backlog.clear()
     out.leg.dialog = None
     call.caller_leg.dialog = None
+    incoming = call.invite_in
+    if incoming is not None and incoming.request is not None and session.may_retry(out, response):
+        again = Outgoing(Kind.INVITE, out.leg, "INVITE")
+        again.hop, again.is_retry = out.hop, True
+        _invite(call, again, incoming.request, exit_, now)
+        return
     trunk = call.config.trunks.get(out.leg.trunk)
     if call.hop_index < len(call.hops) and (trunk is None or status in trunk.crank_back):
         invite_next(call, exit_, now)
         return
     shown = _MAPPED.get(status, 480 if status < 400 else status)
-    incoming = call.invite_in
     if incoming is not None and incoming.is_open:
         extra = _RETRY_LATER if shown == 503 else []
         exit_.respond(incoming, shown, response, extra=extra)
     cause = f"callee answered {status}" if response is not None else "callee did not answer"
+    if status == 482 and response is None:
+        cause = "the next hop is this node"
     finish(call, exit_, now, status=shown, released_by="callee" if response is not None else "sbc", cause=cause)
+
+
+def give_up(out: Outgoing, exit_: Exit, now: Now) -> None:
+    """The target is known to be down by now and has said nothing to this INVITE: on to the next, as after a timeout.
+
+    The transaction goes on, so that a callee who was only late has its CANCEL, or its ACK and BYE.
+    """
+    call = out.leg.call
+    trunk = call.config.trunks.get(out.leg.trunk)
+    if out.done or out.provisional or (trunk is not None and 408 not in trunk.crank_back):
+        return
+    out.cancel_wanted = True
+    fail(call, out, 408, None, exit_, now)
 
 
 def receive_ack(call: Call, ack: Request, exit_: Exit, now: Now) -> None:
@@ -280,6 +318,7 @@ def receive_ack(call: Call, ack: Request, exit_: Exit, now: Now) -> None:
         if not sdp or call.media is None:
             hang_up(call, exit_, now, "no answer in the ACK")
             return
+        call.caller_leg.said = sdp
         ask(call, call.media.answer(Side.A, sdp), Step(StepKind.ACK), exit_)
 
 

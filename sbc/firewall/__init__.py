@@ -7,11 +7,12 @@ Not for: bytes that do not parse (`sbc.sip` refuses those), who may call whom (`
 """
 
 from sbc.firewall.rate import RateLimiter, source_key
-from sbc.firewall.sanity import ALLOW, KNOWN_METHODS, SUPPORTED_OPTIONS, Reason, Verdict, sanity
+from sbc.firewall.sanity import ALLOW, KNOWN_METHODS, SUPPORTED, SUPPORTED_OPTIONS, Reason, Verdict, sanity
 
 __all__ = [
     "ALLOW",
     "KNOWN_METHODS",
+    "SUPPORTED",
     "SUPPORTED_OPTIONS",
     "RateLimiter",
     "Reason",

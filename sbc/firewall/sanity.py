@@ -27,11 +27,14 @@ KNOWN_METHODS: Final[frozenset[str]] = frozenset(
 )
 """Methods with an RFC. Another one is answered 501; one of these that we do not serve, 405 with `ALLOW`."""
 
-ALLOW: Final = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO"
+ALLOW: Final = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE"
 """The Allow header of our own messages."""
 
-SUPPORTED_OPTIONS: Final[frozenset[str]] = frozenset()
-"""Option tags that a peer may require of us: none yet (100rel and timer are refused)."""
+SUPPORTED: Final = "timer"
+"""The Supported header of our own messages: what either side of a call may use of us."""
+
+SUPPORTED_OPTIONS: Final[frozenset[str]] = frozenset({"timer"})
+"""Option tags that a peer may require of us."""
 
 _SCHEMES: Final[frozenset[str]] = frozenset({"sip", "sips", "tel"})
 _NEVER_REFUSED: Final[frozenset[str]] = frozenset({"ACK", "CANCEL"})

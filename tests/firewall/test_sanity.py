@@ -71,10 +71,13 @@ def test_what_ends_here_needs_no_hop(method: str) -> None:
 def test_required_extensions_are_refused_by_name() -> None:
     """RFC 3261 sections 8.2.2.3 and 16.3 step 5: Unsupported lists what was asked for, once, as it was written."""
     verdict = refusal(
-        "INVITE", ("Require", "100rel, nothingSupportsThis"), ("Proxy-Require", "privacy, 100rel"), ("Require", "timer")
+        "INVITE",
+        ("Require", "100rel, nothingSupportsThis"),
+        ("Proxy-Require", "privacy, 100rel"),
+        ("Require", "timer, precondition"),
     )
     assert (verdict.status, verdict.reason) == (420, Reason.BAD_EXTENSION)
-    assert verdict.unsupported == ("100rel", "nothingSupportsThis", "timer", "privacy")
+    assert verdict.unsupported == ("100rel", "nothingSupportsThis", "precondition", "privacy")
 
 
 def test_an_empty_require_asks_for_nothing() -> None:

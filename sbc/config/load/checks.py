@@ -17,6 +17,9 @@ def check_node(decoded: Decoding, file: NodeFile) -> None:
     if timers.t2 < timers.t1:
         found = f"t2 = {timers.t2:g} is less than t1 = {timers.t1:g}"
         decoded.add(("node", "timers"), found, remedy="repeats start at t1 and slow down to t2")
+    if 0 < timers.session < timers.min_se:
+        found = f"session = {timers.session:g} is less than min_se = {timers.min_se:g}"
+        decoded.add(("node", "timers"), found, remedy="a session interval lasts min_se or longer; 0 asks for none")
     _check_listeners(decoded, file)
     for name, realm in file.realm.items():
         _check_shown(decoded, name, realm)

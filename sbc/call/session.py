@@ -1,0 +1,197 @@
+"""Session timers (RFC 4028), for each leg by itself: who refreshes, when, and when a silent peer is given up.
+
+Session-Expires and Min-SE are ours on both legs and never cross. A timer runs only with a peer that supports it; the
+others are watched by `Timers.liveness`. Every INVITE and UPDATE answered with 2xx starts it anew (section 7.2 and 9).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sbc.call.call import Call, CallState
+from sbc.call.end import hang_up
+from sbc.call.parts import NO_FIELDS, Exit, Kind, Leg, Outgoing, SessionTimer
+from sbc.firewall import SUPPORTED
+from sbc.media import Side
+from sbc.sip import Fields, ParseError, Request, Response
+from sbc.wire import Now
+
+LEAST: Final = 90
+"""No interval is shorter (section 5)."""
+LONGEST: Final = 604800
+"""The longest interval that a peer may make us count."""
+_BUSY_SECONDS: Final = 2.0
+"""A refresh waits this long where another exchange is under way; that one may refresh the session itself."""
+_AGAIN_SECONDS: Final = 10.0
+"""A refresh that was refused for a reason of the moment is tried again after this."""
+SDP_TYPE: Final = "application/sdp"
+
+
+# As UAC: what we ask for, and what the answer says
+
+
+def asked(leg: Leg, supported: str = SUPPORTED) -> Fields:
+    """Supported and Session-Expires for an INVITE or UPDATE of ours (section 7.1, 7.4)."""
+    fields: Fields = [("Supported", supported)]
+    timer = leg.timer
+    if timer is None:
+        wanted = int(leg.call.config.timers.session)
+        if not wanted or leg.call.state is CallState.TALKING:
+            return fields
+        fields.append(("Session-Expires", str(max(wanted, leg.min_se))))
+    else:
+        refresher = "uac" if timer.is_ours else "uas"
+        fields.append(("Session-Expires", f"{max(timer.interval, leg.min_se)};refresher={refresher}"))
+    if leg.min_se > LEAST:
+        fields.append(("Min-SE", str(leg.min_se)))
+    return fields
+
+
+def learn(leg: Leg, response: Response, now: Now) -> None:
+    """A 2xx to our INVITE or UPDATE (section 7.2): without Session-Expires there is no timer any more."""
+    value = response.session_expires
+    if value is None:
+        leg.timer = None
+    else:
+        seconds = min(max(value.seconds, LEAST), LONGEST)
+        leg.timer = SessionTimer(seconds, value.refresher != "uas", now.monotonic)
+
+
+def may_retry(out: Outgoing, response: Response | None) -> bool:
+    """Whether a 422 is worth one more try; the leg then asks for as much as the peer wants (section 7.3)."""
+    if response is None or response.status != 422 or out.is_retry:
+        return False
+    try:
+        least = response.min_se
+    except ParseError:
+        return False
+    if least is None or least <= out.leg.min_se or least > LONGEST:
+        return False
+    out.leg.min_se = least
+    return True
+
+
+# As UAS
+
+
+def refusal(leg: Leg, request: Request) -> Fields:
+    """The Min-SE of a 422 where the peer asks for less than we take, empty where it does not (section 9).
+
+    A peer without the extension could do nothing about a 422: its interval, which a proxy wrote, is taken.
+    """
+    value = request.session_expires
+    if value is None or value.seconds >= leg.call.config.timers.min_se or not _supports(request):
+        return NO_FIELDS
+    return [("Min-SE", str(int(leg.call.config.timers.min_se)))]
+
+
+def granted(leg: Leg, request: Request, now: Now) -> Fields:
+    """Session-Expires for our 2xx to an INVITE or UPDATE, and the timer that it starts (section 9, table 2)."""
+    value = request.session_expires
+    has_timer = _supports(request)
+    wanted = int(leg.call.config.timers.session)
+    if value is None and not (has_timer and wanted):
+        leg.timer = None
+        return NO_FIELDS
+    least = max(request.min_se or 0, leg.min_se, LEAST)
+    seconds = max(wanted, least) if value is None else min(max(value.seconds, LEAST), LONGEST)
+    if wanted and seconds > wanted:
+        seconds = min(seconds, max(wanted, least))
+    refresher = value.refresher if value is not None else ""
+    if not has_timer:
+        refresher = "uas"
+    elif not refresher:
+        refresher = "uas" if leg.timer is not None and leg.timer.is_ours else "uac"
+    leg.timer = SessionTimer(seconds, refresher == "uas", now.monotonic)
+    fields: Fields = [("Session-Expires", f"{seconds};refresher={refresher}")]
+    if refresher == "uac":
+        fields.append(("Require", "timer"))
+    return fields
+
+
+def _supports(request: Request) -> bool:
+    if request.get("Supported") is None and request.get("Require") is None:
+        return False
+    return "timer" in request.tokens("Supported") or "timer" in request.tokens("Require")
+
+
+# The timer
+
+
+def handle_timer(call: Call, leg: Leg, exit_: Exit, now: Now) -> None:
+    """Refresh, or give the peer up: BYE shortly before the session expires (section 10)."""
+    timer = leg.timer
+    if timer is None or call.state is not CallState.TALKING:
+        return
+    if timer.end_at <= now.monotonic:
+        hang_up(call, exit_, now, "session expired")
+    elif timer.refresh_at and timer.refresh_at <= now.monotonic:
+        _refresh(call, leg, exit_, now)
+
+
+def _refresh(call: Call, leg: Leg, exit_: Exit, now: Now, *, is_retry: bool = False) -> None:
+    """Our own refresh: UPDATE without SDP where the peer takes it, else a re-INVITE that changes nothing."""
+    timer = leg.timer
+    if timer is None or leg.dialog is None:
+        return
+    if call.is_busy or (not leg.allows_update and not leg.shown):
+        timer.refresh_at = now.monotonic + _BUSY_SECONDS
+        return
+    out = Outgoing(Kind.REFRESH, leg, "UPDATE" if leg.allows_update else "INVITE", leg.dialog)
+    out.fields = asked(leg)
+    out.is_retry = is_retry
+    body = b"" if leg.allows_update else leg.shown
+    timer.refresh_at = 0.0
+    if out.method == "INVITE":
+        call.refresh = out
+    if not exit_.request(out, None, body, SDP_TYPE if body else ""):
+        call.refresh = None
+        timer.refresh_at = now.monotonic + _AGAIN_SECONDS
+
+
+def receive_response(call: Call, out: Outgoing, response: Response, exit_: Exit, now: Now) -> None:
+    """A response to a refresh of ours."""
+    leg, status = out.leg, response.status
+    if status < 200 or out.dialog is None:
+        return
+    if status < 300 and out.method == "INVITE":
+        if response.to_tag in out.acks:
+            exit_.repeat_ack(out, response.to_tag)
+        else:
+            exit_.acknowledge(out, out.dialog)
+    if out.done:
+        return
+    out.done = True
+    if call.refresh is out:
+        call.refresh = None
+    if call.is_over:
+        return
+    if status < 300:
+        out.dialog.refresh_target(response)
+        learn(leg, response, now)
+    else:
+        _refused(call, out, response, exit_, now)
+
+
+def _refused(call: Call, out: Outgoing, response: Response, exit_: Exit, now: Now) -> None:
+    leg, status = out.leg, response.status
+    timer = leg.timer
+    if status in (408, 481):
+        hang_up(call, exit_, now, "callee lost" if leg.side is Side.B else "caller lost")
+    elif timer is None:
+        return
+    elif may_retry(out, response):
+        _refresh(call, leg, exit_, now, is_retry=True)
+    elif status in (405, 501) and out.method == "UPDATE":
+        leg.allows_update = False
+        _refresh(call, leg, exit_, now)
+    elif status == 491:
+        timer.refresh_at = now.monotonic + glare_pause(leg)
+    else:
+        timer.refresh_at = now.monotonic + _AGAIN_SECONDS
+
+
+def glare_pause(leg: Leg) -> float:
+    """Seconds to wait after a 491 (RFC 3261 section 14.1): longer for who chose the Call-ID (we, on B)."""
+    draw = leg.call.mint.number(31)
+    return 2.1 + draw % 191 / 100 if leg.side is Side.B else draw % 201 / 100
