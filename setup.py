@@ -30,6 +30,7 @@ HOT = [
     "sbc/media/*.py",
     "sbc/call/*.py",
     "sbc/snapshot.py",
+    "sbc/trunks.py",
     "sbc/build.py",
     "sbc/views.py",
     "sbc/egress.py",

@@ -11,12 +11,13 @@ from typing import Final
 import rtpengine
 from sbc import call as calls
 from sbc.build import build_follower, build_request, build_response, has_tag, own_via
-from sbc.call import Call, Exit, Incoming, Leg, Outgoing
+from sbc.call import Call, CallState, Exit, Incoming, Leg, Outgoing
 from sbc.config import Listener, Realm
 from sbc.dialog import Dialog, DialogTable
+from sbc.firewall import is_emergency
 from sbc.media import Side
 from sbc.mint import Mint
-from sbc.outputs import Event, Leaked, Lookup, MediaCommand, Output, Transmit
+from sbc.outputs import Event, Leaked, Lookup, MediaCommand, Output, TargetChanged, Transmit
 from sbc.routing import NextHop
 from sbc.sip import Fields, Message, Request, Response, Uri, format_message, parse_uri
 from sbc.snapshot import Snapshot, listener_for
@@ -35,6 +36,7 @@ from sbc.transaction import (
     TransactionState,
     TransactionTable,
 )
+from sbc.trunks import Trunks, longest
 from sbc.wheel import Wheel
 from sbc.wire import Flow, Now
 
@@ -99,8 +101,13 @@ class Egress(Exit):
         self._asked: Final[dict[str, int]] = {}
         self._waiting_names: Final[dict[int, str]] = {}
         self._serial = 0
+        self.trunks: Final = Trunks(snapshot.router.health)
         self.failed: list[Outgoing] = []
         """Requests that could not be sent at all; the engine tells their calls once the input is dealt with."""
+        self.looped: list[Outgoing] = []
+        """Requests that would have come back to this node; as above."""
+        self.fallen: list[NextHop] = []
+        """Targets that are down by what this input brought; as above."""
 
     # Exit: requests
 
@@ -163,6 +170,9 @@ class Egress(Exit):
             self._park(Parked(out, wire, listener, host, port))
 
     def _send(self, out: Outgoing, wire: bytes, flow: Flow) -> None:
+        if out.dialog is None and (flow.transport, flow.host, flow.port) in self.snapshot.own:
+            self.looped.append(out)
+            return
         out.flow = flow
         branch = out.via[out.via.index(";branch=") + 8 :].partition(";")[0]
         timers, time = self.snapshot.timers, self.now.monotonic
@@ -299,6 +309,10 @@ class Egress(Exit):
         incoming, a_leg = call.invite_in, call.caller_leg
         if listener is None or incoming is None or incoming.request is None:
             return None
+        if call.state is not CallState.OUTSIDE:
+            if not self.trunks.attempt(call, hop, is_emergency(incoming.request), self.now.monotonic):
+                return None
+            call.longest = longest(call, hop)
         passages = self.snapshot.passages
         passage = passages.between(a_leg.realm.name, realm.name, hop.trunk)
         leg = Leg(
@@ -355,10 +369,19 @@ class Egress(Exit):
 
     def health(self, hop: NextHop, alive: bool) -> None:
         """A target answered, or failed to."""
-        if alive:
-            self.snapshot.router.note_success(hop, self.now.monotonic)
+        self.note_health(hop, "" if alive else "a call failed")
+
+    def note_health(self, hop: NextHop, fault: str) -> None:
+        """What became of a call or a probe; an empty `fault` is an answer. A change of state is reported."""
+        router, now = self.snapshot.router, self.now
+        if fault:
+            changed = router.note_failure(hop, now.monotonic, fault)
+            if changed:
+                self.fallen.append(hop)
         else:
-            self.snapshot.router.note_failure(hop, self.now.monotonic)
+            changed = router.note_success(hop, now.monotonic)
+        if changed:
+            self.report(TargetChanged(hop.trunk, str(hop.uri), "down" if fault else "up", fault, now.wall))
 
     def report(self, event: Event) -> None:
         """Tell the operator."""
@@ -367,6 +390,7 @@ class Egress(Exit):
     def ended(self, call: Call) -> None:
         """Nothing more will come of this call but late answers to what it sent."""
         self.calls.pop(call.id, None)
+        self.trunks.leave(call.id)
 
     # Shared with the engine
 

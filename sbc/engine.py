@@ -17,7 +17,7 @@ from sbc.call import Alarm, Call, CallState, Incoming, Leg, Outgoing
 from sbc.config import Config
 from sbc.dialog import record_routes, without_tag
 from sbc.egress import NONE, Egress, GiveUp
-from sbc.firewall import Verdict, sanity
+from sbc.firewall import Verdict, is_emergency, sanity
 from sbc.media import Side
 from sbc.mint import Mint, is_minted
 from sbc.outputs import CallStarted, Dropped, DropReason, Output, Refused
@@ -36,6 +36,7 @@ from sbc.transaction import (
     TransactionState,
     server_key,
 )
+from sbc.trunks import waiting_at
 from sbc.views import call_row, facts_of, leg_row, user_of
 from sbc.wire import Flow, Now
 
@@ -295,6 +296,11 @@ class Engine:
         source, decision = self._decide(incoming, flow)
         if decision is None:
             return
+        trunk = self.config.trunks.get(source.trunk)
+        full = "" if is_emergency(request) else egress.trunks.refusal(trunk, now.monotonic)
+        if full:
+            self._refuse(incoming, 503, flow, full, _RETRY_AFTER)
+            return
         binding = egress.bindings.find(request.uri.user, now.monotonic)
         hops = [registered_hop(binding)] if binding is not None else self._hops(incoming, decision, flow)
         if not hops:
@@ -303,6 +309,7 @@ class Engine:
         call.hops = hops
         call.contact = binding.uri if binding is not None else ""
         egress.calls[call.id] = call
+        egress.trunks.enter(call, trunk, now.monotonic)
         egress.record(call.id, "in", flow, data)
         egress.respond(incoming, 100)
         egress.report(
@@ -469,7 +476,9 @@ class Engine:
     def swap(self, config: Config, now: Now) -> list[Output]:
         """New calls get `config`; live ones keep theirs. Its listeners must be those of the old one, in their order."""
         self._begin(now)
-        self.egress.snapshot = Snapshot(config)
+        trunks = self.egress.trunks
+        self.egress.snapshot = Snapshot(config, trunks.health, now.monotonic)
+        trunks.retain(config)
         self._limits = config.limits
         self.egress.ask_names(self.egress.snapshot.router.names)
         return self._end()
@@ -510,10 +519,19 @@ class Engine:
 
     def _end(self) -> list[Output]:
         egress = self.egress
-        while egress.failed:
-            out = egress.failed.pop(0)
-            calls.receive_timeout(out, egress, egress.now)
-            self._arm(out.leg.call)
+        while egress.failed or egress.looped or egress.fallen:
+            if egress.looped:
+                out = egress.looped.pop(0)
+                calls.receive_timeout(out, egress, egress.now, 482)
+                self._arm(out.leg.call)
+            elif egress.failed:
+                out = egress.failed.pop(0)
+                calls.receive_timeout(out, egress, egress.now)
+                self._arm(out.leg.call)
+            else:
+                for out in waiting_at(egress.fallen.pop(0), egress.calls.values()):
+                    calls.give_up(out, egress, egress.now)
+                    self._arm(out.leg.call)
             self._settle()
         return egress.outputs
 

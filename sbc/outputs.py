@@ -136,6 +136,18 @@ class CallEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class TargetChanged:
+    """A target of a trunk gets calls no more, or again."""
+
+    trunk: str
+    target: str
+    state: str
+    """`up`, `down`, `disabled` or `enabled`."""
+    reason: str
+    wall: float
+
+
+@dataclass(frozen=True, slots=True)
 class Journal:
     """Append a record to the journal before the outputs behind it are acted on."""
 
@@ -145,5 +157,5 @@ class Journal:
     payload: dict[str, str | int | float]
 
 
-Event = Dropped | Refused | Leaked | CallStarted | CallAnswered | CallEnded
+Event = Dropped | Refused | Leaked | TargetChanged | CallStarted | CallAnswered | CallEnded
 Output = Transmit | MediaCommand | Lookup | Journal | Event

@@ -6,7 +6,7 @@ from typing import Final
 
 from sbc.call import Binding
 from sbc.config import Config, Listener, Realm, Target
-from sbc.routing import NextHop, Router
+from sbc.routing import Health, NextHop, Router
 from sbc.sip import parse_uri
 from sbc.topology import Audit, Passages, compile_passages
 from sbc.transaction import TimerValues
@@ -15,14 +15,25 @@ from sbc.transaction import TimerValues
 class Snapshot:
     """Router, passages and audit of one configuration."""
 
-    __slots__ = ("audit", "config", "passages", "router", "timers")
+    __slots__ = ("audit", "config", "own", "passages", "router", "timers")
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, health: Health | None = None, now: float = 0.0) -> None:
         self.config: Final = config
-        self.router: Final = Router(config)
+        self.router: Final = Router(config, health, now)
+        self.own: Final = own_addresses(config)
         self.passages: Final[Passages] = compile_passages(config)
         self.audit: Final = Audit(config)
         self.timers: Final = TimerValues(config.timers.t1, config.timers.t2, config.timers.t4)
+
+
+def own_addresses(config: Config) -> frozenset[tuple[str, str, int]]:
+    """(transport, host, port) of every listener as it is bound and as it is shown: what leads back to this node."""
+    own: set[tuple[str, str, int]] = set()
+    for listener in config.listeners:
+        shown = listener.shown_host
+        own.add((listener.transport, listener.host, listener.port))
+        own.add((listener.transport, shown[1:-1] if shown.startswith("[") else shown, listener.port))
+    return frozenset(own)
 
 
 def listener_for(realm: Realm, transport: str, host: str) -> Listener | None:

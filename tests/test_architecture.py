@@ -33,6 +33,7 @@ LEVELS = {
     "sbc.call": 2,
     "sbc.build": 3,
     "sbc.snapshot": 3,
+    "sbc.trunks": 3,
     "sbc.views": 3,
     "sbc.egress": 3,
     "sbc.engine": 3,
@@ -67,8 +68,10 @@ SIDEWAYS = {
     ("sbc.engine", "sbc.egress"),
     ("sbc.engine", "sbc.build"),
     ("sbc.engine", "sbc.views"),
+    ("sbc.engine", "sbc.trunks"),
     ("sbc.egress", "sbc.snapshot"),
     ("sbc.egress", "sbc.build"),
+    ("sbc.egress", "sbc.trunks"),
     ("sbc.config.load", "policies.load"),  # a node file names its policy document
     ("rtpengine.pool", "rtpengine.client"),  # a pool is clients
     ("rtpengine.__main__", "rtpengine.embedded"),

@@ -37,7 +37,7 @@ class NextHop:
     transport's where the URI names none.
     """
 
-    __slots__ = ("host", "port", "realm", "transport", "trunk", "uri")
+    __slots__ = ("host", "limits", "port", "realm", "transport", "trunk", "uri")
 
     def __init__(self, trunk: str, realm: str, target: Target) -> None:
         uri: Uri = target.uri
@@ -49,6 +49,7 @@ class NextHop:
         self.trunk: Final = trunk
         self.realm: Final = realm
         self.uri: Final = uri
+        self.limits: Final = target.limits
         self.host: Final = uri.host[1:-1] if uri.host.startswith("[") else uri.host
         self.transport: Final = transport
         self.port: Final = uri.port or _DEFAULT_PORTS.get(transport, 5060)

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from typing import Final, Protocol, assert_never
 
-from sbc.outputs import CallAnswered, CallEnded, CallStarted, Dropped, DropReason, Event, Leaked, Refused
+from sbc.outputs import (
+    CallAnswered,
+    CallEnded,
+    CallStarted,
+    Dropped,
+    DropReason,
+    Event,
+    Leaked,
+    Refused,
+    TargetChanged,
+)
 from sbc.telemetry.flood import Flood
 
 _QUIET: Final = frozenset({DropReason.KEEPALIVE})
@@ -52,6 +62,10 @@ class Telemetry:
                 self._refused(event, now)
             case Leaked():
                 self._leaked(event, now)
+            case TargetChanged():
+                self.counters[f"targets.{event.state}"] += 1
+                log = self.logger.warning if event.state == "down" else self.logger.info
+                log("target", trunk=event.trunk, target=event.target, state=event.state, reason=event.reason)
             case _:
                 assert_never(event)
 
