@@ -46,7 +46,13 @@ class Phone:
         )
         (directory / "accounts").write_text(f"<sip:{user}@{shown}:{port}>;regint=0;answermode=auto;audio_codecs=PCMU\n")
         (directory / "contacts").write_text("")
-        argv = ["baresip", "-6" if ":" in host else "-4", "-f", str(directory), *(["-e", f"/dial {dial}"] if dial else [])]
+        argv = [
+            "baresip",
+            "-6" if ":" in host else "-4",
+            "-f",
+            str(directory),
+            *(["-e", f"/dial {dial}"] if dial else []),
+        ]
         self.process = Process(argv, namespace=namespace, log=directory / "log", environment={"HOME": str(directory)})
         self.process.wait_for_udp(host, port)
 

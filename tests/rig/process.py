@@ -105,9 +105,13 @@ class Process:
 
     def wait_for_udp(self, host: str, port: int, timeout: float = 10.0) -> None:
         """Wait until somebody in its namespace holds that UDP socket."""
-        wait_until(
-            lambda: not self.running or has_udp(self.pid, host, port), timeout, f"{self.name} on udp {host}:{port}"
-        )
+        try:
+            wait_until(
+                lambda: not self.running or has_udp(self.pid, host, port), timeout, f"{self.name} on udp {host}:{port}"
+            )
+        except BaseException:
+            self.kill()
+            raise
         if not self.running:
             raise NotReady(f"{self.name} ended with {self.returncode} before it was ready\n{self.output()[-3000:]}")
 

@@ -79,14 +79,22 @@ class Bench:
             return Outcome(row.suite, row.file, "", "not applicable", row.note)
         began = time.monotonic()
         self.rig.begin()
+        if not self.direct:
+            self._clear()
         try:
             why = self._run(row)
             if not why and not self.direct:
                 why = self._health()
-        except AssertionError as error:
+        except (AssertionError, OSError) as error:
             why = str(error)
         seconds = time.monotonic() - began
         return Outcome(row.suite, row.file, row.peer, "fail" if why else "pass", why or row.note, seconds)
+
+    def _clear(self) -> None:
+        """End what an earlier scenario left in the node, and forget what its log said."""
+        for call in self.rig.node.calls():
+            self.rig.node.ask("POST", f"/calls/{call['id']}/hangup")
+        self.rig.node.trouble()
 
     def _health(self) -> str:
         self.rig.assert_clean_end()
@@ -179,12 +187,6 @@ def prepare(row: Row, where: Path) -> Path:
 
     text = re.sub(r'(play_pcap_(?:audio|video|image)=")([^"]*)(")', found, text)
     text = re.sub(r'(rtp_stream=")(?!pause|resume|apattern|vpattern)([^"]*)(")', found, text)
-    once = [name for name in set(re.findall(r'assign_to="(\w+)"', text)) if not re.search(rf"\${name}\b", text)]
-    once += [
-        name for name in set(re.findall(r"\[?\$(\w+)", text)) if text.count(f"${name}") + text.count(f'"{name}"') == 1
-    ]
-    if once and "<Reference" not in text:
-        text = text.replace("</scenario>", f'<Reference variables="{",".join(once)}"/></scenario>')
     path = where / source.name
     path.write_bytes(text.encode("utf-8", "surrogateescape"))
     return path
@@ -192,10 +194,12 @@ def prepare(row: Row, where: Path) -> Path:
 
 def _judge(row: Row, sipp: Sipp) -> str:
     code = sipp.exit_code(30)
+    if row.right == "ended":
+        return "" if "unexpected BYE" in sipp.complaint() else f"SIPp {code}: {_first(sipp.complaint())}"
     if not row.right.startswith("refused"):
         return "" if code == 0 else f"SIPp {code}: {_first(sipp.complaint())}"
     wanted = row.right.split()[1:]
-    seen = re.findall(r"^SIP/2\.0 (\d{3}) ", sipp.complaint(), re.MULTILINE)
+    seen = re.findall(r"received 'SIP/2\.0 (\d{3}) ", sipp.complaint())
     if code == 0 or not set(seen) & set(wanted):
         return f"SIPp {code}, stopped at {seen or 'nothing'}: {_first(sipp.complaint())}"
     return ""
