@@ -34,6 +34,7 @@ HOT = [
     "sbc/build.py",
     "sbc/views.py",
     "sbc/egress.py",
+    "sbc/probes.py",
     "sbc/engine.py",
 ]
 

@@ -106,8 +106,8 @@ class Egress(Exit):
         """Requests that could not be sent at all; the engine tells their calls once the input is dealt with."""
         self.looped: list[Outgoing] = []
         """Requests that would have come back to this node; as above."""
-        self.fallen: list[NextHop] = []
-        """Targets that are down by what this input brought; as above."""
+        self.suspects: list[tuple[NextHop, bool]] = []
+        """Targets that failed by what this input brought, and whether that made them down; as above."""
 
     # Exit: requests
 
@@ -376,8 +376,7 @@ class Egress(Exit):
         router, now = self.snapshot.router, self.now
         if fault:
             changed = router.note_failure(hop, now.monotonic, fault)
-            if changed:
-                self.fallen.append(hop)
+            self.suspects.append((hop, changed))
         else:
             changed = router.note_success(hop, now.monotonic)
         if changed:

@@ -21,6 +21,7 @@ from sbc.firewall import Verdict, is_emergency, sanity
 from sbc.media import Side
 from sbc.mint import Mint, is_minted
 from sbc.outputs import CallStarted, Dropped, DropReason, Output, Refused
+from sbc.probes import Prober, Question, Tick, fault_of
 from sbc.routing import NextHop, Source
 from sbc.sip import Fields, ParseError, Request, Response, parse_message
 from sbc.snapshot import Snapshot, registered_hop
@@ -51,6 +52,7 @@ class Engine:
     def __init__(self, config: Config, mint_key: bytes, now: Now, slots: bytes = b"\x00") -> None:
         self.mint: Final = Mint(mint_key, slots)
         self.egress: Final = Egress(Snapshot(config), self.mint, now, RECORDED)
+        self.prober: Final = Prober(self.egress)
         self.counters: Final[dict[str, int]] = {}
         self.started: Final = now
         self.draining = False
@@ -82,6 +84,7 @@ class Engine:
         """Before the first datagram: ask for the addresses of the trunks that are written as names."""
         self._begin(now)
         self.egress.ask_names(self.egress.snapshot.router.names)
+        self.prober.follow(now)
         return self._end()
 
     def receive(self, data: bytes, flow: Flow, now: Now) -> list[Output]:
@@ -117,6 +120,8 @@ class Engine:
                     self._arm(machine.call)
             elif isinstance(machine, GiveUp):
                 self._give_up(machine.tx)
+            elif isinstance(machine, Tick):
+                self.prober.handle_tick(machine, now)
             elif isinstance(
                 machine, InviteClientTransaction | ClientTransaction | InviteServerTransaction | ServerTransaction
             ):
@@ -404,15 +409,17 @@ class Engine:
                     self._receive_ack(output.ack, b"", output.tx.flow)
             elif isinstance(output, ResponseReceived):
                 out = output.tx.user
-                if isinstance(out, Outgoing):
+                if isinstance(out, Question):
+                    if output.response.status >= 200:
+                        self.prober.answered(out, fault_of(output.response.status), egress.now)
+                elif isinstance(out, Outgoing):
                     calls.receive_response(out, output.response, egress, egress.now)
                     self._arm(out.leg.call)
             elif isinstance(output, TimedOut):
                 out = output.tx.user
                 output.tx.user = None
                 if isinstance(out, Outgoing):
-                    calls.receive_timeout(out, egress, egress.now)
-                    self._arm(out.leg.call)
+                    self._unsent(out, 408, "no answer to a probe")
 
     # Refusals
 
@@ -467,6 +474,18 @@ class Engine:
             self._arm(found)
         return self._end()
 
+    def switch_trunk(self, trunk: str, target: str, is_enabled: bool, now: Now) -> list[Output]:
+        """Take a trunk, or the target of it with this URI, out of service or back into it."""
+        self._begin(now)
+        self.prober.switch(trunk, target, is_enabled, now)
+        return self._end()
+
+    def probe_trunk(self, trunk: str, target: str, now: Now) -> list[Output]:
+        """Ask the targets of a trunk, or one of them, whether they live."""
+        self._begin(now)
+        self.prober.probe(trunk, target, now)
+        return self._end()
+
     def drain(self, now: Now) -> list[Output]:
         """Refuse new calls with 503; calls that are up go on."""
         self._begin(now)
@@ -479,6 +498,7 @@ class Engine:
         trunks = self.egress.trunks
         self.egress.snapshot = Snapshot(config, trunks.health, now.monotonic)
         trunks.retain(config)
+        self.prober.follow(now)
         self._limits = config.limits
         self.egress.ask_names(self.egress.snapshot.router.names)
         return self._end()
@@ -497,6 +517,10 @@ class Engine:
             "media_commands": len(egress.waiting),
             "counters": dict(sorted(self.counters.items())),
         }
+
+    def trunks(self, now: Now) -> list[dict[str, object]]:
+        """One row a trunk with its targets, in the order of the configuration."""
+        return self.egress.trunks.rows(self.config, now)
 
     def calls(self, now: Now) -> list[dict[str, object]]:
         """One row a call, oldest first."""
@@ -519,21 +543,26 @@ class Engine:
 
     def _end(self) -> list[Output]:
         egress = self.egress
-        while egress.failed or egress.looped or egress.fallen:
+        while egress.failed or egress.looped or egress.suspects:
             if egress.looped:
-                out = egress.looped.pop(0)
-                calls.receive_timeout(out, egress, egress.now, 482)
-                self._arm(out.leg.call)
+                self._unsent(egress.looped.pop(0), 482, "leads back to this node")
             elif egress.failed:
-                out = egress.failed.pop(0)
-                calls.receive_timeout(out, egress, egress.now)
-                self._arm(out.leg.call)
+                self._unsent(egress.failed.pop(0), 408, "cannot be reached")
             else:
-                for out in waiting_at(egress.fallen.pop(0), egress.calls.values()):
+                hop, is_down = egress.suspects.pop(0)
+                self.prober.hurry(hop, egress.now)
+                for out in waiting_at(hop, egress.calls.values()) if is_down else ():
                     calls.give_up(out, egress, egress.now)
                     self._arm(out.leg.call)
             self._settle()
         return egress.outputs
+
+    def _unsent(self, out: Outgoing, status: int, why: str) -> None:
+        if isinstance(out, Question):
+            self.prober.answered(out, why, self.egress.now)
+        else:
+            calls.receive_timeout(out, self.egress, self.egress.now, status)
+            self._arm(out.leg.call)
 
     def _arm(self, call: Call) -> None:
         """Keep the call's alarm in the wheel no later than its deadline; let a call go that has none."""

@@ -174,6 +174,9 @@ class Trunks:
             row["share"] = round(health.share(now.monotonic), 3)
             row["reason"] = health.reason
             row["failures"] = health.failures
+            row["probe"] = {"is_due": health.asked > 0, "last": health.answer, "every": 0.0}
+            if health.probe is not None:
+                row["probe"] = {"is_due": health.asked > 0, "last": health.answer, "every": health.probe.every}
         return row
 
     def named(self, trunk: str, target: str) -> list[TargetHealth]:

@@ -42,12 +42,25 @@ class TargetState(Enum):
 
 
 class TargetHealth:
-    """One target. `since` is when it got into its state, `reason` why, `changed` whether nobody was told of that yet.
+    """One target. `since` is when it got into its state, `reason` why.
 
     `until` is the end of a penalty, `risen` the beginning of a slow start; 0 where there is none.
     """
 
-    __slots__ = ("_state", "answers", "enabled", "failures", "hop", "probe", "reason", "risen", "since", "until")
+    __slots__ = (
+        "_state",
+        "answer",
+        "answers",
+        "asked",
+        "enabled",
+        "failures",
+        "hop",
+        "probe",
+        "reason",
+        "risen",
+        "since",
+        "until",
+    )
 
     def __init__(self, hop: NextHop, probe: Probe | None, now: float) -> None:
         self.hop = hop
@@ -57,6 +70,10 @@ class TargetHealth:
         """In a row."""
         self.answers = 0
         """In a row, since it was down."""
+        self.asked = 0.0
+        """When the probe left that is under way; 0 where none is."""
+        self.answer = ""
+        """What became of the last probe."""
         self.reason = ""
         self.since = now
         self.until = 0.0
@@ -170,6 +187,10 @@ class Health:
     def find(self, hop: NextHop) -> TargetHealth | None:
         """A target's health; None where it is no trunk's any more, or never was."""
         return self._targets.get(hop.key)
+
+    def get(self, key: Key) -> TargetHealth | None:
+        """The same by key."""
+        return self._targets.get(key)
 
     def all(self) -> list[TargetHealth]:
         """Every target."""
