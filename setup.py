@@ -34,6 +34,8 @@ HOT = [
     "sbc/build.py",
     "sbc/views.py",
     "sbc/egress.py",
+    "sbc/refusals.py",
+    "sbc/admission.py",
     "sbc/probes.py",
     "sbc/engine.py",
 ]

@@ -43,6 +43,8 @@ from sbc.wire import Flow, Now
 NONE: Final[Fields] = []
 _MINIMAL: Final[frozenset[str]] = frozenset({"ACK", "BYE", "CANCEL"})
 _PORTS: Final[dict[str, int]] = {"UDP": 5060, "TCP": 5060, "TLS": 5061, "WS": 80, "WSS": 443}
+_LOOKUP_SECONDS: Final = 10.0
+"""A look-up without an answer by then has failed."""
 _NAME_SECONDS: Final = 60.0
 """How long a resolved name is kept; the resolver behind `Lookup` does not tell the TTL."""
 MEDIA_SECONDS: Final = 8.0
@@ -77,6 +79,22 @@ class GiveUp:
         state = self.tx.state
         waits = state is TransactionState.CALLING or state is TransactionState.PROCEEDING
         return self.deadline if waits else None
+
+
+class Unanswered:
+    """A look-up that nobody answers has failed (design 3a, async facts); a machine for the wheel."""
+
+    __slots__ = ("deadline", "lookup", "parked")
+
+    def __init__(self, lookup: int, parked: dict[int, list[Parked]], deadline: float) -> None:
+        self.lookup: Final = lookup
+        self.parked: Final = parked
+        self.deadline: Final = deadline
+
+    @property
+    def next_timer(self) -> float | None:
+        """The deadline, None once the answer came."""
+        return self.deadline if self.lookup in self.parked else None
 
 
 class Egress(Exit):
@@ -408,6 +426,17 @@ class Egress(Exit):
         if deadline is not None:
             self.wheel.arm(tx, deadline)
 
+    def arm(self, call: Call) -> None:
+        """Keep the call's alarm in the wheel no later than its deadline; let a call go that has none."""
+        alarm = call.alarm
+        deadline = call.next_timer
+        if deadline is None:
+            alarm.call = None
+        elif alarm.deadline <= self.now.monotonic or deadline < alarm.deadline:
+            alarm.call = call
+            alarm.deadline = deadline
+            self.wheel.arm(alarm, deadline)
+
     def record(self, call: str, direction: str, flow: Flow, data: bytes) -> None:
         """Keep a message for `sbc trace`."""
         self.recorder.append((self.now.wall, call, direction, flow, data))
@@ -501,24 +530,26 @@ class Egress(Exit):
 
     def _park(self, parked: Parked) -> None:
         asked = self._asked.get(parked.name)
-        if asked is not None:
-            self.parked[asked].append(parked)
-            return
-        self._serial += 1
-        self._asked[parked.name] = self._serial
-        self.parked[self._serial] = [parked]
-        self._waiting_names[self._serial] = parked.name
-        self.outputs.append(Lookup(self._serial, parked.name))
+        if asked is None:
+            asked = self._ask(parked.name)
+        self.parked[asked].append(parked)
 
     def ask_names(self, names: tuple[str, ...]) -> None:
         """Look names up though nothing waits for them yet: who calls from there must be recognised."""
         for name in names:
             if name not in self._asked:
-                self._serial += 1
-                self._asked[name] = self._serial
-                self.parked[self._serial] = []
-                self._waiting_names[self._serial] = name
-                self.outputs.append(Lookup(self._serial, name))
+                self._ask(name)
+
+    def _ask(self, name: str) -> int:
+        self._serial += 1
+        serial = self._serial
+        self._asked[name] = serial
+        self.parked[serial] = []
+        self._waiting_names[serial] = name
+        self.outputs.append(Lookup(serial, name))
+        deadline = self.now.monotonic + _LOOKUP_SECONDS
+        self.wheel.arm(Unanswered(serial, self.parked, deadline), deadline)
+        return serial
 
     def unpark(self, lookup: int, addresses: tuple[str, ...]) -> bool:
         """Send what waited for a name, or note it as failed; False where nobody waits for that look-up."""

@@ -37,6 +37,8 @@ LEVELS = {
     "sbc.probes": 3,
     "sbc.views": 3,
     "sbc.egress": 3,
+    "sbc.refusals": 3,
+    "sbc.admission": 3,
     "sbc.engine": 3,
     "sbc.transport": 4,
     "sbc.lookup": 4,
@@ -67,6 +69,14 @@ SIDEWAYS = {
     ("sbc.outputs", "rtpengine"),  # a MediaCommand holds one
     ("sbc.engine", "sbc.snapshot"),  # one file would be the engine's, but for its length
     ("sbc.engine", "sbc.egress"),
+    ("sbc.engine", "sbc.refusals"),
+    ("sbc.engine", "sbc.admission"),
+    ("sbc.refusals", "sbc.egress"),
+    ("sbc.refusals", "sbc.build"),
+    ("sbc.admission", "sbc.egress"),
+    ("sbc.admission", "sbc.refusals"),
+    ("sbc.admission", "sbc.snapshot"),
+    ("sbc.admission", "sbc.views"),
     ("sbc.engine", "sbc.build"),
     ("sbc.engine", "sbc.views"),
     ("sbc.engine", "sbc.trunks"),

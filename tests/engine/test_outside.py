@@ -46,9 +46,9 @@ def test_unknown_method_gets_501_and_a_known_one_405() -> None:
 def test_required_extension_that_we_lack_gets_420_with_its_name() -> None:
     """RFC 3261 section 8.2.2.3."""
     node = Node()
-    node.carrier.invite(extra="Require: 100rel, frobnicate\n")
+    node.carrier.invite(extra="Require: timer, frobnicate\n")
     response = node.carrier.take_response(420)
-    assert response.tokens("Unsupported") == ["100rel", "frobnicate"]
+    assert response.tokens("Unsupported") == ["frobnicate"]
 
 
 def test_register_reaches_the_registrar_with_a_contact_of_ours_and_calls_find_the_way_back() -> None:
@@ -186,9 +186,11 @@ def test_policy_decides_on_options_too() -> None:
     settings = config()
     refusing = replace(settings, policy=replace(settings.policy, rules=()))
     node = Node(refusing)
-    node.carrier.target = "sip:sbc.example.net"
-    node.carrier.request("OPTIONS")
-    node.carrier.take_response(403)
+    stranger = node.peer("stranger", "203.0.113.66", OUTSIDE)
+    for peer, status in ((stranger, 403), (node.carrier, 200)):
+        peer.target = "sip:sbc.example.net"
+        peer.request("OPTIONS")
+        peer.take_response(status)
 
 
 def test_trunk_written_as_a_name_is_looked_up_at_start_and_its_calls_recognised() -> None:
@@ -213,3 +215,13 @@ def test_call_to_a_name_without_an_address_fails_over_or_fails() -> None:
     (lookup,) = node.lookups
     node.act(node.engine.lookup_answer(lookup.id, (), node.now))
     second.take_request("INVITE")
+
+
+def test_look_up_that_is_never_answered_fails_what_waited_for_it() -> None:
+    """Design 3a, async facts: a deadline that is itself a timer."""
+    node = Node(config(pbx=("sip:pbx.corp.example",)))
+    node.carrier.invite()
+    node.carrier.take_response(100)
+    node.advance(11)
+    node.carrier.ack_failure(node.carrier.take_response(408))
+    node.assert_clean()

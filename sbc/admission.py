@@ -1,0 +1,184 @@
+"""Requests outside dialogs: sanity, policy, limits, routing, and the call that comes of it (design 3a, admission)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import policies
+from sbc import call as calls
+from sbc.call import Call, CallState, Incoming, Leg
+from sbc.dialog import record_routes, without_tag
+from sbc.egress import Egress
+from sbc.firewall import is_emergency, sanity
+from sbc.media import Side
+from sbc.outputs import CallStarted, DropReason
+from sbc.refusals import RETRY_AFTER, Refusals
+from sbc.routing import NextHop, Source
+from sbc.sip import ParseError, Request, Response
+from sbc.snapshot import registered_hop
+from sbc.views import facts_of, user_of
+from sbc.wire import Flow
+
+
+class Admission:
+    """Lets requests in, or has them refused. `draining` refuses everything that is new."""
+
+    def __init__(self, egress: Egress, refusals: Refusals) -> None:
+        self.egress: Final = egress
+        self.refusals: Final = refusals
+        self.draining = False
+
+    def receive(self, incoming: Incoming, data: bytes, flow: Flow) -> None:
+        """A request without a dialog of ours."""
+        request = incoming.request
+        assert request is not None
+        verdict = sanity(request)
+        method = request.method
+        if verdict is not None:
+            self.egress.record("", "in", flow, data)
+            self.refusals.answer_verdict(incoming, verdict)
+            self.refusals.report(verdict.status, method, flow, verdict.reason.value)
+        elif method == "INVITE":
+            self._invite(incoming, data, flow)
+        elif method == "OPTIONS":
+            self.egress.record("", "in", flow, data)
+            if self._decide(incoming, flow)[1] is not None:
+                self.egress.respond(incoming, 200, extra=[("Accept", "application/sdp")])
+        elif method in calls.RELAYED_OUTSIDE:
+            self._relay_outside(incoming, data, flow)
+        else:
+            self.egress.record("", "in", flow, data)
+            self.refusals.refuse(incoming, 405, flow, "method outside a dialog")
+
+    def _relay_outside(self, incoming: Incoming, data: bytes, flow: Flow) -> None:
+        """One request through policy and routing, without a call."""
+        self.egress.record("", "in", flow, data)
+        request = incoming.request
+        assert request is not None
+        source, decision = self._decide(incoming, flow)
+        if decision is None:
+            return
+        hops = self._hops(incoming, decision, flow)
+        if not hops:
+            return
+        call = self._open(incoming, source, flow, decision)
+        call.state = CallState.OUTSIDE
+        call.hops = hops
+        calls.begin_outside(call, request, self.egress.bindings, self.egress, self.egress.now)
+        self.egress.arm(call)
+
+    def _invite(self, incoming: Incoming, data: bytes, flow: Flow) -> None:
+        """A new call: policy, routing, admission (design 3a, order of admission)."""
+        egress, now = self.egress, self.egress.now
+        request = incoming.request
+        assert request is not None
+        if not _is_well_routed(request):
+            self.refusals.refuse(incoming, 400, flow, "malformed Record-Route")
+            return
+        if calls.is_unsupported(request):
+            self.refusals.refuse(incoming, 415, flow, "body type", [("Accept", "application/sdp")])
+            return
+        source, decision = self._decide(incoming, flow)
+        if decision is None:
+            return
+        trunk = self.egress.snapshot.config.trunks.get(source.trunk)
+        full = "" if is_emergency(request) else egress.trunks.refusal(trunk, now.monotonic)
+        if full:
+            self.refusals.refuse(incoming, 503, flow, full, RETRY_AFTER)
+            return
+        binding = egress.bindings.find(request.uri.user, now.monotonic)
+        hops = [registered_hop(binding)] if binding is not None else self._hops(incoming, decision, flow)
+        if not hops:
+            return
+        call = self._open(incoming, source, flow, decision)
+        call.hops = hops
+        call.contact = binding.uri if binding is not None else ""
+        egress.calls[call.id] = call
+        egress.trunks.enter(call, trunk, now.monotonic)
+        egress.record(call.id, "in", flow, data)
+        egress.respond(incoming, 100)
+        egress.report(
+            CallStarted(call.id, now.wall, call.caller, call.called, source.realm, hops[0].realm, decision.rule)
+        )
+        calls.begin(call, request, egress, now)
+        self.egress.arm(call)
+
+    def _decide(self, incoming: Incoming, flow: Flow) -> tuple[Source, policies.Decision | None]:
+        """Who asks, and what the policy says; None where that was a no, which is answered then.
+
+        A trunk may ask whether we live (OPTIONS) though no rule speaks of it; strangers get the document's default.
+        """
+        egress, now = self.egress, self.egress.now
+        request = incoming.request
+        assert request is not None
+        snapshot = egress.snapshot
+        source = snapshot.router.identify(snapshot.config.listeners[flow.listener], flow.host, flow.port)
+        if self.draining:
+            self.refusals.refuse(incoming, 503, flow, "draining", RETRY_AFTER)
+            return source, None
+        decision = policies.evaluate(snapshot.config.policy, facts_of(request, source, flow), now.wall)
+        if decision.drop:
+            assert incoming.tx is not None
+            egress.run(incoming.tx, incoming.tx.abandon(now.monotonic))
+            self.refusals.drop(DropReason.POLICY, flow, f"{decision.rule}: {decision.drop}")
+            return source, None
+        is_ping = request.method == "OPTIONS" and not source.is_stranger and decision.rule == policies.DEFAULT_RULE
+        if decision.reject and not is_ping:
+            self.refusals.refuse(incoming, decision.reject, flow, f"rule {decision.rule}")
+            return source, None
+        return source, decision
+
+    def _hops(self, incoming: Incoming, decision: policies.Decision, flow: Flow) -> list[NextHop]:
+        hops = self.egress.snapshot.router.select(decision.route, self._draw, self.egress.now.monotonic)
+        if not hops:
+            self.refusals.refuse(incoming, 503, flow, f"rule {decision.rule}: no target", RETRY_AFTER)
+        return hops
+
+    def _open(self, incoming: Incoming, source: Source, flow: Flow, decision: policies.Decision) -> Call:
+        egress = self.egress
+        config = egress.snapshot.config
+        request = incoming.request
+        assert request is not None
+        call = Call(self.egress.mint.token(), config, self.egress.mint, egress.now)
+        listener = config.listeners[flow.listener]
+        realm = config.realms[source.realm]
+        passage = egress.snapshot.passages.between(source.realm, source.realm, source.trunk)
+        leg = Leg(call, Side.A, realm, listener, incoming.reply_flow, passage, egress.learned())
+        leg.trunk = source.trunk
+        leg.call_id = request.call_id
+        leg.local_uri, leg.remote_uri = without_tag(incoming.to), without_tag(incoming.from_)
+        if request.to_tag:
+            # RFC 3261 section 12.2.2: a tag that was never ours, so no dialog of ours was lost; the tag stays.
+            leg.local_tag = request.to_tag
+        leg.learned.learn_own(leg.local_tag, leg.contact)
+        call.a = leg
+        call.invite_in = incoming
+        incoming.leg = leg
+        incoming.local_tag = leg.local_tag
+        call.caller = user_of(request.from_address.uri)
+        call.called = decision.called or user_of(request.uri)
+        call.rule = decision.rule
+        if decision.media:
+            call.mode = decision.media
+        learn(leg, request)
+        return call
+
+    def _draw(self, bound: int) -> int:
+        return self.egress.mint.number(62) % bound
+
+
+def learn(leg: Leg, message: Request | Response) -> None:
+    """Remember what a peer has shown: none of it may be seen on the other side."""
+    leg.learned.learn_message(message)
+    if message.body and leg.call.mode != "bypass":
+        leg.learned.learn_sdp(message.body)
+
+
+def _is_well_routed(request: Request) -> bool:
+    if request.get("Record-Route") is None:
+        return True
+    try:
+        record_routes(request)
+    except ParseError:
+        return False
+    return True
