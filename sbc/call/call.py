@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
-from sbc.call.parts import Incoming, Leg, Outgoing, Step
+from sbc.call.parts import Fork, Incoming, Leg, Outgoing, Step, Unacknowledged
 from sbc.config import Config
 from sbc.media import MediaSession
 from sbc.mint import Mint
@@ -75,6 +75,7 @@ class Call:
         "hops",
         "id",
         "invite_in",
+        "late_fork",
         "late_offer",
         "longest",
         "media",
@@ -93,6 +94,7 @@ class Call:
         "status",
         "step",
         "step_deadline",
+        "unacknowledged",
     )
 
     def __init__(self, id_: str, config: Config, mint: Mint, now: Now) -> None:
@@ -111,6 +113,9 @@ class Call:
         self.media: MediaSession | None = None
         self.offer = b""
         self.late_offer = False
+        self.late_fork: Fork | None = None
+        """The early dialog whose offer the caller is asked about before the call is answered."""
+        self.unacknowledged: Unacknowledged | None = None
         self.step: Step | None = None
         self.step_deadline = 0.0
         self.serial = 0
@@ -143,6 +148,11 @@ class Call:
         return self.state is CallState.ENDED or self.state is CallState.OUTSIDE
 
     @property
+    def is_waiting(self) -> bool:
+        """True while what the callee says next must wait in `backlog`: for media, a PRACK, or an UPDATE's answer."""
+        return self.step is not None or self.unacknowledged is not None or self.modify is not None
+
+    @property
     def is_busy(self) -> bool:
         """True while offers and answers are on their way on either leg: no other INVITE may begin (RFC 3261 14.1)."""
         if self.modify is not None or self.step is not None or self.refresh is not None:
@@ -171,6 +181,8 @@ class Call:
                     due = _earlier(due, leg.timer.next_timer)
         if self.step is not None:
             due = _earlier(due, self.step_deadline)
+        if self.unacknowledged is not None:
+            due = _earlier(due, self.unacknowledged.next_timer)
         for relay in self.relays:
             due = _earlier(due, relay.deadline)
         return due or None

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 import rtpengine
-from sbc.call import end, modify, relay, session, setup
-from sbc.call.body import is_unsupported
+from sbc.call import end, modify, relay, reliable, session, setup
+from sbc.call.body import is_unsupported, shown_sdp
 from sbc.call.call import Call, CallState
 from sbc.call.parts import Exit, Incoming, Kind, Leg, Outgoing, Step, StepKind
 from sbc.dialog import AnswerUnacknowledged, DialogState
@@ -34,10 +34,13 @@ def receive_request(call: Call, leg: Leg, incoming: Incoming, exit_: Exit, now: 
     assert request is not None
     if call.is_over:
         exit_.respond(incoming, 481)
-    elif is_unsupported(request) and method in ("INVITE", "UPDATE"):
+    elif is_unsupported(request) and method in ("INVITE", "UPDATE", "PRACK"):
         exit_.respond(incoming, 415, extra=[("Accept", "application/sdp")])
     elif method in ("INVITE", "UPDATE"):
         modify.receive_request(call, leg, incoming, exit_, now)
+        _run(call, exit_, now)
+    elif method == "PRACK":
+        reliable.receive_prack(call, leg, incoming, exit_, now)
         _run(call, exit_, now)
     elif method in RELAYED:
         relay.receive_request(call, leg, incoming, exit_, now)
@@ -86,6 +89,9 @@ def receive_response(out: Outgoing, response: Response, exit_: Exit, now: Now) -
         relay.receive_response(call, out, response, exit_, now)
     elif kind is Kind.REFRESH:
         session.receive_response(call, out, response, exit_, now)
+    elif kind is Kind.PRACK:
+        if response.status >= 200:
+            reliable.receive_response(call, response, exit_, now)
     elif response.status >= 200:
         out.done = True
         if kind is Kind.BYE:
@@ -123,6 +129,8 @@ def receive_timeout(out: Outgoing, exit_: Exit, now: Now, status: int = 408) -> 
             end.hang_up(call, exit_, now, _lost(leg))
     elif kind is Kind.BYE:
         _forget(out, exit_)
+    elif kind is Kind.PRACK:
+        reliable.receive_response(call, None, exit_, now)
     elif not call.is_over:
         end.hang_up(call, exit_, now, _lost(leg))
 
@@ -163,7 +171,7 @@ def _run(call: Call, exit_: Exit, now: Now) -> None:
             call.step, call.ready = None, b""
             if step is not None:
                 _advance(call, step, raw, exit_, now)
-        elif call.backlog and call.step is None:
+        elif call.backlog and not call.is_waiting:
             out, response = call.backlog.pop(0)
             setup.resume(call, out, response, exit_, now)
         else:
@@ -179,7 +187,14 @@ def _advance(call: Call, step: Step, raw: bytes, exit_: Exit, now: Now) -> None:
     elif kind is StepKind.PROVISIONAL:
         assert step.response is not None and step.fork is not None
         step.fork.raw = raw
-        setup.show_provisional(call, step.response, step.fork, raw, exit_)
+        setup.show_provisional(call, step.response, step.fork, raw, exit_, now)
+    elif kind is StepKind.EARLY_OFFER:
+        assert step.response is not None and step.fork is not None
+        step.fork.raw = raw
+        setup.show_provisional(call, step.response, step.fork, raw, exit_, now, is_offer=True)
+    elif kind is StepKind.PRACK:
+        assert step.fork is not None
+        reliable.answer_offer(call, step.fork, shown_sdp(call.b, raw) if call.b is not None else b"", exit_, now)
     elif kind is StepKind.ANSWER:
         assert step.response is not None and step.fork is not None
         setup.show_answer(call, step.response, step.fork, raw, exit_, now)
@@ -195,7 +210,7 @@ def _media_failed(call: Call, step: Step, exit_: Exit, now: Now) -> None:
     elif step.kind is StepKind.PROVISIONAL:
         # Early media cannot be had; ringing can.
         assert step.response is not None and step.fork is not None
-        setup.show_provisional(call, step.response, step.fork, b"", exit_)
+        setup.show_provisional(call, step.response, step.fork, b"", exit_, now)
     else:
         end.hang_up(call, exit_, now, "media engine refused or silent", status=503)
 
@@ -208,6 +223,8 @@ def handle_timer(call: Call, exit_: Exit, now: Now) -> None:
             _repeat_answer(call, leg, exit_, now)
         if leg is not None and leg.timer is not None and leg.timer.next_timer <= time:
             session.handle_timer(call, leg, exit_, now)
+    if call.unacknowledged is not None:
+        reliable.handle_timer(call, exit_, now)
     for out in list(call.relays):
         if out.deadline <= time:
             relay.settle(call, out, 504, None, exit_)

@@ -99,13 +99,13 @@ def _accept(
     if not wire:
         hang_up(call, exit_, now, "egress audit")
         return
-    assert leg.dialog is not None
-    if incoming.request is not None:
-        leg.dialog.refresh_target(incoming.request)
+    request = incoming.request
+    assert leg.dialog is not None and request is not None
+    leg.dialog.refresh_target(request)
     incoming.request = None
     if incoming.method == "INVITE":
         timers = call.config.timers
-        leg.answer = Answer(wire, incoming.reply_flow, leg.dialog.remote_cseq, timers.t1, timers.t2, now.monotonic)
+        leg.answer = Answer(wire, incoming.reply_flow, request.cseq.number, timers.t1, timers.t2, now.monotonic)
 
 
 def advance(call: Call, step: Step, raw: bytes, exit_: Exit, now: Now) -> None:

@@ -22,6 +22,14 @@ if TYPE_CHECKING:
 NO_FIELDS: Final[Fields] = []
 
 
+class Reliability(Enum):
+    """Whether a caller takes provisional responses reliably (RFC 3262)."""
+
+    NONE = "none"
+    SUPPORTED = "supported"
+    REQUIRED = "required"
+
+
 class Leg:
     """One side of a call: who the peer is to us, who we are to the peer, and the dialog we share.
 
@@ -50,6 +58,7 @@ class Leg:
         "min_se",
         "passage",
         "realm",
+        "reliability",
         "remote_uri",
         "said",
         "sdp",
@@ -94,6 +103,7 @@ class Leg:
         self.shown = b""
         self.said = b""
         self.allows_update = False
+        self.reliability = Reliability.NONE
         self.min_se = int(call.config.timers.min_se)
         self.timer: SessionTimer | None = None
 
@@ -180,21 +190,50 @@ class Kind(Enum):
     MODIFY = "modify"
     RESTORE = "restore"
     REFRESH = "refresh"
+    PRACK = "prack"
     BYE = "bye"
     RELAY = "relay"
     LIVENESS = "liveness"
 
 
 class Fork:
-    """One early or confirmed dialog that an INVITE of ours made, and the dialog it is shown as on the A leg."""
+    """One early or confirmed dialog that an INVITE of ours made, and the dialog it is shown as on the A leg.
 
-    __slots__ = ("a_dialog", "dialog", "raw", "sdp")
+    `sdp` is what the callee last said here and `raw` what the media engine made of it. `answer` is what it said in a
+    reliable response: from then on that counts, whatever other responses say (RFC 3262 section 5). `is_shown`: the
+    caller has confirmed that it got that. `rseq` is the callee's last number in order, `rseq_shown` our last one.
+    """
+
+    __slots__ = ("a_dialog", "answer", "dialog", "is_shown", "raw", "rseq", "rseq_shown", "sdp")
 
     def __init__(self, dialog: Dialog, a_dialog: Dialog) -> None:
         self.dialog: Final = dialog
         self.a_dialog: Final = a_dialog
         self.sdp = b""
         self.raw = b""
+        self.answer = b""
+        self.is_shown = False
+        self.rseq = 0
+        self.rseq_shown = 0
+
+
+class Unacknowledged:
+    """A reliable provisional response of ours that waits for its PRACK (RFC 3262 section 3)."""
+
+    __slots__ = ("cseq", "end_at", "flow", "fork", "has_sdp", "interval", "is_offer", "next_timer", "wire")
+
+    def __init__(
+        self, fork: Fork, cseq: int, wire: bytes, flow: Flow, has_sdp: bool, is_offer: bool, t1: float, now: float
+    ) -> None:
+        self.fork: Final = fork
+        self.wire: Final = wire
+        self.flow: Final = flow
+        self.has_sdp: Final = has_sdp
+        self.is_offer: Final = is_offer
+        self.cseq: Final = cseq
+        self.interval = t1
+        self.next_timer = now + t1
+        self.end_at: Final = now + 64 * t1
 
 
 class Outgoing:
@@ -259,6 +298,10 @@ class StepKind(Enum):
     """The caller's offer, to be shown to the callee."""
     PROVISIONAL = "provisional"
     """A 18x with an answer, to be shown to the caller."""
+    EARLY_OFFER = "early-offer"
+    """A reliable 18x with an offer, to be shown to the caller."""
+    PRACK = "prack"
+    """The caller's answer in its PRACK, to be shown to the callee."""
     ANSWER = "answer"
     """A 2xx with an answer (or, late, an offer), to be shown to the caller."""
     ACK = "ack"

@@ -11,11 +11,12 @@ from typing import Final
 from sbc.call.call import Call, CallState
 from sbc.call.end import hang_up
 from sbc.call.parts import NO_FIELDS, Exit, Kind, Leg, Outgoing, SessionTimer
-from sbc.firewall import SUPPORTED
 from sbc.media import Side
 from sbc.sip import Fields, ParseError, Request, Response
 from sbc.wire import Now
 
+IN_CALL: Final = "timer"
+"""Supported in requests inside a call: nothing is provisional there."""
 LEAST: Final = 90
 """No interval is shorter (section 5)."""
 LONGEST: Final = 604800
@@ -30,7 +31,7 @@ SDP_TYPE: Final = "application/sdp"
 # As UAC: what we ask for, and what the answer says
 
 
-def asked(leg: Leg, supported: str = SUPPORTED) -> Fields:
+def asked(leg: Leg, supported: str = IN_CALL) -> Fields:
     """Supported and Session-Expires for an INVITE or UPDATE of ours (section 7.1, 7.4)."""
     fields: Fields = [("Supported", supported)]
     timer = leg.timer

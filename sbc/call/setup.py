@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Final
 
-from sbc.call import session
+from sbc.call import reliable, session
 from sbc.call.body import SDP_TYPE, session_of, shown_sdp
 from sbc.call.call import Call, CallState
 from sbc.call.end import finish, hang_up
 from sbc.call.exchange import ask
-from sbc.call.parts import Exit, Fork, Kind, Outgoing, Step, StepKind
+from sbc.call.forks import fork_of, is_late, late_media
+from sbc.call.parts import Exit, Fork, Kind, Outgoing, Reliability, Step, StepKind
 from sbc.dialog import Answer, Dialog, DialogState
+from sbc.firewall import SUPPORTED
 from sbc.media import MediaSession, Side
 from sbc.outputs import CallAnswered
 from sbc.sip import Request, Response
@@ -29,6 +31,7 @@ def begin(call: Call, request: Request, exit_: Exit, now: Now) -> None:
     """The call is admitted and routed: ask for media, then invite the first target."""
     leg = call.caller_leg
     leg.note(request)
+    leg.reliability = reliable.reliability_of(request)
     too_small = session.refusal(leg, request)
     if too_small and call.invite_in is not None:
         exit_.respond(call.invite_in, 422, extra=too_small)
@@ -74,7 +77,8 @@ def _invite(call: Call, out: Outgoing, request: Request, exit_: Exit, now: Now) 
         if not body:
             finish(call, exit_, now, status=488, released_by="sbc", cause="offer not acceptable")
             return
-    out.fields = session.asked(leg)
+    may_be_reliable = not call.late_offer or call.caller_leg.reliability is not Reliability.NONE
+    out.fields = session.asked(leg, SUPPORTED if may_be_reliable else session.IN_CALL)
     call.b, call.attempt = leg, out
     call.state = CallState.INVITING
     forwards = request.max_forwards
@@ -109,59 +113,53 @@ def receive_provisional(call: Call, out: Outgoing, response: Response, exit_: Ex
         return
     if response.status == 100 or call.attempt is not out or call.state is not CallState.INVITING:
         return
-    if call.step is not None:
-        call.backlog.append((out, response))
+    if response.get("RSeq") is not None and not reliable.admit(call, out, response, exit_):
         return
-    fork = _fork(call, out, response, exit_)
+    out.leg.note(response)
+    if not call.is_waiting:
+        _take_provisional(call, out, response, exit_, now)
+    elif len(call.backlog) < MAX_BACKLOG:
+        call.backlog.append((out, response))
+
+
+def _take_provisional(call: Call, out: Outgoing, response: Response, exit_: Exit, now: Now) -> None:
+    fork = fork_of(call, out, response, exit_)
     if fork is None:
         return
     sdp = session_of(response)
-    if not sdp or call.late_offer or call.media is None:
+    if sdp and fork is call.late_fork and not fork.sdp:
+        fork.sdp = out.leg.said = sdp
+        ask(call, late_media(call, exit_).offer(Side.B, sdp), Step(StepKind.EARLY_OFFER, response, fork), exit_)
+        return
+    if fork.answer:
+        sdp = sdp and fork.answer
+    if not sdp or is_late(call, fork) or call.media is None:
         # RFC 3261 section 13.2.1: an offer cannot stand in an unreliable provisional response.
-        show_provisional(call, response, fork, b"", exit_)
-    elif sdp == fork.sdp:
-        show_provisional(call, response, fork, fork.raw, exit_)
+        show_provisional(call, response, fork, b"", exit_, now)
+    elif sdp == fork.sdp and fork.raw:
+        show_provisional(call, response, fork, fork.raw, exit_, now)
     else:
         fork.sdp = sdp
         ask(call, call.media.answer(Side.B, sdp), Step(StepKind.PROVISIONAL, response, fork), exit_)
 
 
-def _fork(call: Call, out: Outgoing, response: Response, exit_: Exit) -> Fork | None:
-    """The early dialog of a response, made at its first sight, with the dialog that stands for it on the A leg."""
-    tag = response.to_tag
-    fork = out.forks.get(tag)
-    if fork is not None:
-        return fork
-    incoming = call.invite_in
-    if incoming is None or incoming.request is None or out.flow is None or len(out.forks) >= MAX_FORKS:
-        return None
-    a_leg = call.caller_leg
-    own_tag = a_leg.local_tag if not out.forks and call.hop_index <= 1 else call.mint.tag()
-    a_dialog = Dialog.uas(incoming.request, own_tag, a_leg.flow)
-    leg = out.leg
-    dialog = Dialog.uac(leg.call_id, leg.local_tag, leg.local_uri, leg.remote_uri, out.cseq, response, out.flow)
-    fork = Fork(dialog, a_dialog)
-    out.forks[tag] = fork
-    if tag:
-        exit_.track(dialog, leg)
-    exit_.track(a_dialog, a_leg)
-    if leg.dialog is None:
-        leg.dialog = dialog
-        a_leg.dialog = a_dialog
-    return fork
+MAX_BACKLOG: Final = 32
+"""Provisional responses that may wait; the callee repeats what matters."""
 
 
-MAX_FORKS: Final = 16
-"""Early dialogs that one INVITE may make before we stop caring (RFC 3261 gives no bound; memory needs one)."""
-
-
-def show_provisional(call: Call, response: Response, fork: Fork, raw: bytes, exit_: Exit) -> None:
+def show_provisional(
+    call: Call, response: Response, fork: Fork, raw: bytes, exit_: Exit, now: Now, *, is_offer: bool = False
+) -> None:
     incoming = call.invite_in
     if incoming is None or not incoming.is_open:
         return
-    body = shown_sdp(call.caller_leg, raw) if raw else b""
+    leg = call.caller_leg
+    body = shown_sdp(leg, raw) if raw and not fork.is_shown else b""
     incoming.local_tag = fork.a_dialog.local_tag
-    exit_.respond(incoming, response.status, response, body, SDP_TYPE if body else "")
+    if leg.reliability is Reliability.REQUIRED or (body and leg.reliability is Reliability.SUPPORTED):
+        reliable.send(call, incoming, response, fork, body, is_offer, exit_, now)
+    else:
+        exit_.respond(incoming, response.status, response, body, SDP_TYPE if body else "")
 
 
 def _receive_answer(call: Call, out: Outgoing, response: Response, exit_: Exit, now: Now) -> None:
@@ -175,7 +173,7 @@ def _receive_answer(call: Call, out: Outgoing, response: Response, exit_: Exit, 
             return  # a copy; its ACK waits for the caller's answer
         _refuse_answer(call, out, response, exit_)
         return
-    fork = _fork(call, out, response, exit_)
+    fork = fork_of(call, out, response, exit_)
     if fork is None or not tag:
         _refuse_answer(call, out, response, exit_)
         finish(call, exit_, now, status=502, released_by="sbc", cause="answer without a dialog")
@@ -189,10 +187,12 @@ def _receive_answer(call: Call, out: Outgoing, response: Response, exit_: Exit, 
         if other is not fork:
             exit_.forget(other.dialog)
             exit_.forget(other.a_dialog)
+    if call.unacknowledged is not None and call.unacknowledged.fork is not fork:
+        call.unacknowledged = None
     call.state = CallState.ANSWERING
-    if not call.late_offer:
+    if not is_late(call, fork):
         exit_.acknowledge(out, fork.dialog)
-    if call.step is not None:
+    if call.is_waiting:
         call.backlog.append((out, response))
     else:
         answer_caller(call, out, response, fork, exit_, now)
@@ -200,34 +200,32 @@ def _receive_answer(call: Call, out: Outgoing, response: Response, exit_: Exit, 
 
 def answer_caller(call: Call, out: Outgoing, response: Response, fork: Fork, exit_: Exit, now: Now) -> None:
     sdp = session_of(response)
-    if call.late_offer:
+    if is_late(call, fork):
         if not sdp:
             hang_up(call, exit_, now, "no offer in the answer", status=502)
             return
         out.leg.said = sdp
-        call.media = MediaSession(
-            call.mode, call.mint.token(), (call.mint.tag(), call.mint.tag()), _late_interfaces(call)
-        )
-        ask(call, call.media.offer(Side.B, sdp), Step(StepKind.ANSWER, response, fork), exit_)
-    elif not sdp or sdp == fork.sdp:
-        out.leg.said = fork.sdp
+        ask(call, late_media(call, exit_).offer(Side.B, sdp), Step(StepKind.ANSWER, response, fork), exit_)
+        return
+    if response.to_tag not in out.acks:
+        exit_.acknowledge(out, fork.dialog)
+    # RFC 3261 section 13.2.1: after a reliable answer no other description counts.
+    out.leg.said = sdp = fork.answer or sdp or fork.sdp
+    if not sdp or (sdp == fork.sdp and fork.raw):
         show_answer(call, response, fork, fork.raw, exit_, now)
     else:
-        fork.sdp = out.leg.said = sdp
+        fork.sdp = sdp
         assert call.media is not None
         ask(call, call.media.answer(Side.B, sdp), Step(StepKind.ANSWER, response, fork), exit_)
-
-
-def _late_interfaces(call: Call) -> tuple[str, str]:
-    return (call.caller_leg.realm.media_interface, call.b.realm.media_interface if call.b else "")
 
 
 def show_answer(call: Call, response: Response, fork: Fork, raw: bytes, exit_: Exit, now: Now) -> None:
     """Pass the 2xx on; it is repeated until the caller's ACK (RFC 3261 section 13.3.1.4)."""
     incoming = call.invite_in
     assert incoming is not None and call.attempt is not None
-    body = shown_sdp(call.caller_leg, raw) if raw else b""
-    if raw and not body:
+    is_wanted = bool(raw) and not fork.is_shown
+    body = shown_sdp(call.caller_leg, raw) if is_wanted else b""
+    if is_wanted and not body:
         hang_up(call, exit_, now, "answer not acceptable", status=502)
         return
     incoming.local_tag = fork.a_dialog.local_tag
@@ -240,9 +238,11 @@ def show_answer(call: Call, response: Response, fork: Fork, raw: bytes, exit_: E
         return
     fork.a_dialog.state = DialogState.CONFIRMED
     timers = call.config.timers
-    leg.answer = Answer(wire, incoming.reply_flow, fork.a_dialog.remote_cseq, timers.t1, timers.t2, now.monotonic)
+    cseq = incoming.request.cseq.number
+    leg.answer = Answer(wire, incoming.reply_flow, cseq, timers.t1, timers.t2, now.monotonic)
     incoming.request = None
     call.offer = b""
+    call.late_offer = is_late(call, fork)
     call.attempt.forks.clear()
     call.state = CallState.ANSWERED
     call.status = 200
@@ -273,6 +273,7 @@ def fail(call: Call, out: Outgoing, status: int, response: Response | None, exit
     if call.attempt is not out or call.state is not CallState.INVITING:
         return
     call.backlog.clear()
+    call.unacknowledged = call.late_fork = None
     out.leg.dialog = None
     call.caller_leg.dialog = None
     incoming = call.invite_in
@@ -335,7 +336,8 @@ def show_late_answer(call: Call, raw: bytes, exit_: Exit, now: Now) -> None:
 def resume(call: Call, out: Outgoing, response: Response, exit_: Exit, now: Now) -> None:
     """Take up a response that came while the media engine was thinking."""
     if response.status < 200:
-        receive_provisional(call, out, response, exit_, now)
+        if call.state is CallState.INVITING:
+            _take_provisional(call, out, response, exit_, now)
         return
     fork = out.forks.get(response.to_tag)
     if fork is not None and call.state is CallState.ANSWERING:

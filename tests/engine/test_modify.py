@@ -185,3 +185,20 @@ def test_target_refresh_moves_the_peer() -> None:
     node.pbx.request("BYE")
     node.pbx.take_response(200)
     assert node.carrier.take_request("BYE").request_uri.endswith(":5077")
+
+
+def test_info_during_a_reinvite_does_not_hide_the_ack() -> None:
+    """RFC 3261 section 13.2.2.4: the ACK has the number of its INVITE, not of the last request."""
+    node = Node()
+    talk(node, node.carrier, node.pbx)
+    node.carrier.request("INVITE", sdp(node.carrier.host, version=2, direction="sendonly"))
+    reinvite = node.pbx.take_request("INVITE")
+    node.carrier.request("INFO", b"Signal=5\r\n", content_type="application/dtmf-relay")
+    node.pbx.reply(node.pbx.take_request("INFO"), 200)
+    node.carrier.take_response(200)
+    node.pbx.reply(reinvite, 200, sdp(node.pbx.host, version=2))
+    node.pbx.take_request("ACK")
+    node.carrier.take_response(200)
+    node.carrier.ack()
+    node.advance(40)
+    assert node.engine.active_calls == 1
