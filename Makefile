@@ -12,7 +12,7 @@ WORKERS ?= 2
 # Tests that share a fixture worth sharing stay on one worker (see tests/conftest.py).
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
-.PHONY: help run test test-fast bench bench-record suites lint format types lock clean
+.PHONY: help run test test-fast bench bench-record guard guard-record suites lint format types lock clean
 
 help: ## what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -36,6 +36,12 @@ bench: .venv/ready-test ## CPU per call beside the peers found on this machine; 
 bench-record: .venv/ready-test ## the same, and writes docs/benchmarks.md
 	@tools/peers
 	@$(BIN)/python -m tests.bench --record
+
+guard: .venv/ready-test ## instructions a call costs the engine (callgrind), against the recorded value; fails above +5 %
+	@$(BIN)/python -m tests.bench.instructions
+
+guard-record: .venv/ready-test ## the same, and keeps the value in tests/bench/instructions.json
+	@$(BIN)/python -m tests.bench.instructions --record
 
 suites: .venv/ready-test ## SIPp scenario suites of other projects, as a table
 	@tools/peers

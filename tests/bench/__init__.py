@@ -1,0 +1,1 @@
+"""What the node costs, beside its peers and beside itself of yesterday."""
