@@ -21,7 +21,7 @@ def target() -> Iterator[Rig]:
     """A node that forgets finished transactions soon, so that growth shows."""
     need("sipp")
     with Rig() as rig:
-        rig.start_with(timers={"t1": 0.02, "ringing": 1, "call": 2}, media="bypass")
+        rig.start_with(timers={"t1": 0.05, "ringing": 1, "call": 2}, media="bypass")
         yield rig
 
 
@@ -108,5 +108,5 @@ def _mutate(data: bytes, chance: random.Random) -> bytes:
     return bytes(out[:60000])
 
 
-_NASTY: tuple[bytes, ...] = (b"\r\n", b"\r\n\r\n", b"\x00", b"\xff\xfe", b"%00", b";", b",", b"<", b">", b'"', b"\\", b":", b"@" * 50)
-_NASTY += (b"-1", b"4294967296", b"9" * 400, b"sip:" * 30, b"Via: " * 20, b"[::", b"]", b" " * 300, b"\t\r\n ")
+_NASTY = [b"\r\n", b"\r\n\r\n", b"\x00", b"\xff\xfe", b"%00", b";", b",", b"<", b">", b'"', b"\\", b":", b"@" * 50]
+_NASTY += [b"-1", b"4294967296", b"9" * 400, b"sip:" * 30, b"Via: " * 20, b"[::", b"]", b" " * 300, b"\t\r\n "]

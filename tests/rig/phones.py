@@ -47,6 +47,7 @@ class Answerer:
         self.requests: list[Message] = []
         self.byes = 0
         self._dialog: DialogOf | None = None
+        self._again = 0.0
         self._open = True
         self._thread = threading.Thread(target=self._run, name="answerer", daemon=True)
         self._thread.start()
@@ -55,6 +56,10 @@ class Answerer:
         seen: set[str] = set()
         while self._open:
             message = self.ua.receive(0.05)
+            if self._again and time.monotonic() > self._again:
+                self._again = 0.0
+                self._then.insert(0, "reinvite")
+                self._next()
             if message is None:
                 continue
             if not message.method:
@@ -65,6 +70,9 @@ class Answerer:
                 self._invited(message, seen)
             elif message.method == "ACK":
                 self._next()
+            elif message.method == "REGISTER" and not message.get("authorization"):
+                challenge = 'WWW-Authenticate: Digest realm="answerer", nonce="abc123", algorithm=MD5\r\n'
+                self.ua.respond(message, 401, "Unauthorized", tag="answerertag", headers=challenge)
             else:
                 self.byes += message.method == "BYE"
                 self.ua.respond(message, 200, "OK", tag="answerertag")
@@ -78,8 +86,16 @@ class Answerer:
             self.ua.send(self.ua.in_dialog(method, self._dialog, body=body))
 
     def _answered(self, response: Message) -> None:
-        if response.status >= 200 and response.cseq_method == "INVITE" and self._dialog is not None:
-            self.ua.send(self.ua.in_dialog("ACK", self._dialog))
+        if response.status < 200 or response.cseq_method != "INVITE" or self._dialog is None:
+            return
+        ack = self.ua.in_dialog("ACK", self._dialog)
+        if response.status >= 300:  # the ACK to a failure is part of its transaction: same branch
+            lines = ack.split("\r\n")
+            ack = "\r\n".join([lines[0], f"Via: {response.get('via')}", *lines[2:]])
+        self.ua.send(ack)
+        if response.status == 491 and not self._again:
+            self._again = time.monotonic() + 0.3
+        elif response.status != 491:
             self._next()
 
     def _invited(self, invite: Message, seen: set[str]) -> None:

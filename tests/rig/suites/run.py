@@ -196,7 +196,9 @@ def _judge(row: Row, sipp: Sipp) -> str:
     code = sipp.exit_code(30)
     if row.right == "ended":
         return "" if "unexpected BYE" in sipp.complaint() else f"SIPp {code}: {_first(sipp.complaint())}"
-    if not row.right.startswith("refused"):
+    if code == 0 and row.right.startswith("either"):
+        return ""
+    if row.right.split()[0] not in ("refused", "either"):
         return "" if code == 0 else f"SIPp {code}: {_first(sipp.complaint())}"
     wanted = row.right.split()[1:]
     seen = re.findall(r"received 'SIP/2\.0 (\d{3}) ", sipp.complaint())

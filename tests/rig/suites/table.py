@@ -29,7 +29,7 @@ class Row:
 
 
 _REASONS = {
-    "REGISTRAR": "the quickstart's policy relays calls only; any other request outside a call is refused",
+    "REGISTRAR": "what is no call is relayed or refused as the policy has it",
     "DIGEST": "needs a digest challenge of the far end to cross; the node maps it to 403 and is no authenticator yet",
     "RELIABLE": "PRACK and UPDATE (RFC 3262, RFC 3311) are not in this part",
     "SRTP": "SRTP and DTLS belong to the media part",
