@@ -66,6 +66,12 @@ class Drivable(Protocol):
     def hangup(self, call: str, now: Now) -> list[Output]:
         """End one call from here."""
 
+    def switch_trunk(self, trunk: str, target: str, is_enabled: bool, now: Now) -> list[Output]:
+        """A trunk, or one target of it, in or out of service."""
+
+    def probe_trunk(self, trunk: str, target: str, now: Now) -> list[Output]:
+        """Ask its targets whether they live."""
+
     def drain(self, now: Now) -> list[Output]:
         """Refuse new calls from now on."""
 
@@ -170,6 +176,16 @@ class Worker:
     def hangup(self, call: str) -> None:
         """End one call."""
         self._input("hangup", lambda now: self._engine.hangup(call, now))
+        self.settle()
+
+    def switch_trunk(self, trunk: str, target: str, is_enabled: bool) -> None:
+        """A trunk, or one target of it, in or out of service."""
+        self._input("trunk", lambda now: self._engine.switch_trunk(trunk, target, is_enabled, now))
+        self.settle()
+
+    def probe_trunk(self, trunk: str, target: str) -> None:
+        """Ask its targets whether they live."""
+        self._input("probe", lambda now: self._engine.probe_trunk(trunk, target, now))
         self.settle()
 
     def drain(self) -> None:

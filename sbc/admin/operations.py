@@ -29,6 +29,18 @@ class Node(Protocol):
     def hangup(self, call: str) -> bool:
         """End a live call; False: there is none of this id."""
 
+    def trunks(self) -> list[Json]:
+        """Trunks with their targets, in the order of the configuration."""
+
+    def trunk(self, trunk: str) -> Json | None:
+        """One trunk."""
+
+    def switch_trunk(self, trunk: str, target: str, is_enabled: bool) -> bool:
+        """In or out of service, as a whole (empty `target`) or one target; False: there is none of these names."""
+
+    def probe_trunk(self, trunk: str, target: str) -> bool:
+        """Ask the targets now; what they say is in `trunk` later. False: there is none of these names."""
+
     def drain(self, deadline: float | None) -> Json:
         """Refuse new calls, stop when the last is over or after `deadline` seconds (None: as configured)."""
 
@@ -64,6 +76,11 @@ class Operation:
 
 
 _CALL: Final = Parameter("call", "path", "string", "The call's id, as `GET /calls` lists it.")
+_TRUNK: Final = (
+    Parameter("trunk", "path", "string", "The trunk's name."),
+    Parameter("target", "query", "string", "Only the target with this URI, written as `GET /trunks` has it."),
+)
+_NO_TRUNK: Final = ((404, "no such trunk, or no such target of it"),)
 
 OPERATIONS: Final = (
     Operation("status", "GET", "/status", "The node at one glance: listeners, calls, counters", "Status"),
@@ -84,6 +101,35 @@ OPERATIONS: Final = (
         "Done",
         (_CALL,),
         ((404, "no live call of this id"),),
+    ),
+    Operation("trunks", "GET", "/trunks", "Trunks: state, calls against limits, targets", "Trunks"),
+    Operation("trunk", "GET", "/trunks/{trunk}", "One trunk", "Trunk", _TRUNK[:1], _NO_TRUNK),
+    Operation(
+        "enable_trunk",
+        "POST",
+        "/trunks/{trunk}/enable",
+        "Let calls go to a trunk, and come from it, again",
+        "Done",
+        _TRUNK,
+        _NO_TRUNK,
+    ),
+    Operation(
+        "disable_trunk",
+        "POST",
+        "/trunks/{trunk}/disable",
+        "No new calls to a trunk or from it, or none to one target; live calls go on. Lasts until enabled or restarted",
+        "Done",
+        _TRUNK,
+        _NO_TRUNK,
+    ),
+    Operation(
+        "probe_trunk",
+        "POST",
+        "/trunks/{trunk}/probe",
+        "Ask the targets with OPTIONS now; `GET /trunks/{trunk}` has the outcome once `probe.is_due` is false",
+        "Done",
+        _TRUNK,
+        _NO_TRUNK,
     ),
     Operation(
         "drain",

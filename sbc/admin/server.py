@@ -20,6 +20,7 @@ from sbc.admin.trace import Trace
 
 _POLL: Final = 0.1
 _MOST: Final = 1000
+_NO_TRUNK: Final = "no such trunk, or no such target of it; see `GET /trunks`"
 
 
 class ControlServer:
@@ -69,6 +70,31 @@ class ControlServer:
         if not self._node.hangup(call):
             return _refuse(404, "no live call of this id")
         return _answer({"done": "hung up", "call": call})
+
+    async def _trunks(self, _: web.Request) -> web.Response:
+        return _answer({"trunks": self._node.trunks()})
+
+    async def _trunk(self, request: web.Request) -> web.Response:
+        trunk = self._node.trunk(request.match_info["trunk"])
+        return _refuse(404, _NO_TRUNK) if trunk is None else _answer(trunk)
+
+    async def _enable_trunk(self, request: web.Request) -> web.Response:
+        return self._switch(request, True)
+
+    async def _disable_trunk(self, request: web.Request) -> web.Response:
+        return self._switch(request, False)
+
+    def _switch(self, request: web.Request, is_enabled: bool) -> web.Response:
+        trunk, target = request.match_info["trunk"], request.query.get("target", "")
+        if not self._node.switch_trunk(trunk, target, is_enabled):
+            return _refuse(404, _NO_TRUNK)
+        return _answer({"done": "enabled" if is_enabled else "disabled", "trunk": trunk, "target": target})
+
+    async def _probe_trunk(self, request: web.Request) -> web.Response:
+        trunk, target = request.match_info["trunk"], request.query.get("target", "")
+        if not self._node.probe_trunk(trunk, target):
+            return _refuse(404, _NO_TRUNK)
+        return _answer({"done": "asked", "trunk": trunk, "target": target})
 
     async def _drain(self, request: web.Request) -> web.Response:
         text = request.query.get("deadline")

@@ -160,6 +160,32 @@ class Node:
         self._worker.hangup(call)
         return True
 
+    def trunks(self) -> list[Json]:
+        """Trunks with their targets."""
+        return self._engine.trunks(system_clock())
+
+    def trunk(self, trunk: str) -> Json | None:
+        """One trunk."""
+        return next((row for row in self.trunks() if row["name"] == trunk), None)
+
+    def switch_trunk(self, trunk: str, target: str, is_enabled: bool) -> bool:
+        """A trunk, or one target of it, in or out of service."""
+        if self._worker is None or not self._has(trunk, target):
+            return False
+        self._worker.switch_trunk(trunk, target, is_enabled)
+        return True
+
+    def probe_trunk(self, trunk: str, target: str) -> bool:
+        """Ask its targets whether they live."""
+        if self._worker is None or not self._has(trunk, target):
+            return False
+        self._worker.probe_trunk(trunk, target)
+        return True
+
+    def _has(self, trunk: str, target: str) -> bool:
+        known = self.config.trunks.get(trunk)
+        return known is not None and (not target or any(str(one.uri) == target for one in known.targets))
+
     def drain(self, deadline: float | None) -> Json:
         """Refuse new calls; stop when the last is over, or when `deadline` seconds have passed and calls were ended."""
         seconds = self.config.drain_deadline if deadline is None else deadline

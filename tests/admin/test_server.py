@@ -46,6 +46,20 @@ class FakeNode:
         self.commands.append(("hangup", call))
         return call == "c1"
 
+    def trunks(self) -> list[Json]:
+        return [{"name": "carrier"}]
+
+    def trunk(self, trunk: str) -> Json | None:
+        return {"name": "carrier"} if trunk == "carrier" else None
+
+    def switch_trunk(self, trunk: str, target: str, is_enabled: bool) -> bool:
+        self.commands.append(("switch", trunk, target, is_enabled))
+        return trunk == "carrier"
+
+    def probe_trunk(self, trunk: str, target: str) -> bool:
+        self.commands.append(("probe", trunk, target))
+        return trunk == "carrier"
+
     def drain(self, deadline: float | None) -> Json:
         self.commands.append(("drain", deadline))
         return {"calls": 0}
@@ -84,6 +98,18 @@ def test_operations_reach_the_node_and_its_answers_come_back(tmp_path: Path) -> 
             assert (await ask(session, "POST", "/calls/c1/hangup"))[0] == 200
             assert (await ask(session, "POST", "/drain?deadline=2.5"))[1] == {"done": "draining", "calls": 0}
             assert await ask(session, "POST", "/reload") == (200, {"done": "reloaded"})
+            assert await ask(session, "GET", "/trunks") == (200, {"trunks": [{"name": "carrier"}]})
+            assert await ask(session, "GET", "/trunks/carrier") == (200, {"name": "carrier"})
+            target = "target=sip:192.0.2.1"
+            for verb, done in (("enable", "enabled"), ("disable", "disabled"), ("probe", "asked")):
+                status, body = await ask(session, "POST", f"/trunks/carrier/{verb}?{target}")
+                assert (status, body) == (200, {"done": done, "trunk": "carrier", "target": "sip:192.0.2.1"})
+            assert node.commands[-3:] == [
+                ("switch", "carrier", "sip:192.0.2.1", True),
+                ("switch", "carrier", "sip:192.0.2.1", False),
+                ("probe", "carrier", "sip:192.0.2.1"),
+            ]
+            del node.commands[-3:]
             assert node.commands == [("hangup", "c1"), ("drain", 2.5)]
             assert "/trace" in (await ask(session, "GET", "/openapi.json"))[1]["paths"]  # type: ignore[operator]
 
@@ -100,6 +126,10 @@ def test_operations_reach_the_node_and_its_answers_come_back(tmp_path: Path) -> 
         ("POST", "/drain?deadline=nan", 400),
         ("GET", "/calls?limit=many", 400),
         ("GET", "/trace", 400),
+        ("GET", "/trunks/none", 404),
+        ("POST", "/trunks/none/enable", 404),
+        ("POST", "/trunks/none/disable", 404),
+        ("POST", "/trunks/none/probe", 404),
         ("GET", "/nowhere", 404),
         ("GET", "/drain", 405),
     ],

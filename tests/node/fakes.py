@@ -56,6 +56,12 @@ class FakeEngine:
     def hangup(self, call: str, now: Now) -> list[Output]:
         return self._hear("hangup", call)
 
+    def switch_trunk(self, trunk: str, target: str, is_enabled: bool, now: Now) -> list[Output]:
+        return self._hear("switch", trunk, target, is_enabled)
+
+    def probe_trunk(self, trunk: str, target: str, now: Now) -> list[Output]:
+        return self._hear("probe", trunk, target)
+
     def drain(self, now: Now) -> list[Output]:
         return self._hear("drain")
 

@@ -128,6 +128,14 @@ def test_replies_and_answers_are_inputs(rig: Rig) -> None:
     assert rig.outlets.done == [(b"200", FLOW)]
 
 
+def test_an_operator_s_word_about_a_trunk_is_an_input(rig: Rig) -> None:
+    rig.engine.says["probe"] = [Transmit(b"OPTIONS", FLOW)]
+    rig.worker.switch_trunk("carrier", "sip:192.0.2.1", False)
+    rig.worker.probe_trunk("carrier", "")
+    assert rig.engine.heard == [("switch", "carrier", "sip:192.0.2.1", False), ("probe", "carrier", "")]
+    assert rig.outlets.done == [(b"OPTIONS", FLOW)]
+
+
 def test_drained_is_set_at_once_without_calls(rig: Rig) -> None:
     rig.worker.drain()
     assert rig.worker.drained.is_set()
