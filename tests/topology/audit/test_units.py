@@ -3,8 +3,19 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis.strategies import text
 
-from sbc.topology.audit.units import all_units, canonical_host, is_ipv4, may_hold_dashed, may_hold_ipv6, unescape, units
+from sbc.topology.audit.units import (
+    all_units,
+    canonical_host,
+    dashed_units,
+    is_ipv4,
+    may_hold_dashed,
+    may_hold_ipv6,
+    unescape,
+    units,
+)
 
 
 @pytest.mark.parametrize(
@@ -60,9 +71,25 @@ def test_escapes_are_resolved_once(text: bytes, plain: bytes) -> None:
     assert unescape(text) == plain
 
 
-@pytest.mark.parametrize("text", [b"1-2-3-4", b"ip-10-20-0-5.example", b"x010-020-000-005"])
+@pytest.mark.parametrize(
+    "text", [b"1-2-3-4", b"ip-10-20-0-5.example", b"x010-020-000-005", b"1--2-3-4", b"10-----20-0-5", b"9-99-255-1-7"]
+)
 def test_the_quick_look_never_misses_a_dashed_address(text: bytes) -> None:
+    assert dashed_units(text)
     assert may_hold_dashed(text)
+
+
+@given(text(alphabet="0123456789-x", max_size=24))
+def test_the_quick_look_misses_no_dashed_address_of_any_spelling(drawn: str) -> None:
+    """The exact look is the referee."""
+    assert may_hold_dashed(drawn.encode()) or not dashed_units(drawn.encode())
+
+
+@pytest.mark.parametrize("text", [b"branch=z9hG4bK-4242-17-0", b"branch=z9hG4bK-1-2-34567", b"a---b"])
+def test_the_quick_look_lets_numbered_branches_pass(text: bytes) -> None:
+    """SIPp and others number theirs so: the exact look would cost every one of their messages."""
+    assert not dashed_units(text)
+    assert may_hold_dashed(text) == (b"--" in text)
 
 
 @pytest.mark.parametrize("text", [b"::1", b"2001:db8::5", b"2001:db8:0:0:0:0:0:5", b"[1:2:3:4:5:6:7:8]"])
