@@ -12,17 +12,22 @@ class Flow:
     `host` is the
     peer's address (IPv6 without brackets, no zone), `port` its port. `connection` numbers the stream connection, 0
     for UDP and
-    for a stream that is still to be opened.
+    for a stream that is still to be opened. `names` is for TLS: where there is a connection, what the peer's verified
+    certificate says it is (RFC 5922); where one is to be opened, what the peer must prove to be one of. It is no part
+    of the flow's identity.
     """
 
-    __slots__ = ("connection", "host", "listener", "port", "transport")
+    __slots__ = ("connection", "host", "listener", "names", "port", "transport")
 
-    def __init__(self, listener: int, transport: str, host: str, port: int, connection: int = 0) -> None:
+    def __init__(
+        self, listener: int, transport: str, host: str, port: int, connection: int = 0, names: tuple[str, ...] = ()
+    ) -> None:
         self.listener: Final = listener
         self.transport: Final = transport
         self.host: Final = host
         self.port: Final = port
         self.connection: Final = connection
+        self.names: Final = names
 
     @property
     def is_reliable(self) -> bool:

@@ -66,6 +66,9 @@ class Drivable(Protocol):
     def hangup(self, call: str, now: Now) -> list[Output]:
         """End one call from here."""
 
+    def measure(self, delay: float, now: Now) -> list[Output]:
+        """How long messages wait for their turn."""
+
     def switch_trunk(self, trunk: str, target: str, is_enabled: bool, now: Now) -> list[Output]:
         """A trunk, or one target of it, in or out of service."""
 
@@ -173,10 +176,18 @@ class Worker:
         self._telemetry.undeliverable(flow.host, flow.port, flow.transport, reason, self._clock().monotonic)
         self._undelivered.append(flow)
 
+    def handshake_failed(self, flow: Flow, reason: str) -> None:
+        """A TLS client was turned away: a log line, and nothing to the engine."""
+        self._telemetry.handshake_failed(flow.listener, flow.host, flow.port, reason, self._clock().monotonic)
+
     def hangup(self, call: str) -> None:
         """End one call."""
         self._input("hangup", lambda now: self._engine.hangup(call, now))
         self.settle()
+
+    def measure(self, delay: float) -> None:
+        """How long messages wait for their turn now, in seconds: new calls are refused before that grows."""
+        self._input("measure", lambda now: self._engine.measure(delay, now))
 
     def switch_trunk(self, trunk: str, target: str, is_enabled: bool) -> None:
         """A trunk, or one target of it, in or out of service."""

@@ -7,7 +7,9 @@ from sbc.config.errors import ConfigError
 from sbc.config.model import (
     UNLIMITED,
     Audit,
+    Bounds,
     Capacity,
+    Certificate,
     Config,
     Engine,
     Listener,
@@ -16,13 +18,17 @@ from sbc.config.model import (
     Realm,
     Target,
     Timers,
+    Tls,
     Trunk,
 )
+from sbc.config.tls_names import proves
 
 __all__ = [
     "UNLIMITED",
     "Audit",
+    "Bounds",
     "Capacity",
+    "Certificate",
     "Config",
     "ConfigError",
     "Engine",
@@ -32,5 +38,7 @@ __all__ = [
     "Realm",
     "Target",
     "Timers",
+    "Tls",
     "Trunk",
+    "proves",
 ]

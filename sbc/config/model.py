@@ -58,6 +58,27 @@ class Listener:
 
 
 @dataclass(frozen=True, slots=True)
+class Certificate:
+    """A certificate with its chain, and its key: PEM files, absolute paths."""
+
+    certificate: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """How a realm speaks TLS: as a server on its `tls` listeners, and as a client where it calls from them."""
+
+    own: Certificate
+    ca: str = ""
+    """PEM file of the authorities that peers' certificates come from; empty: those of the system, for servers only."""
+    verify_client: str = "never"
+    """`never`: clients are not asked for a certificate. `optional`: one that is shown must be good. `required`."""
+    sni: tuple[tuple[str, Certificate], ...] = ()
+    """Shown in the place of `own` to a client that asks for this name (RFC 6066 section 3)."""
+
+
+@dataclass(frozen=True, slots=True)
 class Realm:
     """A named side of the network (RFC 5853): listeners, trust, and what is shown to it."""
 
@@ -71,7 +92,9 @@ class Realm:
     dscp_rtp: int = 46
     """DSCP value 0 to 63 of media (46: EF)."""
     media_interface: str = ""
-    """The interface name at the media engine; empty: the engine's first. The embedded engine's are the realms' names."""
+    """The interface name at the media engine; empty: the engine's first. The embedded engine's are the realms'."""
+    tls: Tls | None = None
+    """None where the realm has no `tls` listener."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +144,9 @@ class Trunk:
     targets: tuple[Target, ...]
     sources: tuple[str, ...] = ()
     """CIDR networks that may speak as this trunk; empty: the addresses of its targets."""
+    tls_names: tuple[str, ...] = ()
+    """Names of which a TLS peer must prove one to be this trunk (`*.` stands for one label); empty: none is asked for
+    when it calls, and when it is called it must prove its target's host."""
     crank_back: frozenset[int] = frozenset({408, 500, 502, 503, 504})
     """Final responses after which the next target is tried."""
     limits: Capacity = UNLIMITED
@@ -151,6 +177,16 @@ class Media:
 
 
 @dataclass(frozen=True, slots=True)
+class Bounds:
+    """Beyond these new work is refused, so that what is under way is served in time and memory stays bounded."""
+
+    calls: int = 20_000
+    transactions: int = 200_000
+    delay: float = 0.1
+    """Seconds that a message may wait for its turn before fewer new calls are let in; 0: however long."""
+
+
+@dataclass(frozen=True, slots=True)
 class Audit:
     """The egress check: `block`, `strip`, `report` or `off`; `hide` holds extra tokens and CIDR networks."""
 
@@ -170,6 +206,7 @@ class Config:
     policy: Document
     timers: Timers = field(default_factory=Timers)
     limits: Limits = field(default_factory=Limits)
+    bounds: Bounds = field(default_factory=Bounds)
     media: Media = field(default_factory=Media)
     audit: Audit = field(default_factory=Audit)
     workers: int = 1

@@ -13,6 +13,7 @@ from sbc.outputs import (
     DropReason,
     Event,
     Leaked,
+    LoadChanged,
     Refused,
     TargetChanged,
 )
@@ -66,6 +67,9 @@ class Telemetry:
                 self.counters[f"targets.{event.state}"] += 1
                 log = self.logger.warning if event.state == "down" else self.logger.info
                 log("target", trunk=event.trunk, target=event.target, state=event.state, reason=event.reason)
+            case LoadChanged():
+                self.counters["overload.begun" if event.is_overloaded else "overload.ended"] += 1
+                self.logger.warning("overload", begins=event.is_overloaded, delay=round(event.delay, 3))
             case _:
                 assert_never(event)
 
@@ -74,6 +78,12 @@ class Telemetry:
         self.counters["undeliverable"] += 1
         if self._flood.admit(f"undeliverable: {reason}", host, now):
             self.logger.warning("undeliverable", reason=reason, peer=f"{host}:{port}", transport=transport)
+
+    def handshake_failed(self, listener: int, host: str, port: int, reason: str, now: float) -> None:
+        """A TLS client was turned away."""
+        self.counters["tls.refused"] += 1
+        if self._flood.admit(f"TLS refused: {reason}", host, now):
+            self.logger.warning("TLS client refused", reason=reason, peer=f"{host}:{port}", listener=listener)
 
     def failure(self, what: str, error: BaseException, now: float, **fields: object) -> None:
         """Our own code raised: a bug. The trace is logged, once for each kind while it floods."""

@@ -24,6 +24,9 @@ class Receiver(Protocol):
         May be called from within `send`; it must only take note and act when the outputs at hand are done.
         """
 
+    def handshake_failed(self, flow: Flow, reason: str) -> None:
+        """A peer that wanted to speak TLS to us, at this flow, was turned away."""
+
     def settle(self) -> None:
         """A wake-up's worth of input has been handed over: time to look at the timers."""
 
@@ -45,6 +48,7 @@ class Counters:
         "connections_opened",
         "connections_refused",
         "framing_errors",
+        "handshakes_failed",
         "idle_closed",
         "received",
         "send_errors",
@@ -66,6 +70,7 @@ class Counters:
         self.connections_refused = 0
         self.framing_errors = 0
         self.idle_closed = 0
+        self.handshakes_failed = 0
 
     def as_dict(self) -> dict[str, int]:
         """By name."""

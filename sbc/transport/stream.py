@@ -1,4 +1,4 @@
-"""One stream connection: framing, keep-alive, bounds. TLS and WebSocket will reuse it below their own layers."""
+"""One stream connection: framing, keep-alive, bounds. `tls.py` puts its layer below it, and WebSocket will too."""
 
 from __future__ import annotations
 
@@ -18,18 +18,30 @@ if TYPE_CHECKING:
 class StreamLimits:
     """What stream peers may hold of us. Seconds and bytes; precedents in brackets."""
 
-    __slots__ = ("buffered", "connect", "connections", "first_message", "idle", "partial", "per_host")
+    __slots__ = (
+        "buffered",
+        "connect",
+        "connections",
+        "first_message",
+        "handshake",
+        "handshakes",
+        "idle",
+        "partial",
+        "per_host",
+    )
 
     def __init__(
         self,
         *,
-        connections: int = 4096,
+        connections: int = 16384,
         per_host: int = 512,
         first_message: float = 30.0,
         partial: float = 30.0,
         idle: float = 3600.0,
         buffered: int = 1 << 20,
         connect: float = 5.0,
+        handshake: float = 10.0,
+        handshakes: int = 1024,
     ) -> None:
         self.connections: Final = connections
         self.per_host: Final = per_host
@@ -42,7 +54,11 @@ class StreamLimits:
         self.buffered: Final = buffered
         """Unsent bytes after which a peer that does not read is cut off."""
         self.connect: Final = connect
-        """To open a connection; well under Timer B, so that the next target gets its chance."""
+        """To open a connection, TLS included; well under Timer B, so that the next target gets its chance."""
+        self.handshake: Final = handshake
+        """For a client to complete its TLS handshake (Postfix, Kamailio: 10 to 20 s)."""
+        self.handshakes: Final = handshakes
+        """TLS handshakes under way at a time; a host may have `per_host` of them, its open connections counted in."""
 
 
 class Table(Protocol):
@@ -56,7 +72,7 @@ class Table(Protocol):
 
 
 class StreamConnection(asyncio.Protocol):
-    """One TCP (later TLS) connection, whoever opened it, from its first byte to its last.
+    """One TCP or TLS connection, whoever opened it, from its first byte to its last.
 
     Whole messages go to the receiver with a flow that carries the connection's number. A double CRLF is a ping and is
     answered with a CRLF (RFC 5626 section 4.4.1). A peer whose bytes cannot be framed is reported and
@@ -99,7 +115,12 @@ class StreamConnection(asyncio.Protocol):
             self._transport.abort()
             return
         self.flow = Flow(
-            self.listener.index, self.listener.transport, str(peer[0]).partition("%")[0], int(peer[1]), self.number
+            self.listener.index,
+            self.listener.transport,
+            str(peer[0]).partition("%")[0],
+            int(peer[1]),
+            self.number,
+            transport.get_extra_info("tls_names", ()),
         )
         sock = transport.get_extra_info("socket")
         if isinstance(sock, socket.socket) or hasattr(sock, "setsockopt"):

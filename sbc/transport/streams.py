@@ -7,15 +7,21 @@ import socket
 from collections import Counter
 from typing import Final
 
-from sbc.config import Listener
+from sbc.config import Listener, proves
 from sbc.sip import Limits
+from sbc.transport.certificates import TlsError
+from sbc.transport.contexts import TlsContexts
+from sbc.transport.door import Door
 from sbc.transport.receiver import Counters, Receiver, Tasks
 from sbc.transport.sockets import family_of, is_address, open_stream_client, open_stream_listener, reason_of, scope_of
 from sbc.transport.stream import StreamConnection, StreamLimits
+from sbc.transport.tls import TlsLayer
 from sbc.wire import Flow
 
 _SWEEP: Final = 5.0
 _Peer = tuple[int, str, int]
+_Aim = tuple[int, str, int, tuple[str, ...]]
+"""A peer, and the names of which it must prove one."""
 
 
 class _Opening:
@@ -33,7 +39,8 @@ class Streams:
 
     A flow with a connection number goes to that connection or is undeliverable; one without goes to an open connection
     to the same peer from the same listener, or to a new one from the listener's address (RFC 3261 section 18.1.1).
-    TLS: give `asyncio`'s `create_server` and `create_connection` the listener's context here; nothing else changes.
+    Over TLS an open connection serves only if the peer has proved one of the flow's names on it. `contexts` is read at
+    each handshake, by realm: put new ones in, and connections that are up go on as they are.
     """
 
     def __init__(
@@ -47,9 +54,11 @@ class Streams:
         self._listeners: Final[dict[int, tuple[Listener, int]]] = {}
         self._servers: Final[list[asyncio.Server]] = []
         self._connections: Final[dict[int, StreamConnection]] = {}
-        self._by_peer: Final[dict[_Peer, StreamConnection]] = {}
-        self._opening: Final[dict[_Peer, _Opening]] = {}
+        self._by_peer: Final[dict[_Peer, list[StreamConnection]]] = {}
+        self._opening: Final[dict[_Aim, _Opening]] = {}
         self._per_host: Final[Counter[str]] = Counter()
+        self.contexts: Final[dict[str, TlsContexts]] = {}
+        self.door: Final = Door(receiver, limits, counters, self._per_host)
         self._last = 0
         self._sweeper: asyncio.TimerHandle | None = None
 
@@ -61,7 +70,7 @@ class Streams:
         sock = open_stream_listener(listener, dscp)
         self._listeners[listener.index] = (listener, dscp)
         loop = asyncio.get_running_loop()
-        self._servers.append(await loop.create_server(lambda: self._new(listener, dscp), sock=sock))
+        self._servers.append(await loop.create_server(lambda: self._accept(listener, dscp), sock=sock))
         if self._sweeper is None:
             self._sweeper = loop.call_later(_SWEEP, self._sweep)
         return int(sock.getsockname()[1])
@@ -72,13 +81,13 @@ class Streams:
             self._sweeper.cancel()
         for server in self._servers:
             server.close()
+        self.door.close()
         for connection in list(self._connections.values()):
             connection.cut("shutting down")
 
     def send(self, data: bytes, flow: Flow) -> None:
         """Send, now or when the connection is there."""
-        peer = (flow.listener, flow.host, flow.port)
-        connection = self._connections.get(flow.connection) if flow.connection else self._by_peer.get(peer)
+        connection = self._connections.get(flow.connection) if flow.connection else self._find(flow)
         if connection is not None:
             connection.send(data, flow, self._limits.buffered)
         elif flow.connection or flow.listener not in self._listeners:
@@ -86,7 +95,13 @@ class Streams:
         elif not is_address(flow.host, family_of(self._listeners[flow.listener][0].host)):
             self._fail(flow, "not an address of this family")
         else:
-            self._wait(data, flow, peer)
+            self._wait(data, flow)
+
+    def _find(self, flow: Flow) -> StreamConnection | None:
+        for connection in self._by_peer.get((flow.listener, flow.host, flow.port), ()):
+            if not flow.names or flow.transport != "TLS" or proves(connection.flow.names, flow.names):
+                return connection
+        return None
 
     def opened(self, connection: StreamConnection) -> bool:
         """Enter a connection in the tables, unless there are too many."""
@@ -94,7 +109,7 @@ class Streams:
         if len(self._connections) >= self._limits.connections or self._per_host[flow.host] >= self._limits.per_host:
             return False
         self._connections[connection.number] = connection
-        self._by_peer.setdefault((flow.listener, flow.host, flow.port), connection)
+        self._by_peer.setdefault((flow.listener, flow.host, flow.port), []).append(connection)
         self._per_host[flow.host] += 1
         return True
 
@@ -104,15 +119,19 @@ class Streams:
             return
         flow = connection.flow
         peer = (flow.listener, flow.host, flow.port)
-        if self._by_peer.get(peer) is connection:
+        self._by_peer[peer].remove(connection)
+        if not self._by_peer[peer]:
             del self._by_peer[peer]
         self._per_host[flow.host] -= 1
         if not self._per_host[flow.host]:
             del self._per_host[flow.host]
 
-    def _new(self, listener: Listener, dscp: int) -> StreamConnection:
+    def _accept(self, listener: Listener, dscp: int) -> asyncio.Protocol:
         self._counters.connections_accepted += 1
-        return self._make(listener, dscp)
+        connection = self._make(listener, dscp)
+        if listener.transport != "TLS":
+            return connection
+        return TlsLayer(connection, self.contexts[listener.realm], self.door, self._limits.handshake)
 
     def _make(self, listener: Listener, dscp: int) -> StreamConnection:
         self._last += 1
@@ -120,30 +139,33 @@ class Streams:
         connection.mark(dscp)
         return connection
 
-    def _wait(self, data: bytes, flow: Flow, peer: _Peer) -> None:
-        opening = self._opening.get(peer)
+    def _wait(self, data: bytes, flow: Flow) -> None:
+        aim = (flow.listener, flow.host, flow.port, flow.names)
+        opening = self._opening.get(aim)
         if opening is None:
-            opening = self._opening[peer] = _Opening()
-            self._tasks.create_task(self._open(peer), name=f"connect to {flow.host}:{flow.port}")
+            opening = self._opening[aim] = _Opening()
+            self._tasks.create_task(self._open(aim), name=f"connect to {flow.host}:{flow.port}")
         if opening.size + len(data) > self._limits.buffered:
             self._fail(flow, "too much waits for a connection")
             return
         opening.messages.append((data, flow))
         opening.size += len(data)
 
-    async def _open(self, peer: _Peer) -> None:
-        index, host, port = peer
+    async def _open(self, aim: _Aim) -> None:
+        index, host, port, names = aim
         listener, dscp = self._listeners[index]
         reason = ""
         connection: StreamConnection | None = None
         try:
             async with asyncio.timeout(self._limits.connect):
-                connection = await self._connect(listener, dscp, host, port)
+                connection = await self._connect(listener, dscp, host, port, names or (host,))
         except TimeoutError:
             reason = "connection timed out"
+        except TlsError as error:
+            reason = error.reason
         except OSError as error:
             reason = reason_of(error)
-        opening = self._opening.pop(peer)
+        opening = self._opening.pop(aim)
         for data, flow in opening.messages:
             if connection is not None and connection.is_open:
                 connection.send(data, flow, self._limits.buffered)
@@ -151,16 +173,24 @@ class Streams:
                 self._fail(flow, reason or "connection lost")
         self._receiver.settle()
 
-    async def _connect(self, listener: Listener, dscp: int, host: str, port: int) -> StreamConnection:
+    async def _connect(
+        self, listener: Listener, dscp: int, host: str, port: int, names: tuple[str, ...]
+    ) -> StreamConnection:
         loop = asyncio.get_running_loop()
+        connection = self._make(listener, dscp)
+        layer: TlsLayer | None = None
+        if listener.transport == "TLS":
+            layer = TlsLayer(connection, self.contexts[listener.realm], self.door, self._limits.handshake, names)
         sock = open_stream_client(listener, dscp)
         try:
             scope = scope_of(listener)
             await loop.sock_connect(sock, (host, port, 0, scope) if sock.family == socket.AF_INET6 else (host, port))
-            _, connection = await loop.create_connection(lambda: self._make(listener, dscp), sock=sock)
+            await loop.create_connection(lambda: layer or connection, sock=sock)
         except BaseException:
             sock.close()
             raise
+        if layer is not None:  # from here on the socket is the layer's
+            await layer.settled()
         self._counters.connections_opened += 1
         return connection
 
@@ -174,7 +204,9 @@ class Streams:
         now = loop.time()
         for connection in list(self._connections.values()):
             reason = connection.overdue(now, self._limits)
-            if reason:
+            if not connection.is_open:  # it was closed a sweep ago or more, and the peer does not take the rest
+                connection.abort("peer does not read")
+            elif reason:
                 self._counters.idle_closed += 1
                 connection.cut(reason)
         self._sweeper = loop.call_later(_SWEEP, self._sweep)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from sbc.config import Config, Listener
+from sbc.transport.contexts import TlsContexts
 from sbc.transport.receiver import Counters, Receiver, Tasks
 from sbc.transport.sockets import open_datagram
 from sbc.transport.stream import StreamLimits
@@ -41,13 +42,29 @@ class Transports:
         return tuple(self._bound)
 
     @property
+    def handshakes(self) -> int:
+        """TLS connections that are half open."""
+        return len(self._streams.door)
+
+    @property
     def connections(self) -> int:
         """Stream connections that are open."""
         return len(self._streams)
 
+    def take_certificates(self, config: Config) -> None:
+        """Read the files of every realm's TLS settings; handshakes from now on take them, connections stay.
+
+        Raises OSError where one cannot be used; then nothing has changed.
+        """
+        fresh = {realm.name: TlsContexts(realm.tls) for realm in config.realms.values() if realm.tls is not None}
+        self._streams.contexts.update(fresh)
+
     async def open(self) -> None:
-        """Open every listener and start to read. Raises ListenError; what was opened before is closed again."""
+        """Open every listener and start to read. Raises OSError (ListenError, or for a certificate); what was opened
+        before is closed again.
+        """
         try:
+            self.take_certificates(self._config)
             for listener in self._config.listeners:
                 port = await self._open(listener)
                 self._bound.append(Bound(listener.realm, listener.transport, listener.host, port))
@@ -81,6 +98,6 @@ class Transports:
             self._datagrams[listener.index] = datagrams
             datagrams.start()
             return datagrams.port
-        if listener.transport == "TCP":
+        if listener.transport == "TCP" or (listener.transport == "TLS" and listener.realm in self._streams.contexts):
             return await self._streams.listen(listener, dscp)
         raise OSError(f"transport {listener.transport} is not in this version (listener of realm {listener.realm})")

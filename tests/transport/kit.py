@@ -27,6 +27,7 @@ class Heard:
     messages: list[tuple[bytes, Flow]] = field(default_factory=list)
     faults: list[ParseError] = field(default_factory=list)
     undelivered: list[tuple[Flow, str]] = field(default_factory=list)
+    turned_away: list[tuple[Flow, str]] = field(default_factory=list)
     settled: int = 0
 
     def receive(self, data: bytes, flow: Flow) -> None:
@@ -37,6 +38,9 @@ class Heard:
 
     def undeliverable(self, flow: Flow, reason: str) -> None:
         self.undelivered.append((flow, reason))
+
+    def handshake_failed(self, flow: Flow, reason: str) -> None:
+        self.turned_away.append((flow, reason))
 
     def settle(self) -> None:
         self.settled += 1

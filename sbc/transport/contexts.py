@@ -1,0 +1,68 @@
+"""A realm's TLS settings as contexts of OpenSSL, read from its files anew whenever they are made."""
+
+from __future__ import annotations
+
+import ssl
+from typing import Final
+
+from sbc.config import Certificate, Tls
+
+_CIPHERS: Final = "ECDHE+AESGCM:ECDHE+CHACHA20"
+"""TLS 1.2 with forward secrecy and authenticated encryption only (RFC 9325 section 4.2); 1.3 has nothing else."""
+
+
+class TlsContexts:
+    """`server` for connections accepted, `client` for those we open. A handshake takes the pair that is current when it
+    begins, so that a new pair changes nothing for connections that are up.
+
+    The verify mode and the authorities are those of `server` whatever name a client asks for: a context that is
+    swapped in by SNI brings its certificate, and nothing else.
+    """
+
+    __slots__ = ("_named", "client", "requires_client", "server")
+
+    def __init__(self, tls: Tls) -> None:
+        """Raises OSError (ssl.SSLError among it) where a file cannot be used."""
+        self.requires_client: Final = tls.verify_client == "required"
+        self._named: Final = {name.lower(): _server(Tls(own, tls.ca, tls.verify_client)) for name, own in tls.sni}
+        self.server: Final = _server(tls)
+        if self._named:
+            self.server.sni_callback = self._choose
+        self.client: Final = _client(tls)
+
+    def _choose(self, connection: ssl.SSLSocket | ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> None:
+        context = self._named.get((name or "").lower())
+        if context is not None:
+            connection.context = context
+
+
+def _server(tls: Tls) -> ssl.SSLContext:
+    context = _context(ssl.PROTOCOL_TLS_SERVER, tls.own)
+    # No resumption: a certificate that has expired since is to be noticed, and handshakes are cheap enough.
+    context.options |= ssl.OP_NO_TICKET
+    context.num_tickets = 0
+    if tls.verify_client != "never":
+        context.load_verify_locations(cafile=tls.ca)
+        context.verify_mode = ssl.CERT_REQUIRED if tls.verify_client == "required" else ssl.CERT_OPTIONAL
+    return context
+
+
+def _client(tls: Tls) -> ssl.SSLContext:
+    context = _context(ssl.PROTOCOL_TLS_CLIENT, tls.own)
+    # Names are compared by us, after RFC 5922: OpenSSL would take wildcards in certificates.
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_REQUIRED
+    if tls.ca:
+        context.load_verify_locations(cafile=tls.ca)
+    else:
+        context.load_default_certs(ssl.Purpose.SERVER_AUTH)
+    return context
+
+
+def _context(protocol: int, own: Certificate) -> ssl.SSLContext:
+    context = ssl.SSLContext(protocol)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
+    context.set_ciphers(_CIPHERS)
+    context.load_cert_chain(own.certificate, own.key)
+    return context
