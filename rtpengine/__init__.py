@@ -11,6 +11,7 @@ Not for: deciding what a call needs (that is `sbc/media`), and nothing here impo
 
 from rtpengine.bencode import BencodeError, Value, decode, encode
 from rtpengine.commands import (
+    NO_WEAK_SUITES,
     Answer,
     Command,
     Delete,
@@ -20,6 +21,7 @@ from rtpengine.commands import (
     List,
     Offer,
     Options,
+    Osrtp,
     Ping,
     Query,
     Replace,
@@ -42,7 +44,9 @@ __all__ = [
     "Ice",
     "List",
     "Offer",
+    "NO_WEAK_SUITES",
     "Options",
+    "Osrtp",
     "Ping",
     "Query",
     "Refused",

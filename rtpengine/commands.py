@@ -74,6 +74,32 @@ class EndpointLearning(Enum):
     OFF = "off"
 
 
+class Osrtp(Enum):
+    """Words of the `OSRTP` list (RFC 8643)."""
+
+    OFFER = "offer"
+    """Crypto lines in a plain profile for the callee."""
+    ACCEPT = "accept"
+    """In an answer: the caller's crypto lines are accepted though the callee is plain."""
+
+
+NO_WEAK_SUITES: Final[tuple[str, ...]] = tuple(
+    f"no-{suite}"
+    for suite in (
+        "NULL_HMAC_SHA1_80",
+        "NULL_HMAC_SHA1_32",
+        "F8_128_HMAC_SHA1_80",
+        "F8_128_HMAC_SHA1_32",
+        "AES_192_CM_HMAC_SHA1_80",
+        "AES_192_CM_HMAC_SHA1_32",
+        "AES_256_CM_HMAC_SHA1_80",
+        "AES_256_CM_HMAC_SHA1_32",
+    )
+)
+"""For `Options.sdes`: leaves the two mandatory suites and the two AEAD ones. 10.5.3 offers NULL and F8 by default, and
+can only be told what not to offer."""
+
+
 class Support(Enum):
     """Words of the `supports` list: what this controller understands in replies."""
 
@@ -92,6 +118,14 @@ class Options:
     ice: Ice | None = None
     transport_protocol: str = ""
     """`RTP/AVP` and so on: the profile shown to the receiver."""
+    sdes: tuple[str, ...] = ()
+    """`off`, or `no-<suite>` for each suite that is not to be used."""
+    osrtp: tuple[Osrtp, ...] = ()
+    dtls: str = ""
+    """`off`: no DTLS-SRTP is offered beside SDES."""
+    received_from: str = ""
+    """The address that signalling came from; sent beside the SDP's, which it replaces only under the flag
+    `SIP-source-address`."""
     address_family: str = ""
     """`IP4` or `IP6`: the family shown to the receiver."""
     media_address: str = ""
@@ -110,15 +144,21 @@ class Options:
             ("replace", self.replace),
             ("rtcp-mux", self.rtcp_mux),
             ("supports", self.supports),
+            ("OSRTP", self.osrtp),
         ):
             if words:
                 request[key] = [word.value for word in words]
+        if self.sdes:
+            request["SDES"] = [*self.sdes]
+        if self.received_from:
+            request["received-from"] = ["IP6" if ":" in self.received_from else "IP4", self.received_from]
         if self.endpoint_learning is not None:
             request["endpoint-learning"] = [self.endpoint_learning.value]
         if self.ice is not None:
             request["ICE"] = self.ice.value
         for key, text in (
             ("transport protocol", self.transport_protocol),
+            ("DTLS", self.dtls),
             ("address family", self.address_family),
             ("media address", self.media_address),
         ):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from rtpengine.embedded.addresses import Endpoint, endpoint
+from rtpengine.embedded.agreement import Agreement
 from rtpengine.embedded.interfaces import Interface, LocalAddress
 from rtpengine.embedded.ports import PortPool
 from rtpengine.embedded.relay import Relay
@@ -69,6 +70,8 @@ class PartyMedia:
         "pair",
         "protocol",
         "ptime",
+        "security",
+        "shown_protocol",
         "signalled",
     )
 
@@ -76,6 +79,10 @@ class PartyMedia:
         self.index: Final = index
         self.kind = ""
         self.protocol = ""
+        """The profile that the party described last, or that it was offered before it said anything."""
+        self.shown_protocol = ""
+        """The profile that it was offered last."""
+        self.security: Final = Agreement()
         self.formats: list[str] = []
         """What the party listed last."""
         self.ptime = ""
@@ -105,6 +112,7 @@ class PartyMedia:
         if self.pair is not None:
             self.pair.close()
             self.pair = None
+        self.security.clear()
         self.bound_for = self.signalled = None
 
 

@@ -10,9 +10,15 @@ from __future__ import annotations
 from typing import Final
 
 from rtpengine.embedded.addresses import ZERO, canonical_address
+from rtpengine.embedded.sdes import CryptoLine, parse_crypto
 
 MAX_MEDIA: Final = 32
 MAX_LINES: Final = 2000
+MAX_CRYPTO: Final = 16
+"""Usable crypto lines of a section that are looked at."""
+
+PROFILES: Final = frozenset({"RTP/AVP", "RTP/AVPF", "RTP/SAVP", "RTP/SAVPF"})
+"""RFC 3551, 4585, 3711, 5124."""
 
 DIRECTIONS: Final = frozenset({"sendrecv", "sendonly", "recvonly", "inactive"})
 
@@ -34,8 +40,10 @@ class MediaSection:
 
     __slots__ = (
         "address",
+        "crypto",
         "direction",
         "formats",
+        "has_fingerprint",
         "kind",
         "lines",
         "port",
@@ -62,6 +70,20 @@ class MediaSection:
         """From a=rtcp (RFC 3605); 0: the one above the media port."""
         self.rtcp_address = ""
         self.rtcp_mux = False
+        self.crypto: Final[list[CryptoLine]] = []
+        """The usable ones, in order."""
+        self.has_fingerprint = False
+        """DTLS is offered (RFC 8122), which passes through unopened."""
+
+    @property
+    def is_profile(self) -> bool:
+        """True for the four profiles whose keys can only come from SDES."""
+        return self.protocol in PROFILES
+
+    @property
+    def is_secure(self) -> bool:
+        """True for SAVP and SAVPF."""
+        return "SAVP" in self.protocol
 
     @property
     def is_rtp(self) -> bool:
@@ -151,6 +173,12 @@ def _parse_media_line(section: MediaSection, line: str) -> None:
             section.rtcp_mux = True
         elif name == "ptime":
             section.ptime = value.strip()
+        elif name == "crypto" and len(section.crypto) < MAX_CRYPTO:
+            crypto = parse_crypto(value.strip(" "))
+            if crypto is not None:
+                section.crypto.append(crypto)
+        elif name == "fingerprint":
+            section.has_fingerprint = True
     section.lines.append(line)
 
 

@@ -16,6 +16,8 @@ from rtpengine.embedded.interfaces import LocalAddress
 from rtpengine.embedded.ports import PortPool
 from rtpengine.embedded.relay import Relay
 from rtpengine.embedded.rewrite import LocalMedia, rewrite
+from rtpengine.embedded.sdes import CryptoLine
+from rtpengine.embedded.securing import secure
 from rtpengine.embedded.stream import Kind
 from rtpengine.embedded.wishes import Wishes
 
@@ -79,7 +81,7 @@ class Exchange:
         ours.kind, ours.protocol, ours.direction = section.kind, section.protocol, section.direction
         ours.ptime = section.ptime or ours.ptime
         if not self.receiver.has_spoken:
-            theirs.kind, theirs.protocol = section.kind, section.protocol
+            theirs.kind, theirs.protocol = section.kind, self.wishes.protocol or section.protocol
         ours.is_rejected = not section.port
         formats = section.formats
         if not self.is_offer and section.is_rtp:
@@ -98,10 +100,17 @@ class Exchange:
         if peer is not None:
             theirs.bound_for = peer
         self._settle_mux(section, ours, theirs)
+        protocol = section.protocol
+        crypto: tuple[CryptoLine, ...] = ()
+        if section.is_profile:
+            protocol, crypto = secure(section, ours, theirs, self.wishes, is_offer=self.is_offer)
         self._expect(section, ours, facing_sender, peer)
         if self.sender.peer is self.receiver or self.sender.peer is None:
             connect(ours, theirs)
-        return self._local(section, theirs, facing_receiver, formats)
+        for media in (ours, theirs):
+            if media.pair is not None:
+                media.pair.rtp.srtp = media.pair.rtcp.srtp = media.security.srtp
+        return self._local(section, theirs, facing_receiver, formats, protocol, crypto)
 
     def _peer_address(self, section: MediaSection) -> tuple[str, int] | None:
         """Where the sender takes RTP, or None where it takes none or names an address of this very call."""
@@ -174,7 +183,15 @@ class Exchange:
                 stream.is_strict = strict
             other.rtp.is_muxed = self.receiver.line(media.index).is_muxed
 
-    def _local(self, section: MediaSection, media: PartyMedia, pair: PortPair, formats: list[str]) -> LocalMedia:
+    def _local(
+        self,
+        section: MediaSection,
+        media: PartyMedia,
+        pair: PortPair,
+        formats: list[str],
+        protocol: str,
+        crypto: tuple[CryptoLine, ...],
+    ) -> LocalMedia:
         """What the receiver is shown."""
         shows_mux = media.offered_mux if self.is_offer else media.is_muxed
         shares_port = media.is_muxed if not self.is_offer else shows_mux and "require" in self.wishes.rtcp_mux
@@ -188,6 +205,8 @@ class Exchange:
             rtcp_mux=shows_mux,
             formats=formats,
             ptime=section.ptime or media.ptime,
+            protocol=protocol,
+            crypto=crypto,
         )
 
 

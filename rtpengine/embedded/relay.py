@@ -14,6 +14,7 @@ import time
 from typing import Final
 
 from rtpengine.embedded.fastpath import FastPath, FastPathCounters, Flow
+from rtpengine.embedded.srtp import PacketBuffer
 from rtpengine.embedded.stream import Stream, StreamState
 
 _EVENTS: Final = 128
@@ -40,8 +41,8 @@ class Relay:
     def __init__(self, fast_path: FastPath | None = None) -> None:
         self._epoll: Final = select.epoll()
         self._streams: Final[dict[int, Stream]] = {}
-        self._buffer: Final = bytearray(_DATAGRAM)
-        self._view: Final = memoryview(self._buffer)
+        self._buffer: Final = PacketBuffer(_DATAGRAM)
+        self._view: Final = memoryview(self._buffer.data)
         self._fast_path: Final = fast_path
         self._packets = self._octets = self._errors = 0
         """Of streams already removed."""
@@ -77,7 +78,8 @@ class Relay:
 
     def serve(self) -> None:
         """One round: each ready socket gives one datagram."""
-        streams, buffer, view = self._streams, self._buffer, self._view
+        streams, packet, view = self._streams, self._buffer, self._view
+        buffer = packet.data
         now = time.monotonic()
         for fd, _ in self._epoll.poll(0, _EVENTS):
             stream = streams[fd]
@@ -88,15 +90,28 @@ class Relay:
             if not size or not stream.lowest <= buffer[0] <= stream.highest:
                 stream.errors += 1
                 continue
-            if source != stream.agreed and not stream.admit(source, now):
+            is_rtcp = stream.is_rtcp or (stream.is_muxed and size > 1 and 192 <= buffer[1] <= 223)
+            srtp = stream.srtp
+            if srtp is not None:
+                # Authenticity first: a source is never learnt from a packet that anybody could have sent.
+                if source != stream.agreed and stream.is_settled:
+                    stream.errors += 1
+                    continue
+                size = srtp.open(packet, size, is_rtcp)
+            if size < 0 or (source != stream.agreed and not stream.admit(source, now)):
                 stream.errors += 1
                 continue
             stream.packets += 1
             stream.octets += size
             stream.last = now
-            out = stream.rtcp_out if stream.is_muxed and size > 1 and 192 <= buffer[1] <= 223 else stream.out
+            out = stream.rtcp_out if is_rtcp and stream.is_muxed else stream.out
             if out is None or out.remote is None:
                 continue
+            if out.srtp is not None:
+                size = out.srtp.seal(packet, size, is_rtcp)
+                if size < 0:
+                    out.errors += 1
+                    continue
             try:
                 out.sock.sendto(view[:size], out.remote)
             except OSError:
@@ -106,7 +121,8 @@ class Relay:
         """Offer a stream to the fast path where its addresses are agreed on both sides; refresh the counts of one
         already there.
 
-        Only strict RTP streams without mux go: RTCP is wanted here for its reports, and a fast path checks the source.
+        Only strict RTP streams without mux, in clear on both sides, go: RTCP is wanted here for its reports, and a fast
+        path checks the source.
         """
         fast_path = self._fast_path
         if fast_path is None or stream.is_rtcp:
@@ -119,8 +135,10 @@ class Relay:
             stream.state is not StreamState.LATCHED
             or not stream.is_strict
             or stream.is_muxed
+            or stream.srtp is not None
             or stream.packets < _OFFLOAD_AFTER
             or out is None
+            or out.srtp is not None
             or out.is_muxed
             or out.remote is None
             or stream.agreed is None

@@ -91,6 +91,8 @@ def _media(party: Party, media: PartyMedia, now: float, wall: float) -> Value:
         flags.append("recv")
     if media.is_muxed:
         flags.append("rtcp-mux")
+    if media.security.srtp is not None:
+        flags.append("SDES")
     streams: list[Value] = []
     if media.pair is not None:
         streams = [_stream(media.pair, stream, now, wall) for stream in media.pair.streams]
@@ -113,12 +115,16 @@ def _stream(pair: PortPair, stream: Stream, now: float, wall: float) -> Value:
         flags.append("kernelized")
     if stream.is_strict:
         flags.append("strict source address")
+    security: dict[str, Value] = {}
+    if stream.srtp is not None and stream.srtp.suite:
+        security["crypto suite"] = stream.srtp.suite
     return {
         "local port": stream.local[1],
         "local address": pair.address.host,
         "family": _family(stream.local),
         "endpoint": _endpoint(stream.remote or stream.agreed),
         "advertised endpoint": _endpoint(stream.signalled),
+        **security,
         "last packet": int(wall - (now - stream.last)),
         "flags": flags,
         "stats": _stats(stream.packets, stream.octets, stream.errors),

@@ -2,7 +2,7 @@
 
 As the real daemon writes it: attributes keep their order, but direction, `a=rtcp`, `a=rtcp-mux` and `a=ptime` go to the
 end of their section. ICE goes, whatever was asked for, since this engine speaks none; and with it BUNDLE, as each
-m-line has its own ports.
+m-line has its own ports. Keys never cross: `a=crypto` lines are ours, or none.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Final
 
 from rtpengine.embedded.addresses import ZERO, family_of
 from rtpengine.embedded.description import DIRECTIONS, Description, MediaSection
+from rtpengine.embedded.sdes import CryptoLine
 
 _ICE: Final = frozenset(
     {
@@ -32,10 +33,19 @@ _PER_FORMAT: Final = frozenset({"rtpmap", "fmtp", "rtcp-fb"})
 class LocalMedia:
     """What one m-line becomes."""
 
-    __slots__ = ("address", "formats", "port", "ptime", "rtcp_mux", "rtcp_port")
+    __slots__ = ("address", "crypto", "formats", "port", "protocol", "ptime", "rtcp_mux", "rtcp_port")
 
     def __init__(
-        self, address: str, port: int, rtcp_port: int, *, rtcp_mux: bool, formats: list[str], ptime: str = ""
+        self,
+        address: str,
+        port: int,
+        rtcp_port: int,
+        *,
+        rtcp_mux: bool,
+        formats: list[str],
+        ptime: str = "",
+        protocol: str = "",
+        crypto: tuple[CryptoLine, ...] = (),
     ) -> None:
         self.address: Final = address
         """Shown in c=."""
@@ -46,6 +56,9 @@ class LocalMedia:
         self.rtcp_mux: Final = rtcp_mux
         self.formats: Final = formats
         self.ptime: Final = ptime
+        self.protocol: Final = protocol
+        """Empty: the section's own."""
+        self.crypto: Final = crypto
 
 
 def rewrite(description: Description, media: list[LocalMedia], address: str, *, replace_origin: bool) -> bytes:
@@ -71,7 +84,7 @@ def _session_line(line: str, description: Description, address: str, replace_ori
             return f"{line.rstrip(' ').rsplit(' ', 2)[0].rstrip(' ')} {family_of(address)} {address}"
         case "a":
             name, _, value = line[2:].partition(":")
-            if name in _ICE or (name == "group" and value.startswith("BUNDLE")):
+            if name in _ICE or name == "crypto" or (name == "group" and value.startswith("BUNDLE")):
                 return ""
             return line
         case _:
@@ -80,7 +93,7 @@ def _session_line(line: str, description: Description, address: str, replace_ori
 
 def _section(lines: list[str], section: MediaSection, local: LocalMedia) -> None:
     """One m-line and its attributes."""
-    lines.append(f"m={section.kind} {local.port} {section.protocol} {' '.join(local.formats)}")
+    lines.append(f"m={section.kind} {local.port} {local.protocol or section.protocol} {' '.join(local.formats)}")
     dropped = frozenset(section.formats) - frozenset(local.formats)
     for line in section.lines:
         if line[0] == "c":
@@ -94,6 +107,7 @@ def _section(lines: list[str], section: MediaSection, local: LocalMedia) -> None
         lines.append(f"a=rtcp:{local.rtcp_port}")
     if local.rtcp_mux:
         lines.append("a=rtcp-mux")
+    lines += [f"a=crypto:{line}" for line in local.crypto]
     if local.ptime:
         lines.append(f"a=ptime:{local.ptime}")
 
@@ -101,7 +115,7 @@ def _section(lines: list[str], section: MediaSection, local: LocalMedia) -> None
 def _keeps(line: str, dropped: frozenset[str]) -> bool:
     """True where an attribute of a media section stays in its place."""
     name, _, value = line[2:].partition(":")
-    if name in _OURS or name in _ICE:
+    if name in _OURS or name in _ICE or name == "crypto":
         return False
     return not (dropped and name in _PER_FORMAT and value.partition(" ")[0] in dropped)
 

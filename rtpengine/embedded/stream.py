@@ -14,6 +14,7 @@ from enum import Enum
 from typing import Final
 
 from rtpengine.embedded.addresses import Endpoint
+from rtpengine.embedded.srtp import Srtp
 
 WINDOW: Final = 3.0
 """Seconds after signalling in which a better source still replaces a worse one; the real daemon's learning window."""
@@ -69,6 +70,7 @@ class Stream:
         "rtcp_out",
         "signalled",
         "sock",
+        "srtp",
         "state",
         "until",
     )
@@ -96,6 +98,8 @@ class Stream:
         """The stream facing the other party, through which packets that arrive here leave."""
         self.rtcp_out: Stream | None = None
         """The same for RTCP that arrives on a muxed socket."""
+        self.srtp: Srtp | None = None
+        """The cryptography toward this peer; None where its media run in clear."""
         self.packets = 0
         self.octets = 0
         self.errors = 0
@@ -134,19 +138,20 @@ class Stream:
         """Signalling has ended the stream: nothing is taken or sent any more."""
         self.state = StreamState.BOUND
         self.signalled = self.remote = self.agreed = self.former = None
-        self.out = self.rtcp_out = None
+        self.out = self.rtcp_out = self.srtp = None
 
     def admit(self, source: Endpoint, now: float) -> bool:
         """Whether to take a packet from `source`, which is not `agreed`; learns from it where that is allowed.
 
-        The caller has found that the packet's first byte fits the kind.
+        The caller has found that the packet's first byte fits the kind and, where there are keys, that it is authentic:
+        then it is the peer wherever it comes from.
         """
         state = self.state
         if state is StreamState.BOUND:
             return False
         if state is not StreamState.LATCHING:
             return not self.is_strict
-        if source == self.signalled:
+        if source == self.signalled or self.srtp is not None:
             self._agree(source)
             return True
         if source == self.former:
@@ -162,6 +167,11 @@ class Stream:
         if now >= self.until:
             self._agree(source)
         return True
+
+    @property
+    def is_settled(self) -> bool:
+        """True where no source but the one agreed upon can be taken."""
+        return self.is_strict and self.state is not StreamState.LATCHING
 
     def _agree(self, source: Endpoint) -> None:
         """`source` it is."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Final, TypeAlias
 
 from rtpengine.bencode import Value
-from rtpengine.embedded.description import Fault
+from rtpengine.embedded.description import PROFILES, Fault
+from rtpengine.embedded.sdes import SUITES
 
 Request: TypeAlias = "dict[str, Value]"
 
@@ -53,9 +54,12 @@ class Wishes:
         "is_latching",
         "is_strict",
         "label",
+        "osrtp",
+        "protocol",
         "received_from",
         "replaces_origin",
         "rtcp_mux",
+        "suites",
     )
 
     def __init__(self, request: Request) -> None:
@@ -67,12 +71,26 @@ class Wishes:
         self.rtcp_mux: Final = frozenset(words(request, "rtcp-mux"))
         self.has_load_limit: Final = "load-limit" in words(request, "supports")
         self.label: Final = text(request, "label") or text(request, "from-label")
+        self.osrtp: Final = frozenset(words(request, "OSRTP"))
+        """`offer`, `accept` (RFC 8643)."""
+        protocol = text(request, "transport protocol")
+        self.protocol: Final = protocol if protocol in PROFILES else ""
+        self.suites: Final = _suites(words(request, "SDES"))
+        """Names of the suites that may be offered and answered with; empty: SDES is off."""
         family = text(request, "address family")
         self.address_family: Final = family if family in ("IP4", "IP6") else ""
         self.direction: Final = _raw(request, "direction")[:2]
         source = _raw(request, "received-from")
         self.received_from: Final = source[1] if "SIP-source-address" in flags and len(source) == 2 else ""
         """The address that signalling came from, where it is to stand for the one in the SDP."""
+
+
+def _suites(sdes: list[str]) -> frozenset[str]:
+    """`off`, `no-<suite>`, `only-<suite>`."""
+    if "off" in sdes:
+        return frozenset()
+    only = frozenset(word.removeprefix("only-") for word in sdes if word.startswith("only-"))
+    return frozenset(name for name in SUITES if f"no-{name}" not in sdes and (not only or name in only))
 
 
 def _raw(request: Request, key: str) -> list[str]:

@@ -16,8 +16,8 @@ PROFILES = {
 }
 
 NOT_SPOKEN = {
-    "sdes": "SDES is passed through, not terminated",
-    "osrtp": "SDES is passed through, not terminated",
+    "sdes": "fewer suites than the daemon offers, and the caller's key is never passed on",
+    "osrtp": "as sdes",
     "webrtc-to-sip": "no DTLS, no ICE",
     "sip-to-webrtc": "no DTLS, no ICE",
     "ice": "no ICE",
