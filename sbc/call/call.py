@@ -71,6 +71,7 @@ class Call:
         "contact",
         "deadline",
         "delete_wanted",
+        "early_fork",
         "hop_index",
         "hops",
         "id",
@@ -115,6 +116,8 @@ class Call:
         self.late_offer = False
         self.late_fork: Fork | None = None
         """The early dialog whose offer the caller is asked about before the call is answered."""
+        self.early_fork: Fork | None = None
+        """The early dialog in which offers have followed the first one: the media engine has theirs."""
         self.unacknowledged: Unacknowledged | None = None
         self.step: Step | None = None
         self.step_deadline = 0.0
@@ -183,6 +186,8 @@ class Call:
             due = _earlier(due, self.step_deadline)
         if self.unacknowledged is not None:
             due = _earlier(due, self.unacknowledged.next_timer)
+        if self.modify is not None and self.modify.deadline:
+            due = _earlier(due, self.modify.deadline)
         for relay in self.relays:
             due = _earlier(due, relay.deadline)
         return due or None

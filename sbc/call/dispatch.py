@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 import rtpengine
-from sbc.call import end, modify, relay, reliable, session, setup
+from sbc.call import early, end, modify, relay, reliable, session, setup
 from sbc.call.body import is_unsupported, shown_sdp
 from sbc.call.call import Call, CallState
 from sbc.call.parts import Exit, Incoming, Kind, Leg, Outgoing, Step, StepKind
@@ -36,6 +36,9 @@ def receive_request(call: Call, leg: Leg, incoming: Incoming, exit_: Exit, now: 
         exit_.respond(incoming, 481)
     elif is_unsupported(request) and method in ("INVITE", "UPDATE", "PRACK"):
         exit_.respond(incoming, 415, extra=[("Accept", "application/sdp")])
+    elif method == "UPDATE" and call.state is CallState.INVITING and call.modify is None:
+        early.receive_update(call, leg, incoming, exit_, now)
+        _run(call, exit_, now)
     elif method in ("INVITE", "UPDATE"):
         modify.receive_request(call, leg, incoming, exit_, now)
         _run(call, exit_, now)
@@ -192,6 +195,12 @@ def _advance(call: Call, step: Step, raw: bytes, exit_: Exit, now: Now) -> None:
         assert step.response is not None and step.fork is not None
         step.fork.raw = raw
         setup.show_provisional(call, step.response, step.fork, raw, exit_, now, is_offer=True)
+    elif kind is StepKind.EARLY_UPDATE:
+        assert step.fork is not None
+        early.show_update(call, step.fork, raw, exit_)
+    elif kind is StepKind.REOFFER:
+        assert step.response is not None and step.fork is not None and call.attempt is not None
+        setup.answer_caller(call, call.attempt, step.response, step.fork, exit_, now)
     elif kind is StepKind.PRACK:
         assert step.fork is not None
         reliable.answer_offer(call, step.fork, shown_sdp(call.b, raw) if call.b is not None else b"", exit_, now)
@@ -205,7 +214,7 @@ def _advance(call: Call, step: Step, raw: bytes, exit_: Exit, now: Now) -> None:
 
 
 def _media_failed(call: Call, step: Step, exit_: Exit, now: Now) -> None:
-    if step.kind in (StepKind.MODIFY_OFFER, StepKind.MODIFY_ANSWER, StepKind.MODIFY_ACK):
+    if step.kind in (StepKind.MODIFY_OFFER, StepKind.MODIFY_ANSWER, StepKind.MODIFY_ACK, StepKind.EARLY_UPDATE):
         modify.media_failed(call, exit_, now)
     elif step.kind is StepKind.PROVISIONAL:
         # Early media cannot be had; ringing can.
@@ -225,6 +234,9 @@ def handle_timer(call: Call, exit_: Exit, now: Now) -> None:
             session.handle_timer(call, leg, exit_, now)
     if call.unacknowledged is not None:
         reliable.handle_timer(call, exit_, now)
+    if call.modify is not None and call.modify.deadline and call.modify.deadline <= time:
+        modify.expire(call, exit_, now)
+        _run(call, exit_, now)
     for out in list(call.relays):
         if out.deadline <= time:
             relay.settle(call, out, 504, None, exit_)

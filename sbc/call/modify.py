@@ -13,23 +13,31 @@ from sbc.call.body import SDP_TYPE, is_unchanged, session_of, shown_sdp
 from sbc.call.call import Call, CallState
 from sbc.call.end import abort_attempt, hang_up
 from sbc.call.exchange import ask
-from sbc.call.parts import Exit, Incoming, Kind, Leg, Outgoing, Step, StepKind
+from sbc.call.parts import NO_FIELDS, Exit, Fork, Incoming, Kind, Leg, Outgoing, Step, StepKind
 from sbc.dialog import Answer
 from sbc.media import MediaSession, Side
 from sbc.sip import Fields, Request, Response
 from sbc.wire import Now
 
+ANSWER_SECONDS: Final = 28.0
+"""RFC 4320: whoever sent an UPDATE or PRACK listens for 32 s; RFC 3311 section 5.2 has 504 for what takes longer."""
 _RETRY_SOON: Final = [("Retry-After", "3")]
 
 
 class Modify:
     """One re-INVITE or UPDATE on its way: from whom, whether it carried the offer, and our copy on the other leg."""
 
-    __slots__ = ("answer", "former", "incoming", "is_late", "leg", "offer", "out", "withdrawn")
+    __slots__ = ("answer", "deadline", "fork", "former", "incoming", "is_late", "leg", "offer", "out", "withdrawn")
 
-    def __init__(self, incoming: Incoming, leg: Leg, offer: bytes) -> None:
+    def __init__(
+        self, incoming: Incoming, leg: Leg, offer: bytes, fork: Fork | None = None, deadline: float = 0.0
+    ) -> None:
         self.incoming: Final = incoming
         self.leg: Final = leg
+        self.fork: Final = fork
+        """The early dialogs it is about, None in a call that is up."""
+        self.deadline = deadline
+        """When the asker must be told, 0 for one who can wait."""
         self.is_late: Final = not offer
         self.offer = offer
         """What the asker's side said, in its request or its ACK."""
@@ -69,7 +77,8 @@ def receive_request(call: Call, leg: Leg, incoming: Incoming, exit_: Exit, now: 
         return
     if request.method == "INVITE":
         exit_.respond(incoming, 100)
-    call.modify = modify = Modify(incoming, leg, sdp)
+    deadline = 0.0 if request.method == "INVITE" else now.monotonic + ANSWER_SECONDS
+    call.modify = modify = Modify(incoming, leg, sdp, None, deadline)
     if modify.is_late:
         _ask_other(call, b"", exit_, now)
         return
@@ -82,6 +91,8 @@ def _answer_refresh(call: Call, leg: Leg, incoming: Incoming, request: Request, 
     """A refresh of target or session concerns this leg alone (RFC 4028 section 7.4): the last SDP answers it."""
     body = leg.shown if session_of(request) else b""
     extra = session.granted(leg, request, now)
+    if leg.dialog is not None:
+        leg.dialog.refresh_target(request)
     _accept(call, leg, incoming, None, body, extra, exit_, now)
 
 
@@ -100,8 +111,7 @@ def _accept(
         hang_up(call, exit_, now, "egress audit")
         return
     request = incoming.request
-    assert leg.dialog is not None and request is not None
-    leg.dialog.refresh_target(request)
+    assert request is not None
     incoming.request = None
     if incoming.method == "INVITE":
         timers = call.config.timers
@@ -129,25 +139,32 @@ def _ask_other(call: Call, raw: bytes, exit_: Exit, now: Now) -> None:
     assert other is not None and other.dialog is not None
     body = shown_sdp(other, raw) if raw else b""
     if raw and not body:
-        _refuse(call, 488, None, exit_)
+        refuse(call, 488, None, exit_)
         return
     if modify.withdrawn:
-        _refuse(call, 487, None, exit_)
+        refuse(call, 487, None, exit_)
         return
-    _send(call, modify, modify.incoming.method, body, exit_)
+    method = modify.incoming.method
+    if method != "INVITE":
+        # RFC 3311 is an extension: a peer that lacks it is asked by re-INVITE, once it can be.
+        method = "UPDATE" if other.allows_update or modify.fork is not None else "INVITE"
+    _send(call, modify, method, body, exit_)
 
 
 def _send(call: Call, modify: Modify, method: str, body: bytes, exit_: Exit, *, is_retry: bool = False) -> None:
-    other = modify.leg.other
+    other, fork = modify.leg.other, modify.fork
     assert other is not None
-    out = Outgoing(Kind.MODIFY, other, method, other.dialog)
+    dialog = other.dialog
+    if fork is not None:
+        dialog = fork.dialog if other.side is Side.B else fork.a_dialog
+    out = Outgoing(Kind.MODIFY, other, method, dialog)
     out.incoming = modify.incoming
     out.is_retry = is_retry
-    out.fields = session.asked(other)
+    out.fields = session.asked(other) if fork is None else NO_FIELDS
     modify.out = out
     if not exit_.request(out, modify.incoming.request, body, SDP_TYPE if body else ""):
         modify.out = None
-        _refuse(call, 500, None, exit_)
+        refuse(call, 500, None, exit_)
 
 
 def receive_response(call: Call, out: Outgoing, response: Response, exit_: Exit, now: Now) -> None:
@@ -180,7 +197,8 @@ def _receive_answer(call: Call, out: Outgoing, response: Response, exit_: Exit, 
         return
     dialog.refresh_target(response)
     leg.note(response)
-    session.learn(leg, response, now)
+    if call.state is CallState.TALKING:
+        session.learn(leg, response, now)
     current = modify is not None and modify.out is out
     if out.method == "INVITE" and (not current or (modify is not None and (not modify.is_late or modify.withdrawn))):
         exit_.acknowledge(out, dialog)
@@ -196,7 +214,7 @@ def _receive_answer(call: Call, out: Outgoing, response: Response, exit_: Exit, 
     if not sdp:
         if modify.is_late:
             exit_.acknowledge(out, dialog)
-        _refuse(call, 488, None, exit_)
+        refuse(call, 488, None, exit_)
         return
     modify.answer = sdp
     if call.media is None:
@@ -209,10 +227,16 @@ def _show_answer(call: Call, modify: Modify, response: Response, raw: bytes, exi
     leg, incoming = modify.leg, modify.incoming
     body = shown_sdp(leg, raw)
     if not body:
-        _refuse(call, 488, None, exit_)
+        refuse(call, 488, None, exit_)
         return
     assert incoming.request is not None
-    extra = session.granted(leg, incoming.request, now)
+    fork = modify.fork
+    if fork is None:
+        assert leg.dialog is not None
+        dialog, extra = leg.dialog, session.granted(leg, incoming.request, now)
+    else:
+        dialog, extra = fork.a_dialog if leg.side is Side.A else fork.dialog, NO_FIELDS
+    dialog.refresh_target(incoming.request)
     _accept(call, leg, incoming, response, body, extra, exit_, now)
     if call.is_over:
         return
@@ -225,6 +249,8 @@ def _agree(modify: Modify) -> None:
     modify.leg.said = modify.offer
     if modify.out is not None:
         modify.out.leg.said = modify.answer
+    if modify.fork is not None:
+        modify.fork.sdp = modify.fork.answer = modify.offer if modify.leg.side is Side.B else modify.answer
 
 
 def receive_ack(call: Call, leg: Leg, ack: Request, exit_: Exit, now: Now) -> None:
@@ -272,10 +298,30 @@ def fail(call: Call, out: Outgoing, status: int, response: Response | None, exit
     if session.may_retry(out, response) and not modify.withdrawn:
         _send(call, modify, out.method, b"" if modify.is_late else out.leg.shown, exit_, is_retry=True)
         return
-    _refuse(call, status, response, exit_)
-    if status in (408, 481):
+    if status in (405, 501) and out.method == "UPDATE" and modify.fork is None:
+        out.leg.allows_update = False
+        _send(call, modify, "INVITE", out.leg.shown, exit_)
+        return
+    refuse(call, status, response, exit_)
+    if status in (408, 481) and modify.fork is None:
         # RFC 3261 section 12.2.1.2: the dialog is lost.
         hang_up(call, exit_, now, "callee lost" if out.leg.side is Side.B else "caller lost")
+
+
+def expire(call: Call, exit_: Exit, now: Now) -> None:
+    """The other side thinks for too long about what came as UPDATE: 504, and a re-INVITE made of it is taken back."""
+    modify = call.modify
+    if modify is None:
+        return
+    modify.deadline = 0.0
+    if call.step is not None:
+        modify.deadline = now.monotonic + 1.0  # the media engine's own limit ends that
+    elif modify.out is not None and modify.out.method == "INVITE":
+        exit_.respond(modify.incoming, 504)
+        modify.withdrawn = True
+        abort_attempt(modify.out, exit_)
+    else:
+        refuse(call, 504, None, exit_)
 
 
 def media_failed(call: Call, exit_: Exit, now: Now) -> None:
@@ -284,12 +330,13 @@ def media_failed(call: Call, exit_: Exit, now: Now) -> None:
     if modify is None:
         return
     if modify.out is None:
-        _refuse(call, 488, None, exit_)
+        refuse(call, 488, None, exit_)
     else:
         hang_up(call, exit_, now, "media engine refused or silent")
 
 
-def _refuse(call: Call, status: int, response: Response | None, exit_: Exit) -> None:
+def refuse(call: Call, status: int, response: Response | None, exit_: Exit) -> None:
+    """End the exchange with a refusal to the asker; both legs and the media engine are as they were."""
     modify = call.modify
     assert modify is not None
     call.modify = None
@@ -304,7 +351,7 @@ def _refuse(call: Call, status: int, response: Response | None, exit_: Exit) -> 
     if modify.out is None:
         if modify.leg.other is not None:
             modify.leg.other.shown = former
-    elif modify.out.done and status == 488 and response is None:
+    elif modify.out.done and status == 488 and response is None and modify.fork is None:
         restore(modify.out.leg, former, exit_)
     else:
         modify.out.leg.shown = former

@@ -6,6 +6,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Final, Protocol
 
 import rtpengine
+from sbc.call.bindings import Binding
 from sbc.config import Listener, Realm
 from sbc.dialog import Answer, Dialog
 from sbc.media import Side
@@ -111,6 +112,8 @@ class Leg:
         """Remember what the peer says of itself in an INVITE, an UPDATE or a response to one (RFC 3261 20.5)."""
         if message.get("Allow") is not None:
             self.allows_update = "UPDATE" in message.tokens("Allow")
+        elif isinstance(message, Request) and message.method == "UPDATE":
+            self.allows_update = True
 
     @property
     def other(self) -> Leg | None:
@@ -241,6 +244,7 @@ class Outgoing:
 
     __slots__ = (
         "acks",
+        "bindings",
         "cancel_wanted",
         "cancelled",
         "cseq",
@@ -288,6 +292,8 @@ class Outgoing:
         self.done = False
         self.is_retry = False
         self.acks: dict[str, bytes] = {}
+        self.bindings: tuple[Binding, ...] = ()
+        """What a REGISTER asks to be kept once the registrar agrees."""
         self.forks: dict[str, Fork] = {}
 
 
@@ -300,6 +306,10 @@ class StepKind(Enum):
     """A 18x with an answer, to be shown to the caller."""
     EARLY_OFFER = "early-offer"
     """A reliable 18x with an offer, to be shown to the caller."""
+    EARLY_UPDATE = "early-update"
+    """A better answer that the callee gave in an UPDATE, to be shown to the caller."""
+    REOFFER = "reoffer"
+    """The caller's offer once more: another fork has answered than the one that changed the session since."""
     PRACK = "prack"
     """The caller's answer in its PRACK, to be shown to the callee."""
     ANSWER = "answer"

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from sbc.call import early
 from sbc.call.body import session_of
 from sbc.call.call import Call, CallState
 from sbc.call.end import hang_up
@@ -118,7 +119,7 @@ def handle_timer(call: Call, exit_: Exit, now: Now) -> None:
 
 
 def receive_prack(call: Call, leg: Leg, incoming: Incoming, exit_: Exit, now: Now) -> None:
-    """The PRACK to what we wait for; another one gets 481 (section 3). Its SDP is the answer to our offer."""
+    """The PRACK to what we wait for; another one gets 481 (section 3). Its SDP answers our offer, or offers anew."""
     request = incoming.request
     waiting = call.unacknowledged
     assert request is not None
@@ -137,7 +138,12 @@ def receive_prack(call: Call, leg: Leg, incoming: Incoming, exit_: Exit, now: No
         return
     if waiting.has_sdp:
         fork.is_shown = True
-    exit_.respond(incoming, 488 if sdp else 200)
+    if not sdp:
+        exit_.respond(incoming, 200)
+    elif not call.is_busy and call.media is not None and early.may_relay(leg, fork):
+        early.relay(call, leg, incoming, fork, sdp, exit_, now)
+    else:
+        exit_.respond(incoming, 488)
 
 
 def _names(waiting: Unacknowledged, request: Request) -> bool:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from sbc.call import reliable, session
+from sbc.call import modify, reliable, session
 from sbc.call.body import SDP_TYPE, session_of, shown_sdp
 from sbc.call.call import Call, CallState
 from sbc.call.end import finish, hang_up
 from sbc.call.exchange import ask
-from sbc.call.forks import fork_of, is_late, late_media
+from sbc.call.forks import MAX_FORKS, fork_of, is_late, late_media
 from sbc.call.parts import Exit, Fork, Kind, Outgoing, Reliability, Step, StepKind
 from sbc.dialog import Answer, Dialog, DialogState
 from sbc.firewall import SUPPORTED
@@ -136,6 +136,8 @@ def _take_provisional(call: Call, out: Outgoing, response: Response, exit_: Exit
     if not sdp or is_late(call, fork) or call.media is None:
         # RFC 3261 section 13.2.1: an offer cannot stand in an unreliable provisional response.
         show_provisional(call, response, fork, b"", exit_, now)
+    elif call.early_fork is not None and call.early_fork is not fork:
+        show_provisional(call, response, fork, b"", exit_, now)
     elif sdp == fork.sdp and fork.raw:
         show_provisional(call, response, fork, fork.raw, exit_, now)
     else:
@@ -189,6 +191,8 @@ def _receive_answer(call: Call, out: Outgoing, response: Response, exit_: Exit, 
             exit_.forget(other.a_dialog)
     if call.unacknowledged is not None and call.unacknowledged.fork is not fork:
         call.unacknowledged = None
+    if call.modify is not None and call.modify.fork is not fork:
+        modify.refuse(call, 481, None, exit_)
     call.state = CallState.ANSWERING
     if not is_late(call, fork):
         exit_.acknowledge(out, fork.dialog)
@@ -211,7 +215,14 @@ def answer_caller(call: Call, out: Outgoing, response: Response, fork: Fork, exi
         exit_.acknowledge(out, fork.dialog)
     # RFC 3261 section 13.2.1: after a reliable answer no other description counts.
     out.leg.said = sdp = fork.answer or sdp or fork.sdp
-    if not sdp or (sdp == fork.sdp and fork.raw):
+    incoming = call.invite_in
+    if sdp and call.early_fork is not None and call.early_fork is not fork and call.media is not None:
+        assert incoming is not None and incoming.request is not None
+        call.early_fork = None
+        fork.raw = b""
+        offer = call.media.offer(Side.A, session_of(incoming.request))
+        ask(call, offer, Step(StepKind.REOFFER, response, fork), exit_)
+    elif not sdp or (sdp == fork.sdp and fork.raw):
         show_answer(call, response, fork, fork.raw, exit_, now)
     else:
         fork.sdp = sdp
@@ -254,7 +265,7 @@ def show_answer(call: Call, response: Response, fork: Fork, raw: bytes, exit_: E
 
 def _refuse_answer(call: Call, out: Outgoing, response: Response, exit_: Exit) -> None:
     """A 2xx nobody waits for any more, after CANCEL or from another fork: ACK, then BYE (RFC 3261 section 13.2.2.4)."""
-    if out.flow is None:
+    if out.flow is None or len(out.acks) >= MAX_FORKS:
         return
     leg = out.leg
     dialog = Dialog.uac(leg.call_id, leg.local_tag, leg.local_uri, leg.remote_uri, out.cseq, response, out.flow)
@@ -274,6 +285,8 @@ def fail(call: Call, out: Outgoing, status: int, response: Response | None, exit
         return
     call.backlog.clear()
     call.unacknowledged = call.late_fork = None
+    if call.modify is not None:
+        modify.refuse(call, 481, None, exit_)
     out.leg.dialog = None
     call.caller_leg.dialog = None
     incoming = call.invite_in
