@@ -9,9 +9,9 @@ from sbc import call as calls
 from sbc.call import Call, CallState, Incoming, Leg
 from sbc.dialog import record_routes, without_tag
 from sbc.egress import Egress
-from sbc.firewall import is_emergency, sanity
+from sbc.firewall import SHEDDABLE, Overload, is_emergency, sanity
 from sbc.media import Side
-from sbc.outputs import CallStarted, DropReason
+from sbc.outputs import CallStarted, DropReason, LoadChanged
 from sbc.refusals import RETRY_AFTER, Refusals
 from sbc.routing import NextHop, Source
 from sbc.sip import ParseError, Request, Response
@@ -27,6 +27,21 @@ class Admission:
         self.egress: Final = egress
         self.refusals: Final = refusals
         self.draining = False
+        self.overload: Final = Overload()
+
+    def measure(self, delay: float) -> None:
+        """How long a message waits for its turn now: decides how much that is new is let in."""
+        egress, overload = self.egress, self.overload
+        if overload.measure(delay, egress.snapshot.config.bounds.delay):
+            egress.report(LoadChanged(overload.share < 1.0, delay, egress.now.wall))
+
+    def _shed(self, request: Request) -> str:
+        """Why this request must wait; an empty string where it need not. What saves lives never does."""
+        if is_emergency(request):
+            return ""
+        if request.method == "INVITE" and len(self.egress.calls) >= self.egress.snapshot.config.bounds.calls:
+            return "limits.calls"
+        return "" if self.overload.admit() else "overload"
 
     def receive(self, incoming: Incoming, data: bytes, flow: Flow) -> None:
         """A request without a dialog of ours."""
@@ -38,6 +53,9 @@ class Admission:
             self.egress.record("", "in", flow, data)
             self.refusals.answer_verdict(incoming, verdict)
             self.refusals.report(verdict.status, method, flow, verdict.reason.value)
+        elif method in SHEDDABLE and (shed := self._shed(request)):
+            self.refusals.count(f"shed.{shed}")
+            self.refusals.refuse(incoming, 503, flow, shed, [("Retry-After", str(2 + self._draw(5)))])
         elif method == "INVITE":
             self._invite(incoming, data, flow)
         elif method == "OPTIONS":

@@ -355,6 +355,9 @@ class Egress(Exit):
         elif hop.transport != "UDP":
             leg.target += f";transport={hop.transport.lower()}"
         leg.remote_uri = f"<sip:{user}@{hop.uri.host}>" if user else f"<sip:{hop.uri.host}>"
+        if is_emergency(request):
+            leg.target = str(request.uri)  # RFC 6881 section 9: the service URN goes through to who knows the place
+            leg.remote_uri = f"<{leg.target}>"
         leg.learned.learn_own(leg.call_id, leg.local_tag, leg.contact)
         return leg
 

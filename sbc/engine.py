@@ -187,6 +187,9 @@ class Engine:
         if tx is not None:
             egress.run(tx, tx.receive(request, egress.now.monotonic))
             return
+        if not request.to_tag and len(egress.transactions) >= self.config.bounds.transactions and method != "CANCEL":
+            self.refusals.drop(DropReason.OVERLOAD, flow, "limits.transactions")
+            return
         back = reply_flow(request, flow)
         incoming = Incoming(request, marked_vias(request, flow), back, self.mint.tag())
         merged = egress.transactions.merged(request, flow)
@@ -304,6 +307,12 @@ class Engine:
             self.egress.arm(found)
         return self._end()
 
+    def measure(self, delay: float, now: Now) -> list[Output]:
+        """A message waits `delay` seconds for its turn now, as far as the worker can tell."""
+        self._begin(now)
+        self.admission.measure(delay)
+        return self._end()
+
     def switch_trunk(self, trunk: str, target: str, is_enabled: bool, now: Now) -> list[Output]:
         """Take a trunk, or the target of it with this URI, out of service or back into it."""
         self._begin(now)
@@ -345,6 +354,11 @@ class Engine:
             "dialogs": len(egress.dialogs),
             "transactions": len(egress.transactions),
             "media_commands": len(egress.waiting),
+            "overload": {
+                "let_in": round(self.admission.overload.share, 3),
+                "delay": round(self.admission.overload.delay, 4),
+                "refused": self.admission.overload.refused,
+            },
             "counters": dict(sorted(self.refusals.counters.items())),
         }
 

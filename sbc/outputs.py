@@ -148,6 +148,16 @@ class TargetChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class LoadChanged:
+    """Messages wait too long and new calls are refused in part from now on; or no more."""
+
+    is_overloaded: bool
+    delay: float
+    """Seconds, as last measured."""
+    wall: float
+
+
+@dataclass(frozen=True, slots=True)
 class Journal:
     """Append a record to the journal before the outputs behind it are acted on."""
 
@@ -157,5 +167,5 @@ class Journal:
     payload: dict[str, str | int | float]
 
 
-Event = Dropped | Refused | Leaked | TargetChanged | CallStarted | CallAnswered | CallEnded
+Event = Dropped | Refused | Leaked | TargetChanged | LoadChanged | CallStarted | CallAnswered | CallEnded
 Output = Transmit | MediaCommand | Lookup | Journal | Event

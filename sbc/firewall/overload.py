@@ -12,34 +12,49 @@ SHEDDABLE: Final[frozenset[str]] = frozenset({"INVITE", "MESSAGE", "REGISTER"})
 FLOOR: Final = 0.05
 """The part that is let in however late the node is: without it nothing would tell that the flood is over."""
 _RISE: Final = 0.02
+_MEMORY: Final = 3
 _SOS: Final = "service:sos"
 
 
 class Overload:
-    """Admits all new work while measured delays stay below `limit` seconds, and less and less while they do not.
+    """Admits all new work while delays stay below a limit, and less and less while they do not.
 
-    Each measurement above the limit multiplies the part let in by limit / delay, at the least by one half; each one
-    below adds a fiftieth. The part is spread evenly over the requests, without chance.
+    What counts is the least of the last three measurements: a single late one is a hiccup, not a queue. Each time it is
+    above the limit the part let in is multiplied by limit / delay, by one half at the least; each time it is not, a
+    fiftieth is added. The part is spread evenly over the requests, without chance.
     """
 
-    __slots__ = ("_credit", "delay", "limit", "refused", "share")
+    __slots__ = ("_credit", "_last", "refused", "share")
 
-    def __init__(self, limit: float) -> None:
-        self.limit = limit
-        """Seconds; 0 admits everything."""
+    def __init__(self) -> None:
         self.share = 1.0
-        self.delay = 0.0
-        """The last one measured."""
         self.refused = 0
+        """Pieces of work turned away so far."""
+        self._last: list[float] = []
         self._credit = 0.0
 
-    def measure(self, delay: float) -> None:
-        """An input waited this long before it was looked at, or would have."""
-        self.delay = delay
-        if not self.limit or delay <= self.limit:
+    @property
+    def delay(self) -> float:
+        """What every input waited lately, at the least."""
+        return min(self._last) if len(self._last) == _MEMORY else 0.0
+
+    def measure(self, delay: float, limit: float) -> bool:
+        """An input waited this long before it was looked at, or would have; True where overload begins or ends.
+
+        A `limit` of 0 admits everything.
+        """
+        was_whole = self.share >= 1.0
+        self._last.append(delay)
+        if len(self._last) > _MEMORY:
+            del self._last[0]
+        standing = self.delay
+        if not limit:
+            self.share = 1.0
+        elif standing <= limit:
             self.share = min(1.0, self.share + _RISE)
         else:
-            self.share = max(FLOOR, self.share * max(0.5, self.limit / delay))
+            self.share = max(FLOOR, self.share * max(0.5, limit / standing))
+        return was_whole is not (self.share >= 1.0)
 
     def admit(self) -> bool:
         """True where one more piece of new work is let in."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import Final
 
+from sbc.firewall.overload import is_emergency
 from sbc.sip import Request
 
 KNOWN_METHODS: Final[frozenset[str]] = frozenset(
@@ -78,7 +79,7 @@ def sanity(request: Request) -> Verdict | None:
         return None
     if method not in KNOWN_METHODS:
         return Verdict(501, Reason.UNKNOWN_METHOD)
-    if request.uri.scheme not in _SCHEMES:
+    if request.uri.scheme not in _SCHEMES and not is_emergency(request):
         return Verdict(416, Reason.URI_SCHEME)
     if request.max_forwards == 0 and method not in _ENDS_HERE:
         return Verdict(483, Reason.TOO_MANY_HOPS)

@@ -30,6 +30,9 @@ from sbc.worker import LoopAlarm, Worker, system_clock
 FAREWELL: Final = 2.0
 """Seconds that calls ended at the deadline get for their last answers."""
 
+BEAT: Final = 0.05
+"""Seconds between two measurements of the load."""
+
 _TICK: Final = 1.0
 
 Reload = Callable[[], Config | list[Json]]
@@ -108,6 +111,7 @@ class Node:
             clients.extend(await self._connect_media(tasks))
             await transports.open()
             tasks.create_task(self._tick(), name="telemetry")
+            tasks.create_task(self._beat(worker, transports), name="load")
             worker.start()
             worker.settle()
             announce(transports.bound)
@@ -283,6 +287,15 @@ class Node:
         while True:
             await asyncio.sleep(_TICK)
             self._telemetry.tick(time.monotonic())
+
+
+    async def _beat(self, worker: Worker, transports: Transports) -> None:
+        """Measure how long messages wait: how late this loop is, and for how long a socket has not been emptied."""
+        while True:
+            due = time.monotonic() + BEAT
+            await asyncio.sleep(BEAT)
+            now = time.monotonic()
+            worker.measure(max(now - due, transports.behind(now)))
 
 
 def changes_that_need_a_restart(old: Config, new: Config) -> list[Json]:

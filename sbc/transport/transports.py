@@ -59,6 +59,10 @@ class Transports:
         fresh = {realm.name: TlsContexts(realm.tls) for realm in config.realms.values() if realm.tls is not None}
         self._streams.contexts.update(fresh)
 
+    def behind(self, now: float) -> float:
+        """The longest time for which a socket has had more to read than was read; `now` is monotonic."""
+        return max([listener.behind(now) for listener in self._datagrams.values()], default=0.0)
+
     async def open(self) -> None:
         """Open every listener and start to read. Raises OSError (ListenError, or for a certificate); what was opened
         before is closed again.

@@ -29,7 +29,18 @@ _FLOWS: Final = 8192
 class UdpListener:
     """Reads and writes the datagrams of one listener. `start` and `close` bracket its life; it owns `sock`."""
 
-    __slots__ = ("_counters", "_flows", "_hosts", "_listener", "_loop", "_queue", "_receiver", "_scope", "_sock")
+    __slots__ = (
+        "_behind_since",
+        "_counters",
+        "_flows",
+        "_hosts",
+        "_listener",
+        "_loop",
+        "_queue",
+        "_receiver",
+        "_scope",
+        "_sock",
+    )
 
     def __init__(self, listener: Listener, sock: socket.socket, receiver: Receiver, counters: Counters) -> None:
         self._listener: Final = listener
@@ -41,6 +52,18 @@ class UdpListener:
         self._flows: dict[tuple[str, int], Flow] = {}
         self._hosts: Final[set[str]] = set()
         self._queue: Final[deque[tuple[bytes, Flow]]] = deque()
+        self._behind_since = 0.0
+
+    def behind(self, now: float) -> float:
+        """Seconds for which datagrams have been waiting in the socket without a break, as far as reads have shown."""
+        if not self._behind_since:
+            return 0.0
+        try:
+            self._sock.recv(1, socket.MSG_PEEK)
+        except OSError:  # empty: what was read last was all, and nothing woke us since
+            self._behind_since = 0.0
+            return 0.0
+        return now - self._behind_since
 
     @property
     def port(self) -> int:
@@ -78,6 +101,7 @@ class UdpListener:
             except (BlockingIOError, InterruptedError):
                 if not count:  # woken for the error queue alone
                     self._read_errors()
+                self._behind_since = 0.0
                 break
             except OSError:  # an ICMP error about something sent; it has been taken off the socket by this call
                 self._read_errors()
@@ -92,6 +116,9 @@ class UdpListener:
             receive(data, flow)
             if self._loop is None:  # closed by what the message caused
                 return
+        else:
+            if not self._behind_since and self._loop is not None:
+                self._behind_since = self._loop.time()
         self._receiver.settle()
 
     def _remember(self, key: tuple[str, int]) -> Flow:

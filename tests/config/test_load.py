@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sbc.config import UNLIMITED, Capacity, Config, ConfigError, Probe
+from sbc.config import UNLIMITED, Bounds, Capacity, Config, ConfigError, Probe
 from sbc.config.load import effective, load_config, parse_config, quickstart_text
 
 WRONG = sorted((Path(__file__).parent / "wrong").glob("*.txt"))
@@ -126,6 +126,8 @@ liveness = 0
 [node.limits]
 message_bytes = 4096
 headers = 64
+calls = 300
+delay = 0
 [realm.outside]
 listen = ["udp:eth0:5060", "tcp:[2001:db8::5]:0"]
 advertise = "SBC.example.net"
@@ -181,6 +183,7 @@ socket = "/run/sbc.sock"
     timers = config.timers
     assert (timers.t1, timers.t2, timers.ringing, timers.call, timers.liveness) == (1, 4, 60, 3600, 0)
     assert (config.limits.message_bytes, config.limits.headers) == (4096, 64)
+    assert config.bounds == Bounds(300, 200_000, 0)
     media = config.media
     assert (media.mode, media.ports, media.fast_path, media.timeout) == ("bypass", (40000, 40099), "none", 0.5)
     assert (media.engines[0].host, media.engines[0].port) == ("::1", 2223)

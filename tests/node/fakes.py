@@ -56,6 +56,9 @@ class FakeEngine:
     def hangup(self, call: str, now: Now) -> list[Output]:
         return self._hear("hangup", call)
 
+    def measure(self, delay: float, now: Now) -> list[Output]:
+        return self._hear("measure", delay)
+
     def switch_trunk(self, trunk: str, target: str, is_enabled: bool, now: Now) -> list[Output]:
         return self._hear("switch", trunk, target, is_enabled)
 

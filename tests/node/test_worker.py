@@ -128,6 +128,11 @@ def test_replies_and_answers_are_inputs(rig: Rig) -> None:
     assert rig.outlets.done == [(b"200", FLOW)]
 
 
+def test_what_messages_wait_is_an_input(rig: Rig) -> None:
+    rig.worker.measure(0.25)
+    assert rig.engine.heard == [("measure", 0.25)]
+
+
 def test_an_operator_s_word_about_a_trunk_is_an_input(rig: Rig) -> None:
     rig.engine.says["probe"] = [Transmit(b"OPTIONS", FLOW)]
     rig.worker.switch_trunk("carrier", "sip:192.0.2.1", False)

@@ -48,6 +48,25 @@ def test_a_burst_is_drained_in_few_wake_ups() -> None:
     asyncio.run(scenario())
 
 
+def test_a_socket_that_is_not_read_empty_tells_for_how_long() -> None:
+    """What overload is measured by: set by a full batch, gone with the last datagram even where nothing wakes us."""
+
+    async def scenario() -> None:
+        async with opened(config(("UDP", "127.0.0.1"))) as (transports, heard):
+            behind: list[float] = []
+            later = asyncio.get_running_loop().time() + 60
+            heard.settle = lambda: behind.append(transports.behind(later))  # type: ignore[method-assign]
+            with udp_peer() as peer:
+                for number in range(BATCH * 2):
+                    peer.sendto(str(number).encode(), ("127.0.0.1", transports.bound[0].port))
+                await until(lambda: len(heard.messages) == BATCH * 2)
+            assert 59 < behind[0] <= 60
+            assert behind[1:] == [0.0]
+            assert transports.behind(later) == 0.0
+
+    asyncio.run(scenario())
+
+
 def test_a_closed_port_is_reported_with_its_flow_although_the_socket_is_not_connected() -> None:
     """RFC 3261 section 18.4: an ICMP port unreachable is told to the transaction."""
 

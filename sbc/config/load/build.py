@@ -10,6 +10,7 @@ from sbc.config.load.schema import CapacityTable, NodeFile, RealmTable, TrunkTab
 from sbc.config.model import (
     UNLIMITED,
     Audit,
+    Bounds,
     Capacity,
     Config,
     Engine,
@@ -44,6 +45,7 @@ def build(file: NodeFile, document: Document, source: str) -> Config:
         policy=document,
         timers=Timers(**timers.model_dump()),
         limits=Limits(limits.message_bytes, limits.headers),
+        bounds=Bounds(limits.calls, limits.transactions, limits.delay),
         media=Media(
             mode=file.media.mode,
             engines=tuple([Engine(*engine.ng, engine.weight) for engine in file.media.engines]),
@@ -104,7 +106,11 @@ def effective(config: Config) -> dict[str, object]:
                 "session": config.timers.session,
                 "min_se": config.timers.min_se,
             },
-            "limits": {"message_bytes": config.limits.message_bytes, "headers": config.limits.headers},
+            "limits": {
+                "message_bytes": config.limits.message_bytes,
+                "headers": config.limits.headers,
+                **asdict(config.bounds),
+            },
         },
         "policy": {
             "name": policy.name,
