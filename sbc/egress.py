@@ -291,6 +291,8 @@ class Egress(Exit):
         """Build, audit and send a response; the bytes that were sent, empty where the audit withheld them."""
         if not incoming.is_open:
             return b""
+        if status > 100 and not incoming.local_tag and not has_tag(incoming.to):
+            incoming.local_tag = self.mint.tag()
         leg = incoming.leg
         fields = leg.passage.cross(crossing, incoming.method) if leg is not None and crossing is not None else NONE
         message = build_response(incoming, status, fields, extra, body, content_type)

@@ -174,7 +174,8 @@ class Engine:
 
     def _receive_request(self, request: Request, data: bytes, flow: Flow) -> None:
         egress = self.egress
-        tx = egress.transactions.match_request(request, flow)
+        key = server_key(request, flow)
+        tx = egress.transactions.match_request(request, flow, key)
         method = request.method
         if tx is not None and method != "CANCEL":
             egress.record("", "in", flow, data)
@@ -191,11 +192,10 @@ class Engine:
             self.refusals.drop(DropReason.OVERLOAD, flow, "limits.transactions")
             return
         back = reply_flow(request, flow)
-        incoming = Incoming(request, marked_vias(request, flow), back, self.mint.tag())
-        merged = egress.transactions.merged(request, flow)
-        incoming.tx = egress.new_transaction(request, server_key(request, flow), back)
-        incoming.tx.user = incoming
-        if merged:
+        incoming = Incoming(request, marked_vias(request, flow), back)
+        incoming.tx = tx = egress.new_transaction(request, key, back)
+        tx.user = incoming
+        if egress.transactions.is_merged(tx):
             self.refusals.refuse(incoming, 482, flow, "merged request")
         elif method == "CANCEL":
             self._receive_cancel(incoming, data, flow)

@@ -165,7 +165,7 @@ class Incoming:
         "vias",
     )
 
-    def __init__(self, request: Request, vias: list[str], reply_flow: Flow, local_tag: str) -> None:
+    def __init__(self, request: Request, vias: list[str], reply_flow: Flow, local_tag: str = "") -> None:
         self.request: Request | None = request
         self.method: Final = request.method
         self.vias: Final = vias
@@ -176,6 +176,7 @@ class Incoming:
         self.cseq: Final = request.get("CSeq") or ""
         self.record_routes: Final = request.get_all("Record-Route")
         self.local_tag = local_tag
+        """Our tag, empty until a call or the first response needs one."""
         self.leg: Leg | None = None
         self.tx: InviteServerTransaction | ServerTransaction | None = None
         self.status = 0

@@ -27,7 +27,7 @@ class Message:
     first use and raise ParseError; those of a message that `parse_message` gave do not (but see `contacts`).
     """
 
-    __slots__ = ("_contacts", "_cseq", "_first", "_from", "_to", "_via", "body", "fields")
+    __slots__ = ("_contacts", "_cseq", "_first", "_from", "_from_tag", "_to", "_to_tag", "_via", "body", "fields")
 
     def __init__(self, fields: Fields, body: bytes = b"") -> None:
         self.fields: Final = fields
@@ -37,6 +37,8 @@ class Message:
         self._cseq: CSeq | None = None
         self._from: Address | None = None
         self._to: Address | None = None
+        self._from_tag: str | None = None
+        self._to_tag: str | None = None
         self._contacts: list[Address] | None = None
 
     def get(self, name: str) -> str | None:
@@ -81,12 +83,16 @@ class Message:
     @property
     def from_tag(self) -> str:
         """The From tag, or an empty string; cheaper than `from_address`."""
-        return tag_of(self.require("From"))
+        if self._from_tag is None:
+            self._from_tag = tag_of(self.require("From"))
+        return self._from_tag
 
     @property
     def to_tag(self) -> str:
         """The To tag, or an empty string; cheaper than `to_address`."""
-        return tag_of(self.require("To"))
+        if self._to_tag is None:
+            self._to_tag = tag_of(self.require("To"))
+        return self._to_tag
 
     @property
     def cseq(self) -> CSeq:

@@ -14,13 +14,15 @@ MAGIC_COOKIE: Final = "z9hG4bK"
 class Via:
     """One Via value: the transport in upper case, `sent-by` as host and port (0 where absent), parameters."""
 
-    __slots__ = ("host", "params", "port", "transport")
+    __slots__ = ("branch", "host", "params", "port", "transport")
 
     def __init__(self, transport: str, host: str, port: int = 0, params: Params = ()) -> None:
         self.transport: Final = transport
         self.host: Final = host
         self.port: Final = port
         self.params: Final = params
+        self.branch: Final = get_param(params, "branch") or ""
+        """The branch parameter, or an empty string (an RFC 2543 peer)."""
 
     def __str__(self) -> str:
         sent_by = f"{self.host}:{self.port}" if self.port else self.host
@@ -28,11 +30,6 @@ class Via:
 
     def __repr__(self) -> str:
         return f"Via({str(self)!r})"
-
-    @property
-    def branch(self) -> str:
-        """The branch parameter, or an empty string (an RFC 2543 peer)."""
-        return get_param(self.params, "branch") or ""
 
     @property
     def sent_by(self) -> str:

@@ -13,8 +13,12 @@ def client_key(response: Response) -> tuple[str, str]:
 
 def has_cookie(request: Request) -> bool:
     """True where the branch identifies the transaction; a bare cookie does not (RFC 4475 section 3.2.1)."""
-    branch = request.top_via.branch
-    return len(branch) > len(MAGIC_COOKIE) and branch.startswith(MAGIC_COOKIE)
+    return is_unique(request.top_via.branch)
+
+
+def is_unique(branch: str) -> bool:
+    """True for a branch with the cookie and something behind it."""
+    return branch.startswith(MAGIC_COOKIE) and len(branch) > len(MAGIC_COOKIE)
 
 
 def server_key(request: Request, flow: Flow) -> str:
@@ -28,8 +32,8 @@ def server_key(request: Request, flow: Flow) -> str:
 
 def key_as(request: Request, flow: Flow, method: str) -> str:
     """As `server_key`, as if the request's method were `method`: how a CANCEL finds its INVITE (section 9.2)."""
-    if has_cookie(request):
-        via = request.top_via
+    via = request.top_via
+    if is_unique(via.branch):
         # Unambiguous, since only the branch may hold a space.
         return f"{via.branch} {via.sent_by} {flow.listener} {method}"
     return old_key(request, flow, method, request.to_tag)

@@ -9,7 +9,7 @@ from sbc.sip import Request, Response
 from sbc.transaction.client import ClientTransaction
 from sbc.transaction.invite_client import InviteClientTransaction
 from sbc.transaction.invite_server import InviteServerTransaction
-from sbc.transaction.keys import client_key, has_cookie, key_as, merge_key, old_key, server_key
+from sbc.transaction.keys import client_key, has_cookie, key_as, old_key, server_key
 from sbc.transaction.server import ServerTransaction
 from sbc.transaction.states import TransactionState
 from sbc.wire import Flow
@@ -68,9 +68,12 @@ class TransactionTable:
         """The transaction whose request this answers (section 17.1.3). Who sent it is for the caller to compare."""
         return self._clients.get(client_key(response))
 
-    def match_request(self, request: Request, flow: Flow) -> ServerSide | None:
-        """The transaction that this is a copy of, or the INVITE's for an ACK (section 17.2.3)."""
-        tx = self._servers.get(server_key(request, flow))
+    def match_request(self, request: Request, flow: Flow, key: str = "") -> ServerSide | None:
+        """The transaction that this is a copy of, or the INVITE's for an ACK (section 17.2.3).
+
+        `key` is `server_key` of both, where the caller has it at hand.
+        """
+        tx = self._servers.get(key or server_key(request, flow))
         if tx is None and request.method == "ACK" and not has_cookie(request):
             return self._match_old_ack(request, flow)
         return tx
@@ -93,16 +96,10 @@ class TransactionTable:
         tx = self._servers.get(key_as(cancel, flow, "INVITE"))
         return tx if isinstance(tx, InviteServerTransaction) else None
 
-    def merged(self, request: Request, flow: Flow) -> bool:
-        """True where the same request came before on another way and is to be answered with 482 (section 8.2.2.2).
-
-        Ask before adding its transaction, which `match_request` has not found.
-        """
-        key = merge_key(request)
-        if not key:
-            return False
-        first = self._merged.get(key)
-        return first is not None and first.key != server_key(request, flow)
+    def is_merged(self, tx: ServerSide) -> bool:
+        """True where the same request came before on another way and is to be answered with 482 (section 8.2.2.2)."""
+        first = self._merged.get(tx.merge_key) if tx.merge_key else None
+        return first is not None and first.key != tx.key
 
     def statistics(self) -> TransactionStatistics:
         """A snapshot; costs a walk over the table."""

@@ -174,8 +174,9 @@ class Node(RuleBasedStateMachine):
             if named is not None:
                 self.handle(named, named.respond(487, b"487", self.now))
         elif incoming.method == "INVITE":
-            self.table.merged(incoming, flow)
-            self.create(InviteServerTransaction(server_key(incoming, flow), incoming, flow, T, self.now))
+            tx = InviteServerTransaction(server_key(incoming, flow), incoming, flow, T, self.now)
+            self.create(tx)
+            self.table.is_merged(tx)
         elif incoming.method != "ACK":
             self.create(ServerTransaction(server_key(incoming, flow), incoming, flow, T, self.now))
 
