@@ -82,7 +82,7 @@ class Admission:
         call = self._open(incoming, source, flow, decision)
         call.state = CallState.OUTSIDE
         call.hops = hops
-        calls.begin_outside(call, request, self.egress.bindings, self.egress, self.egress.now)
+        calls.begin_outside(call, request, self.egress, self.egress.now)
         self.egress.arm(call)
 
     def _invite(self, incoming: Incoming, data: bytes, flow: Flow) -> None:

@@ -7,7 +7,7 @@ from typing import Final
 from sbc.call import Incoming, Leg, Outgoing
 from sbc.config import Listener
 from sbc.firewall import ALLOW, SUPPORTED
-from sbc.sip import Fields, Request, Response, Via, get_param, reason_phrase
+from sbc.sip import Fields, ParseError, Request, Response, Via, get_param, reason_phrase, tag_of
 from sbc.wire import Flow
 
 _WITH_CONTACT: Final[frozenset[str]] = frozenset({"INVITE", "UPDATE"})
@@ -99,7 +99,10 @@ def build_response(
 
 def has_tag(value: str) -> bool:
     """True where a From or To value bears a tag parameter."""
-    return ";tag=" in value[value.rfind(">") + 1 :].lower().replace(" ", "")
+    try:
+        return tag_of(value) != ""
+    except ParseError:
+        return ";tag=" in value.lower()
 
 
 def own_via(listener: Listener, branch: str) -> str:

@@ -295,6 +295,9 @@ class Egress(Exit):
             incoming.local_tag = self.mint.tag()
         leg = incoming.leg
         fields = leg.passage.cross(crossing, incoming.method) if leg is not None and crossing is not None else NONE
+        if fields and extra:
+            named = [name for name, _ in extra]
+            fields = [field for field in fields if field[0] not in named]  # ours outdoes what crosses: once each
         message = build_response(incoming, status, fields, extra, body, content_type)
         realm = leg.realm if leg is not None else self.realm_of(incoming.reply_flow)
         wire = self._finish(message, realm, leg, incoming.request)
@@ -357,6 +360,8 @@ class Egress(Exit):
         elif hop.transport != "UDP":
             leg.target += f";transport={hop.transport.lower()}"
         leg.remote_uri = f"<sip:{user}@{hop.uri.host}>" if user else f"<sip:{hop.uri.host}>"
+        if call.contact:
+            leg.remote_uri = f"<{call.contact}>"  # not the token that only the registrar knows
         if is_emergency(request):
             leg.target = str(request.uri)  # RFC 6881 section 9: the service URN goes through to who knows the place
             leg.remote_uri = f"<{leg.target}>"
@@ -380,7 +385,7 @@ class Egress(Exit):
         """What else the asker of a relayed request must be told: the Contacts of a REGISTER."""
         if out.method != "REGISTER" or response is None or response.status >= 300:
             return NONE
-        return calls.contacts_inward(response, self.bindings, self.now)
+        return calls.contacts_inward(out, response, self.bindings, self.now)
 
     def track(self, dialog: Dialog, leg: Leg) -> None:
         """Let requests in this dialog find the leg."""

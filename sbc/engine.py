@@ -15,6 +15,7 @@ from sbc.admission import Admission, learn
 from sbc.build import marked_vias, reply_flow
 from sbc.call import Alarm, Incoming, Leg, Outgoing
 from sbc.config import Config
+from sbc.dialog import Dialog, DialogState
 from sbc.egress import Egress, GiveUp, Unanswered
 from sbc.firewall import sanity
 from sbc.mint import Mint, is_minted
@@ -205,12 +206,11 @@ class Engine:
             self.admission.receive(incoming, data, flow)
 
     def _receive_ack(self, ack: Request, data: bytes, flow: Flow) -> None:
-        found = self.egress.dialogs.find(ack.call_id, ack.to_tag, ack.from_tag)
+        found = self._find(ack, flow)
         if found is None:
             self.refusals.drop(DropReason.STRAY_ACK, flow)
             return
         leg = found[1]
-        assert isinstance(leg, Leg)
         if data:
             self.egress.record(leg.call.id, "in", flow, data)
         if ack.body:
@@ -221,7 +221,7 @@ class Engine:
     def _receive_cancel(self, incoming: Incoming, data: bytes, flow: Flow) -> None:
         assert incoming.request is not None
         invite = self.egress.transactions.find_invite(incoming.request, flow)
-        if invite is None:
+        if invite is None or invite.flow.host != flow.host:  # RFC 3261 section 22.1: from the same hop only
             self.refusals.refuse(incoming, 481, flow, "CANCEL of nothing")
             return
         target = invite.user
@@ -234,15 +234,23 @@ class Engine:
             calls.receive_cancel(call, target, self.egress, self.egress.now)
             self.egress.arm(call)
 
+    def _find(self, request: Request, flow: Flow) -> tuple[Dialog, Leg] | None:
+        """The dialog of a request and its leg; one of another realm is none: its tags must not be known here."""
+        found = self.egress.dialogs.find(request.call_id, request.to_tag, request.from_tag)
+        if found is None:
+            return None
+        dialog, leg = found
+        assert isinstance(leg, Leg)
+        return (dialog, leg) if self.egress.realm_of(flow).name == leg.realm.name else None
+
     def _receive_in_dialog(self, incoming: Incoming, data: bytes, flow: Flow) -> None:
         request = incoming.request
         assert request is not None
-        found = self.egress.dialogs.find(request.call_id, request.to_tag, request.from_tag)
+        found = self._find(request, flow)
         if found is None:
             self.refusals.refuse(incoming, 481, flow, "no such dialog")
             return
         dialog, leg = found
-        assert isinstance(leg, Leg)
         call = leg.call
         incoming.leg = leg
         self.egress.record(call.id, "in", flow, data)
@@ -251,6 +259,9 @@ class Engine:
             self.egress.respond(incoming, 500, extra=[("Retry-After", "1")])
         elif verdict is not None:
             self.refusals.answer_verdict(incoming, verdict)
+        elif dialog is not leg.dialog and dialog.state is not DialogState.EARLY:
+            # A fork that had its ACK and BYE (RFC 3261 section 13.2.2.4): what it says does not concern the call.
+            self.egress.respond(incoming, 200 if request.method == "BYE" else 481)
         else:
             if request.method != "BYE":
                 learn(leg, request)
@@ -263,6 +274,9 @@ class Engine:
         tx = self.egress.transactions.match_response(response)
         if tx is None:
             self.refusals.drop(DropReason.STRAY_RESPONSE, flow, f"{response.status} {response.cseq.method[:20]}")
+            return
+        if self.egress.realm_of(tx.flow) is not self.egress.realm_of(flow):
+            self.refusals.drop(DropReason.WRONG_SOURCE, flow, "a response from another realm than its request went to")
             return
         out = tx.user
         if isinstance(out, Outgoing):

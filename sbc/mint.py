@@ -63,6 +63,11 @@ class Mint:
         """An opaque value that is the same for the same seed, as long as the key is."""
         return hashlib.blake2b(seed, key=self._key, digest_size=_STEP).hexdigest() + "00"
 
+    def keyed_token(self, seed: bytes) -> str:
+        """A token, slot included, that is the same for the same seed, as long as key and slots are."""
+        digest = hashlib.blake2b(seed, key=self._key, digest_size=_STEP + 1).digest()
+        return f"{self._slots[digest[0] % len(self._slots)]:02x}{digest[1:].hex()}"
+
     def number(self, bits: int = 31) -> int:
         """A random number of at most `bits` (up to 63) bits, never 0: SDP session ids, first CSeq numbers."""
         return (int(self._opaque()[:16], 16) & ((1 << bits) - 1)) or 1

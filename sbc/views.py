@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import policies
 from sbc.call import Call, Leg
 from sbc.routing import Source
-from sbc.sip import Request, Uri
+from sbc.sip import Request, Uri, plain_user
 from sbc.wire import Flow, Now
+
+_DIGITS: Final[frozenset[str]] = frozenset("+0123456789*#ABCDEFabcdef-.()")
 
 
 def user_of(uri: Uri) -> str:
-    """The user part of a SIP URI, the number of a tel URI."""
-    return uri.user if uri.is_sip else uri.opaque.partition(";")[0]
+    """The user part of a SIP URI, or the number of a tel URI, as policies see it and as it is sent on.
+
+    Without user parameters (trunk groups and contexts, RFC 4904) and password; needless escapes are resolved, so that
+    `%30` is the `0` that the next hop takes it for (RFC 3261 section 19.1.4). Nothing where a tel URI has no number.
+    """
+    if not uri.is_sip:
+        number = uri.opaque.partition(";")[0]
+        return number if _DIGITS.issuperset(number) else ""
+    user = uri.user
+    if ";" in user or ":" in user:
+        user = user.partition(";")[0].partition(":")[0]
+    return plain_user(user) if "%" in user else user
 
 
 def facts_of(request: Request, source: Source, flow: Flow) -> policies.Facts:

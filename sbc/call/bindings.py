@@ -21,10 +21,9 @@ _GRACE: Final = 30.0
 class Binding:
     """One registered Contact: its URI, where the peer was seen, and until when (monotonic seconds)."""
 
-    __slots__ = ("expires", "flow", "key", "realm", "token", "uri")
+    __slots__ = ("expires", "flow", "realm", "token", "uri")
 
-    def __init__(self, key: tuple[str, str, str], token: str, uri: str, realm: str, flow: Flow, expires: float) -> None:
-        self.key: Final = key
+    def __init__(self, token: str, uri: str, realm: str, flow: Flow, expires: float) -> None:
         self.token: Final = token
         self.uri: Final = uri
         self.realm: Final = realm
@@ -32,47 +31,48 @@ class Binding:
         self.expires = expires
 
 
-class Bindings:
-    """All bindings, by token and by (realm, address of record, contact URI)."""
+def propose(realm: str, record: str, contact: Uri, flow: Flow, until: float, mint: Mint) -> Binding:
+    """A binding to show the registrar; the same Contact of the same address of record has the same token each time.
 
-    __slots__ = ("_by_key", "_by_token")
+    Nothing is kept until `Bindings.confirm`: whoever sends a REGISTER may claim any Contact, from any address.
+    """
+    uri = str(Uri(contact.scheme, contact.user, contact.host, contact.port, contact.params, "", contact.opaque))
+    seed = f"{realm}\n{record}\n{uri}".encode("utf-8", "surrogateescape")
+    return Binding(mint.keyed_token(seed), uri, realm, flow, until)
+
+
+class Bindings:
+    """All bindings that a registrar has agreed to, by token."""
+
+    __slots__ = ("_by_token",)
 
     def __init__(self) -> None:
-        self._by_key: dict[tuple[str, str, str], Binding] = {}
         self._by_token: dict[str, Binding] = {}
 
     def __len__(self) -> int:
         return len(self._by_token)
 
-    def bind(self, realm: str, record: str, contact: Uri, flow: Flow, until: float, mint: Mint) -> Binding:
-        """The binding of a Contact of `record`, the same one for every refresh of it."""
-        uri = str(contact)
-        key = (realm, record, uri)
-        known = self._by_key.get(key)
+    def confirm(self, binding: Binding, now: float) -> None:
+        """The registrar said 2xx: calls to the token go to this Contact, at the flow of this REGISTER."""
+        known = self._by_token.get(binding.token)
         if known is not None:
-            known.flow = flow
-            known.expires = max(until, known.expires)
-            return known
+            known.flow = binding.flow
+            known.expires = max(binding.expires, known.expires)
+            return
         if len(self._by_token) >= MAX_BINDINGS:
-            self._remove(min(self._by_token.values(), key=lambda binding: binding.expires))
-        binding = Binding(key, mint.token(), uri, realm, flow, until)
-        self._by_key[key] = binding
+            self.prune(now)
+        if len(self._by_token) >= MAX_BINDINGS:
+            del self._by_token[min(self._by_token.values(), key=lambda one: one.expires).token]
         self._by_token[binding.token] = binding
-        return binding
 
     def find(self, token: str, now: float) -> Binding | None:
         """The binding behind the user part of one of our Contacts, None where it is unknown or over."""
         binding = self._by_token.get(token)
         if binding is None or binding.expires + _GRACE >= now:
             return binding
-        self._remove(binding)
+        del self._by_token[token]
         return None
 
     def prune(self, now: float) -> None:
         """Forget what is over; costs a walk over the table."""
-        for binding in [b for b in self._by_token.values() if b.expires + _GRACE < now]:
-            self._remove(binding)
-
-    def _remove(self, binding: Binding) -> None:
-        self._by_token.pop(binding.token, None)
-        self._by_key.pop(binding.key, None)
+        self._by_token = {t: binding for t, binding in self._by_token.items() if binding.expires + _GRACE >= now}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sbc.call.bindings import Bindings
+from sbc.call.bindings import Binding, Bindings, propose
 from sbc.call.body import PLAIN_BODIES
 from sbc.call.call import Call
 from sbc.call.parts import Exit, Kind, Leg, Outgoing
@@ -18,12 +18,14 @@ from sbc.wire import Now
 RELAYED_OUTSIDE: Final[frozenset[str]] = frozenset({"MESSAGE", "REGISTER"})
 MAX_CONTACTS: Final = 10
 """Contacts one REGISTER may carry; more get 513, since each costs memory for as long as it lasts."""
+MAX_LENGTH: Final = 4096
+"""Bytes of To and Contact together; more get 513 too."""
 DEFAULT_EXPIRES: Final = 3600
 MAX_EXPIRES: Final = 86400
 """Seconds a binding is kept at most without being refreshed; the registrar may say less."""
 
 
-def begin(call: Call, request: Request, bindings: Bindings, exit_: Exit, now: Now) -> None:
+def begin(call: Call, request: Request, exit_: Exit, now: Now) -> None:
     """Send the request on to the first target that can be reached."""
     incoming = call.invite_in
     assert incoming is not None
@@ -43,7 +45,7 @@ def begin(call: Call, request: Request, bindings: Bindings, exit_: Exit, now: No
     out = Outgoing(Kind.RELAY, leg, request.method)
     out.incoming, out.hop = incoming, hop
     out.deadline = now.monotonic + RELAY_SECONDS
-    if is_register and not _register(call, leg, out, request, bindings, exit_, now):
+    if is_register and not _register(call, leg, out, request, exit_, now):
         return
     call.relays.append(out)
     forwards = request.max_forwards
@@ -53,7 +55,7 @@ def begin(call: Call, request: Request, bindings: Bindings, exit_: Exit, now: No
         exit_.respond(incoming, 500)
 
 
-def _register(call: Call, leg: Leg, out: Outgoing, request: Request, bindings: Bindings, exit_: Exit, now: Now) -> bool:
+def _register(call: Call, leg: Leg, out: Outgoing, request: Request, exit_: Exit, now: Now) -> bool:
     """Dress a REGISTER for the registrar: its domain, our Contacts, and a Call-ID that is the same for each refresh.
 
     RFC 3261 section 10.2.4: a UA keeps its Call-ID and counts CSeq up, so ours must follow the peer's.
@@ -61,6 +63,9 @@ def _register(call: Call, leg: Leg, out: Outgoing, request: Request, bindings: B
     incoming = call.invite_in
     assert incoming is not None
     if not request.is_contact_star and len(request.contacts) > MAX_CONTACTS:
+        exit_.respond(incoming, 513)
+        return False
+    if len(request.require("To")) + sum([len(value) for value in request.get_all("Contact")]) > MAX_LENGTH:
         exit_.respond(incoming, 513)
         return False
     host = leg.target.partition("@")[2] or leg.target.partition(":")[2]
@@ -71,41 +76,51 @@ def _register(call: Call, leg: Leg, out: Outgoing, request: Request, bindings: B
     seed = f"{realm}\n{leg.realm.name}\n{request.call_id}\n{request.to_address.uri}"
     leg.call_id = call.mint.keyed(seed.encode("utf-8", "surrogateescape"))
     leg.cseq = request.cseq.number - 1
-    out.fields = _contacts_outward(call, leg, request, bindings, now)
+    out.fields = _contacts_outward(call, leg, out, request, now)
     return True
 
 
-def _contacts_outward(call: Call, leg: Leg, request: Request, bindings: Bindings, now: Now) -> Fields:
+def _contacts_outward(call: Call, leg: Leg, out: Outgoing, request: Request, now: Now) -> Fields:
     if request.is_contact_star:
         return [("Contact", "*")]
     fields: Fields = []
+    proposed: list[Binding] = []
     record = str(request.to_address.uri)
     for contact in request.contacts:
         seconds = _seconds(contact.param("expires") or request.get("Expires"))
         until = now.monotonic + min(seconds, MAX_EXPIRES)
-        binding = bindings.bind(call.caller_leg.realm.name, record, contact.uri, call.caller_leg.flow, until, call.mint)
+        a_leg = call.caller_leg
+        binding = propose(a_leg.realm.name, record, contact.uri, a_leg.flow, until, call.mint)
+        proposed.append(binding)
         expires = f";expires={seconds}" if contact.param("expires") is not None else ""
         transport = "" if leg.listener.transport == "UDP" else f";transport={leg.listener.transport.lower()}"
         fields.append(("Contact", f"<sip:{binding.token}@{leg.listener.shown}{transport}>{expires}"))
+    out.bindings = tuple(proposed)
     return fields
 
 
-def contacts_inward(response: Response, bindings: Bindings, now: Now) -> Fields:
-    """The Contacts of a registrar's 2xx that are ours, turned back into the peer's own; others stay hidden."""
+def contacts_inward(out: Outgoing, response: Response, bindings: Bindings, now: Now) -> Fields:
+    """The Contacts of a registrar's 2xx that are ours, turned back into the peer's own; others stay hidden.
+
+    Only now are those of the request kept, and only those of the asker's realm are shown to it.
+    """
+    for binding in out.bindings:
+        bindings.confirm(binding, now.monotonic)
     fields: Fields = []
     if response.is_contact_star:
         return fields
+    realm = out.leg.call.caller_leg.realm.name
     for contact in response.contacts:
-        binding = bindings.find(contact.uri.user, now.monotonic)
-        if binding is None:
+        known = bindings.find(contact.uri.user, now.monotonic)
+        if known is None or known.realm != realm:
             continue
         expires = contact.param("expires")
         tail = ""
         if expires is not None:
             seconds = _seconds(expires)
-            binding.expires = now.monotonic + seconds
+            known.expires = now.monotonic + min(seconds, MAX_EXPIRES)
             tail = f";expires={seconds}"
-        fields.append(("Contact", f"<{binding.uri}>{tail}"))
+        fields.append(("Contact", f"<{known.uri}>{tail}"))
     return fields
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sbc.sip import Fault, Message, ParseError, Uri, parse_address, parse_uri, split_list, split_outside
+from sbc.sip import Fault, Message, ParseError, Uri, address_end, parse_address, parse_uri, split_list, split_outside
 
 
 def record_routes(message: Message) -> tuple[str, ...]:
@@ -79,7 +79,7 @@ def is_strict(route: str) -> bool:
 
 def without_tag(value: str) -> str:
     """A From or To value as written, but for its tag parameter."""
-    end = value.rfind(">") + 1
+    end = address_end(value)
     if value.startswith(";tag=", end) and value.find(";", end + 1) < 0:
         return value[:end]
     parts = split_outside(value[end:], ";")

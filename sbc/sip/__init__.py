@@ -6,13 +6,13 @@ once and typed on demand, or a `ParseError` with a `Fault` and the status it des
 Not for: deciding anything about a message. Names: RFC 3261 section 25.
 """
 
-from sbc.sip.address import Address, parse_address, parse_addresses, tag_of
+from sbc.sip.address import Address, address_end, parse_address, parse_addresses, tag_of
 from sbc.sip.auth import Authentication, parse_authentication
 from sbc.sip.cseq import CSeq, parse_cseq, parse_number
 from sbc.sip.dialog_reference import Join, Replaces, TargetDialog, parse_join, parse_replaces, parse_target_dialog
 from sbc.sip.diversion import Diversion, parse_diversion
 from sbc.sip.errors import Fault, ParseError
-from sbc.sip.escape import escape, unescape
+from sbc.sip.escape import escape, plain_user, unescape
 from sbc.sip.event import Event, SubscriptionState, parse_event, parse_subscription_state
 from sbc.sip.format import format_message
 from sbc.sip.history_info import HistoryEntry, parse_history_entry
@@ -82,6 +82,7 @@ __all__ = [
     "UserToUser",
     "Via",
     "Warning",
+    "address_end",
     "canonical",
     "escape",
     "format_message",
@@ -120,6 +121,7 @@ __all__ = [
     "parse_user_to_user",
     "parse_via",
     "parse_warning",
+    "plain_user",
     "quote",
     "reason_phrase",
     "split_list",

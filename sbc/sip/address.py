@@ -103,6 +103,21 @@ def tag_of(value: str) -> str:
     return parse_address(value).tag if "tag" in tail.lower() else ""
 
 
+def address_end(value: str) -> int:
+    """Where the header parameters of a `name-addr` begin: behind its bracket, 0 where there is none.
+
+    A bracket in the display name or in a quoted parameter is not taken for it. Never raises.
+    """
+    start = 0
+    if value[:1] == '"':
+        try:
+            start = _closing_quote(value)
+        except ParseError:
+            return value.rfind(">") + 1
+    opening = value.find("<", start)
+    return value.find(">", opening) + 1 if opening >= 0 else 0
+
+
 def _quoted(display: str) -> str:
     """A display name that lacks its quotes, with them: names beyond ASCII come so. More than a name raises."""
     if not display.isprintable() and any(character < " " for character in display):

@@ -29,6 +29,20 @@ def unescape(text: str) -> str:
     return b"".join(out).decode("utf-8", "surrogateescape")
 
 
+def plain_user(user: str) -> str:
+    """A user part with those escapes resolved that stand for unreserved characters or a plus; the others stay.
+
+    What this gives may be written into a URI, and means the same there.
+    """
+    pieces = user.split("%")
+    out = [pieces[0]]
+    for piece in pieces[1:]:
+        character = chr(int(piece[:2], 16)) if len(piece) >= 2 and piece[0] in _HEX and piece[1] in _HEX else ""
+        known = character == "+" or character in _UNRESERVED
+        out.append(character + piece[2:] if known else "%" + piece)
+    return "".join(out)
+
+
 def escape(text: str, also: str = "") -> str:
     """Escape all but unreserved characters and those in `also`: for header values inside a URI."""
     if _UNRESERVED.issuperset(text):

@@ -1,0 +1,114 @@
+"""Strangers who want somebody else's call, registration or route."""
+
+from __future__ import annotations
+
+from sbc.outputs import Dropped, DropReason
+from sbc.wire import Flow
+from tests.engine.test_outside import register
+from tests.kit.flows import ring, talk
+from tests.kit.node import INSIDE, OUTSIDE, PBX, STRANGER, Node
+from tests.kit.peer import Peer
+
+VICTIM = "198.51.100.77"
+
+
+def _dial(node: Node, token: str) -> None:
+    node.pbx.invite(number=token)
+
+
+def test_register_of_a_stranger_moves_no_binding_before_the_registrar_agrees() -> None:
+    """RFC 3261 section 10.3: who may register is the registrar's to say; a claim alone must not turn calls away."""
+    node = Node()
+    victim, thief = node.peer("alice", VICTIM, OUTSIDE), node.peer("thief", STRANGER, OUTSIDE)
+    register(victim)
+    request = node.pbx.take_request("REGISTER")
+    token = request.contacts[0].uri.user
+    node.pbx.reply(request, 200, extra=f"Contact: <sip:{token}@198.51.100.1>;expires=600")
+    register(thief, contact=f"<sip:alice@{VICTIM}:5060>")
+    node.pbx.reply(node.pbx.take_request("REGISTER"), 401)
+    _dial(node, token)
+    victim.take_response(200)
+    assert victim.take_request("INVITE").uri.host == VICTIM
+    thief.take_response(403)
+    assert thief.idle()
+
+
+def test_refused_registers_leave_no_binding_behind() -> None:
+    """Each costs memory for a day, and a full table pushes out the bindings of others."""
+    node = Node()
+    phone = node.peer("phone", STRANGER, OUTSIDE)
+    for number in range(20):
+        register(phone, contact=f"<sip:u{number}@{STRANGER}>", extra="Expires: 86400\n")
+        node.pbx.reply(node.pbx.take_request("REGISTER"), 403)
+    assert len(node.engine.egress.bindings) == 0
+
+
+def test_registered_phone_is_not_shown_the_token_that_names_it_to_the_registrar() -> None:
+    """Who knows the token can call past the registrar's rules."""
+    node = Node()
+    phone = node.peer("alice", VICTIM, OUTSIDE)
+    register(phone)
+    request = node.pbx.take_request("REGISTER")
+    token = request.contacts[0].uri.user
+    node.pbx.reply(request, 200, extra=f"Contact: <sip:{token}@198.51.100.1>;expires=600")
+    _dial(node, token)
+    assert token.encode() not in b"".join(phone.wires)
+
+
+def test_cancel_from_another_address_is_answered_481_and_stops_nothing() -> None:
+    """RFC 3261 section 22.1: a CANCEL comes from the hop that sent the INVITE, or it is nobody's."""
+    node = Node()
+    ring(node, node.carrier, node.pbx)
+    stranger = node.peer("stranger", STRANGER, OUTSIDE)
+    stranger.invite_sent, stranger.call_id = node.carrier.invite_sent, node.carrier.call_id
+    stranger.cancel()
+    stranger.take_response(481)
+    assert node.engine.active_calls == 1
+    assert node.pbx.idle()
+
+
+def test_bye_with_the_tags_of_the_other_realm_finds_no_dialog() -> None:
+    """A dialog of one realm cannot be known in another: whoever shows its tags there has them by theft."""
+    node = Node()
+    talk(node, node.carrier, node.pbx)
+    thief = node.peer("thief", "10.20.0.99", INSIDE)
+    _steal(thief, node.carrier)
+    thief.request("BYE")
+    thief.take_response(481)
+    assert node.engine.active_calls == 1
+
+
+def _steal(thief: Peer, owner: Peer) -> None:
+    thief.name, thief.tag, thief.call_id, thief.cseq = owner.name, owner.tag, owner.call_id, 900
+    thief.remote, thief.remote_tag, thief.target = owner.remote, owner.remote_tag, owner.target
+
+
+def test_response_through_another_realm_is_dropped() -> None:
+    """RFC 3261 section 17.1.3 compares the branch; the realm is ours to compare."""
+    node = Node()
+    node.carrier.invite()
+    invite = node.pbx.take_request("INVITE")
+    before = len(node.sent)
+    vias = "".join(f"Via: {via}\r\n" for via in invite.vias)
+    node.carry(
+        f"SIP/2.0 486 Busy\r\n{vias}From: {invite.require('From')}\r\nTo: {invite.require('To')};tag=x\r\n"
+        f"Call-ID: {invite.call_id}\r\nCSeq: {invite.cseq}\r\nContent-Length: 0\r\n\r\n".encode(),
+        Flow(OUTSIDE, "UDP", STRANGER, 5060),
+    )
+    assert len(node.sent) == before
+    (dropped,) = node.events_of(Dropped)
+    assert isinstance(dropped, Dropped)
+    assert dropped.reason is DropReason.WRONG_SOURCE
+
+
+def test_tel_uri_cannot_smuggle_a_host_into_the_request_uri() -> None:
+    """RFC 3966 section 3: a number is digits and separators; `tel:100@evil.example` is neither number nor host."""
+    node = Node()
+    node.carrier.invite()
+    node.carrier.inbox.clear()
+    node.pbx.inbox.clear()
+    node.carrier.remote, node.carrier.target = "<sip:100@sbc.example.net>", "tel:100@evil.example:5060"
+    node.carrier.request("INVITE")
+    invite = node.pbx.take_request("INVITE")
+    assert invite.uri.host == PBX
+    assert "evil" not in invite.request_uri
