@@ -64,5 +64,5 @@ def _context(protocol: int, own: Certificate) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
     context.set_ciphers(_CIPHERS)
-    context.load_cert_chain(own.certificate, own.key)
+    context.load_cert_chain(own.certificate, own.key, password="")  # else an encrypted key would ask the terminal
     return context

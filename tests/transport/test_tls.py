@@ -54,7 +54,8 @@ async def is_refused(transports: Transports, context: ssl.SSLContext, name: str 
     except (ssl.SSLError, ConnectionError):
         return True
     try:
-        return await reader.read() == b""
+        async with asyncio.timeout(5):
+            return await reader.read() == b""
     except (ssl.SSLError, ConnectionError):
         return True
     finally:
@@ -382,7 +383,11 @@ def test_a_target_written_as_an_address_must_prove_that_address(authority: Autho
 
 def test_a_server_that_never_answers_the_handshake_is_given_up(authority: Authority) -> None:
     async def scenario() -> None:
-        server = await asyncio.start_server(lambda reader, writer: asyncio.sleep(0), "127.0.0.1", 0)
+        async def listen_only(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.read()
+            writer.close()
+
+        server = await asyncio.start_server(listen_only, "127.0.0.1", 0)
         async with opened(settings(authority), StreamLimits(connect=0.2)) as (transports, heard):
             flow = Flow(0, "TLS", "127.0.0.1", server.sockets[0].getsockname()[1])
             transports.send(b"one", flow)

@@ -8,6 +8,7 @@ Not for: what only starting can tell (ports in use, engines that do not answer).
 
 from sbc.config.errors import ConfigError
 from sbc.config.load.build import effective
+from sbc.config.load.certificates import Expiry, expiries
 from sbc.config.load.node import load_config, parse_config, quickstart_text
 
-__all__ = ["ConfigError", "effective", "load_config", "parse_config", "quickstart_text"]
+__all__ = ["ConfigError", "Expiry", "effective", "expiries", "load_config", "parse_config", "quickstart_text"]

@@ -15,7 +15,7 @@ IPAddress = IPv4Address | IPv6Address
 _LISTEN: Final = re.compile(r"([A-Za-z]+):(?:\[([^\[\]]*)\]|([^\[\]:]*)):(\d{1,5})")
 _ALLOWED: Final = '"udp:203.0.113.5:5060", "tcp:[2001:db8::5]:5060" or an interface: "udp:eth0:5060"'
 _HOST: Final = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62})(?:\.[A-Za-z0-9_-]{1,63})*\.?")
-_NOT_YET: Final = ("TLS", "WS", "WSS")
+_NOT_YET: Final = ("WS", "WSS")
 
 # What no stranger can reach (RFC 1918, RFC 4193, RFC 3927, RFC 1122); unlike `is_private` without example ranges.
 _INNER: Final = tuple(
@@ -54,8 +54,8 @@ def parse_listen(value: object) -> ListenEntry:
         refuse(shown(value), allowed=_ALLOWED, remedy=remedy)
     transport, host, port = found[1].upper(), found[2] or found[3], int(found[4])
     if transport in _NOT_YET:
-        refuse(f"{shown(value)}: {found[1].lower()} listeners are {NOT_YET}", allowed="udp, tcp")
-    if transport not in ("UDP", "TCP"):
+        refuse(f"{shown(value)}: {found[1].lower()} listeners are {NOT_YET}", allowed="udp, tcp, tls")
+    if transport not in ("UDP", "TCP", "TLS"):
         refuse(shown(value), allowed=_ALLOWED)
     if port > 65535:
         refuse(f"port {port}", allowed="1 to 65535, or 0 for any free port")

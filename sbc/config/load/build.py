@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
+from pathlib import Path
 
 from policies import Document
 from sbc.config.load.addresses import bracketed
-from sbc.config.load.schema import CapacityTable, NodeFile, RealmTable, TrunkTable
+from sbc.config.load.certificates import own_pair, place, shown_tls
+from sbc.config.load.schema import CapacityTable, NodeFile, RealmTable, TlsTable, TrunkTable
 from sbc.config.model import (
     UNLIMITED,
     Audit,
@@ -20,12 +22,13 @@ from sbc.config.model import (
     Realm,
     Target,
     Timers,
+    Tls,
     Trunk,
 )
 from sbc.sip import Limits
 
 
-def build(file: NodeFile, document: Document, source: str) -> Config:
+def build(file: NodeFile, document: Document, source: str, folder: Path) -> Config:
     """The configuration that a node file without findings means."""
     realms: dict[str, Realm] = {}
     listeners: list[Listener] = []
@@ -36,6 +39,8 @@ def build(file: NodeFile, document: Document, source: str) -> Config:
         # The embedded engine names its interfaces after the realms; a daemon's names are its operator's.
         interface = file.media.interfaces.get(name, "" if file.media.engines else name)
         realms[name] = Realm(name, own, domain, table.trusted, table.dscp.sip, table.dscp.rtp, interface)
+        if table.tls is not None:
+            realms[name] = replace(realms[name], tls=_tls(table.tls, folder))
     timers, limits = file.node.timers, file.node.limits
     return Config(
         name=file.node.name,
@@ -73,11 +78,19 @@ def _listeners(realm: str, table: RealmTable, first: int) -> tuple[Listener, ...
     )
 
 
+def _tls(table: TlsTable, folder: Path) -> Tls:
+    own = own_pair(table.certificate, table.key, folder)
+    named = [(name, own_pair(f"{stem}.pem", f"{stem}.key", folder)) for name, stem in table.sni.items()]
+    return Tls(own, place(table.ca, folder) if table.ca else "", table.verify_client, tuple(named))
+
+
 def _trunk(name: str, table: TrunkTable) -> Trunk:
     targets = [Target(one.uri, one.priority, one.weight, _capacity(one.limits)) for one in table.targets]
     trunk = Trunk(name, table.realm, tuple(targets), tuple(table.sources), limits=_capacity(table.limits))
     if table.probe is not None:
         trunk = replace(trunk, probe=Probe(table.probe.every, table.probe.down_after, table.probe.up_after))
+    if table.tls_names:
+        trunk = replace(trunk, tls_names=tuple(table.tls_names))
     if table.crank_back is not None:
         trunk = replace(trunk, crank_back=frozenset(table.crank_back))
     return trunk
@@ -142,7 +155,7 @@ def effective(config: Config) -> dict[str, object]:
 
 
 def _effective_realm(realm: Realm) -> dict[str, object]:
-    return {
+    shown: dict[str, object] = {
         "listen": [
             f"{listener.transport.lower()}:{bracketed(listener.host)}:{listener.port}" for listener in realm.listeners
         ],
@@ -151,6 +164,9 @@ def _effective_realm(realm: Realm) -> dict[str, object]:
         "trusted": realm.trusted,
         "dscp": {"sip": realm.dscp_sip, "rtp": realm.dscp_rtp},
     }
+    if realm.tls is not None:
+        shown["tls"] = shown_tls(realm.tls)
+    return shown
 
 
 def _effective_trunk(trunk: Trunk) -> dict[str, object]:
@@ -160,6 +176,8 @@ def _effective_trunk(trunk: Trunk) -> dict[str, object]:
         "sources": list(trunk.sources),
         "crank_back": sorted(trunk.crank_back),
     }
+    if trunk.tls_names:
+        shown["tls_names"] = list(trunk.tls_names)
     if trunk.limits != UNLIMITED:
         shown["limits"] = _effective_capacity(trunk.limits)
     if trunk.probe is not None:

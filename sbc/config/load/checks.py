@@ -59,8 +59,8 @@ def _check_shown(decoded: Decoding, name: str, realm: RealmTable) -> None:
 def _check_trunks(decoded: Decoding, file: NodeFile) -> None:
     own = {(e.transport, e.host, e.port) for realm in file.realm.values() for e in realm.listen}
     for name, trunk in file.trunk.items():
-        if not trunk.targets and not trunk.sources:
-            remedy = "add targets to call it, sources to be called by it, or both"
+        if not trunk.targets and not trunk.sources and not trunk.tls_names:
+            remedy = "add targets to call it, sources or tls_names to be called by it, or both"
             decoded.add(("trunk", name), "neither targets nor sources", remedy=remedy)
         realm = file.realm.get(trunk.realm)
         if realm is None:
@@ -79,9 +79,11 @@ def _check_target(
     own: set[tuple[str, str, int]],
 ) -> None:
     """A target must be reachable through a listener of its realm, and must not be this node."""
-    transport = (target.uri.param("transport") or "udp").upper()
+    is_tls = target.uri.scheme == "sips"
+    transport = "TLS" if is_tls else (target.uri.param("transport") or "udp").upper()
+    port = target.uri.port or (5061 if transport == "TLS" else 5060)
     address = address_of(target.uri.host)
-    if address is not None and (transport, str(address), target.uri.port or 5060) in own:
+    if address is not None and (transport, str(address), port) in own:
         decoded.add(path, f"{target.uri} is a listener of this node", remedy="calls would come back for ever")
         return
     listeners = [entry for entry in realm.listen if entry.transport == transport]

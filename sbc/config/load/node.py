@@ -9,6 +9,7 @@ from pathlib import Path
 from policies.load import decode, read_text
 from sbc.config.errors import ConfigError
 from sbc.config.load.build import build
+from sbc.config.load.certificates import check_tls
 from sbc.config.load.checks import check_node
 from sbc.config.load.policy import check_policy, load_policy
 from sbc.config.load.schema import NodeFile
@@ -31,18 +32,19 @@ def load_config(path: Path | str | None = None) -> Config:
 
 
 def parse_config(text: str, source: str, folder: Path) -> Config:
-    """The configuration in a text; `folder` is where a relative path to the policy starts."""
+    """The configuration in a text; `folder` is where its relative paths start."""
     decoded = decode(text, source or "quickstart", NodeFile)
     file = decoded.value
     name = file.node.policies if file is not None else _policy_name(text)
     if file is not None:
         check_node(decoded, file)
+        check_tls(decoded, file, folder)
     document = load_policy(decoded, name, folder) if name else None
     if file is not None and document is not None:
         check_policy(decoded, file, document)
     if decoded.findings or file is None or document is None:
         raise ConfigError(decoded.findings)
-    return build(file, document, source)
+    return build(file, document, source, folder)
 
 
 def _policy_name(text: str) -> str:

@@ -18,6 +18,8 @@ _HIDE: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._:@+-]*|\[[0-9A-Fa-f:.]+\](?:
 _ENGINE: Final = re.compile(r"udp:(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+)):(\d{1,5})")
 _PORTS: Final = re.compile(r"(\d{1,5})\s*-\s*(\d{1,5})")
 
+_TLS_NAMES: Final = 'a name as certificates bear it, "sip.carrier.example", or "*.carrier.example" for one label more'
+
 # RFC 4594 and RFC 8837: the names of code points that operators write.
 _CODE_POINTS: Final[dict[str, int]] = {
     "be": 0,
@@ -48,12 +50,23 @@ def _uri(value: object) -> Uri:
         uri = None
     if uri is None or not uri.is_sip or uri.headers or uri.user:
         refuse(shown(value), allowed=allowed, remedy="a target has no user part and no headers" if uri else "")
-    transport = (uri.param("transport") or "udp").lower()
-    if uri.scheme == "sips" or transport in ("tls", "ws", "wss"):
-        refuse(f"{shown(value)}: TLS and WebSocket are {NOT_YET}", allowed=allowed)
-    if transport not in ("udp", "tcp"):
-        refuse(f"transport={transport}", allowed="udp, tcp")
+    transport = (uri.param("transport") or "").lower()
+    if transport in ("ws", "wss"):
+        refuse(f"{shown(value)}: WebSocket is {NOT_YET}", allowed=allowed)
+    if transport not in ("", "udp", "tcp", "tls"):
+        refuse(f"transport={transport}", allowed="udp, tcp, tls")
+    if uri.scheme == "sips" and transport == "udp":
+        refuse(f"{shown(value)}: sips means TLS", allowed="sips without a transport, or sip")
     return uri
+
+
+def _tls_name(value: object) -> str:
+    if not isinstance(value, str):
+        refuse(shown(value), allowed=_TLS_NAMES)
+    name = parse_host(value.removeprefix("*."))
+    if value.startswith("*.") and "." not in name:
+        refuse(f"{shown(value)} would take every name below a top-level domain", allowed=_TLS_NAMES)
+    return ("*." if value.startswith("*.") else "") + (name[1:-1] if name.startswith("[") else name)
 
 
 def _network(value: object) -> str:
@@ -174,16 +187,25 @@ class DscpTable(Table):
     rtp: Annotated[int, PlainValidator(_code_point)] = 46
 
 
+class TlsTable(Table):
+    """`tls` of a realm; paths start at the folder of the node file. `sni` names two files each, `.pem` and `.key`."""
+
+    certificate: str = Field(min_length=1)
+    key: str = Field(min_length=1)
+    ca: str = ""
+    verify_client: Literal["never", "optional", "required"] = "never"
+    sni: dict[Host, Annotated[str, Field(min_length=1)]] = Field(default_factory=dict, max_length=1000)
+
+
 class RealmTable(Table):
     """`[realm.NAME]`."""
-
-    later: ClassVar[Mapping[str, str]] = {"tls": "listen on udp or tcp, in a network that you trust to carry it"}
 
     listen: list[Listen] = Field(min_length=1, max_length=64)
     advertise: Host | None = None
     domain: Host | None = None
     trusted: bool = False
     dscp: DscpTable = Field(default_factory=DscpTable)
+    tls: TlsTable | None = None
 
 
 class CapacityTable(Table):
@@ -217,12 +239,12 @@ class TrunkTable(Table):
 
     later: ClassVar[Mapping[str, str]] = {
         "auth": "agree with the partner on admission by address",
-        "tls_names": "name the partner by sources",
     }
 
     realm: str
     targets: list[TargetTable] = Field(default_factory=list, max_length=64)
     sources: list[Annotated[str, PlainValidator(_network)]] = Field(default_factory=list, max_length=1024)
+    tls_names: list[Annotated[str, PlainValidator(_tls_name)]] = Field(default_factory=list, max_length=64)
     crank_back: list[Annotated[int, Field(ge=300, le=699)]] | None = None
     probe: ProbeTable | None = None
     limits: CapacityTable = Field(default_factory=CapacityTable)
