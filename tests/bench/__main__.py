@@ -1,0 +1,127 @@
+"""`python -m tests.bench`: CPU per call beside the peers found on this machine, in interleaved rounds of one run.
+
+One round is one run of each subject at each rate, so that all of them meet the same moods of the machine; medians over
+the rounds and ratios to Kamailio are what to quote. CPU time is that of the whole process group, from /proc.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import sys
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tests.bench.load import Sample, measure
+from tests.bench.subjects import REPOSITORY, Subject, subjects
+from tests.rig.namespaces import Namespace
+
+REFERENCE = "Kamailio topoh"
+CACHE = REPOSITORY / ".sbc" / "bench"
+
+
+def main() -> int:
+    """Measure, print the table, write it with --record."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--rates", default="50,100,300", help="calls a second, comma-separated (default %(default)s)")
+    parser.add_argument("--calls", type=int, default=2000, help="calls a run, 10 s of the rate at most (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=3, help="interleaved rounds (%(default)s)")
+    parser.add_argument("--quick", action="store_true", help="one round of 200 calls at 50/s")
+    parser.add_argument("--record", action="store_true", help="write docs/benchmarks.md and the raw figures beside it")
+    options = parser.parse_args()
+    rates = [50.0] if options.quick else [float(rate) for rate in options.rates.split(",")]
+    rounds, calls = (1, 200) if options.quick else (options.rounds, options.calls)
+    if os.geteuid() != 0:
+        print("not root: no namespace of our own can be made", file=sys.stderr)
+        return 1
+    found, missing = subjects(CACHE)
+    samples = run(found, rates, rounds, calls)
+    text = report(samples, found, rates, missing)
+    print(text)
+    if options.record:
+        (REPOSITORY / "docs" / "benchmarks.md").write_text(text)
+        raw = [vars(sample) for sample in samples]
+        (REPOSITORY / "docs" / "benchmarks.json").write_text(json.dumps(raw, indent=1) + "\n")
+    return 1 if any(sample.failed for sample in samples if sample.subject.startswith("sbc")) else 0
+
+
+def run(found: list[Subject], rates: list[float], rounds: int, calls: int) -> list[Sample]:
+    """All samples; progress goes to standard error."""
+    samples: list[Sample] = []
+    with tempfile.TemporaryDirectory(prefix="sbc-bench-") as folder, Namespace("bench") as namespace:
+        for number in range(rounds):
+            for rate in rates:
+                for subject in found:
+                    if rate > subject.most:
+                        continue
+                    directory = Path(folder) / f"{len(samples)}"
+                    sample = measure(subject, rate, int(min(calls, 10 * rate)), directory, namespace.name)
+                    samples.append(sample)
+                    print(
+                        f"round {number + 1}/{rounds}  {rate:g}/s  {subject.name}: {sample.cpu:.0f} us a call, "
+                        f"{sample.failed} failed, {sample.retransmissions} repeated",
+                        file=sys.stderr,
+                    )
+    return samples
+
+
+def report(samples: list[Sample], found: list[Subject], rates: list[float], missing: list[str]) -> str:
+    """The table as Markdown."""
+    lines = [
+        "# CPU per call",
+        "",
+        f"{datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, {os.cpu_count()} processors shared with SIPp and others, "
+        f"Linux {platform.release().split('-')[0]}, Python {platform.python_version()}, {_mode()}.",
+        "",
+        "INVITE, 180, 200, ACK, BYE, 200; microseconds of CPU time of the whole process group, median over interleaved",
+        f"rounds of one run; in brackets the ratio to {REFERENCE}. `sbc` has hiding, audit, admission and logs on.",
+        "Read ratios, not microseconds: the machine is shared and its speed drifts.",
+        "",
+        "| | " + " | ".join(f"{rate:g} calls/s" for rate in rates) + " | failed | resident MB |",
+        "| --- |" + " ---: |" * (len(rates) + 2),
+    ]
+    reference = {rate: _median(samples, REFERENCE, rate) for rate in rates}
+    for subject in found:
+        own = [sample for sample in samples if sample.subject == subject.name]
+        cells = [_cell(_median(samples, subject.name, rate), reference[rate]) for rate in rates]
+        failed = sum(sample.failed for sample in own)
+        resident = max((sample.resident for sample in own), default=0) / 1e6
+        lines.append(f"| {subject.name} | {' | '.join(cells)} | {failed} | {resident:.0f} |")
+    lines += ["", _share(samples, rates)]
+    lines += [f"Not measured: {reason}." for reason in missing]
+    lines += ["", "`make bench` measures again; `make bench-record` writes this page.", ""]
+    return "\n".join(lines)
+
+
+def _median(samples: list[Sample], subject: str, rate: float) -> float:
+    values = [sample.cpu for sample in samples if sample.subject == subject and sample.rate == rate]
+    return statistics.median(values) if values else 0.0
+
+
+def _cell(value: float, reference: float) -> str:
+    if not value:
+        return "-"
+    return f"{value:.0f} ({value / reference:.2f})" if reference else f"{value:.0f}"
+
+
+def _share(samples: list[Sample], rates: list[float]) -> str:
+    parts = []
+    for rate in rates:
+        on, off = _median(samples, "sbc", rate), _median(samples, "sbc, audit off", rate)
+        if on and off:
+            parts.append(f"{100 * (on - off) / on:.0f} % at {rate:g}/s")
+    return f"The audit's share of the node's CPU: {', '.join(parts)}." if parts else ""
+
+
+def _mode() -> str:
+    import sbc.engine
+
+    return "pure Python" if str(sbc.engine.__file__).endswith(".py") else "compiled by mypyc"
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
