@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from sbc.call.parts import Leg
+from sbc.media import Security
 from sbc.sip import Message
 from sbc.topology import SdpRefused, build_sdp
 
@@ -53,10 +54,16 @@ def is_unsupported(message: Message) -> bool:
     return "handling=optional" not in disposition
 
 
+def _has_keys(leg: Leg) -> bool:
+    """True where the media engine may have written keys of its own for this leg."""
+    media = leg.call.media
+    return media is not None and media.security[leg.side.value] is not Security.NEVER
+
+
 def shown_sdp(leg: Leg, raw: bytes) -> bytes:
     """The session description as `leg` may see it, from the allow-list, origin ours; empty where it must be refused."""
     try:
-        leg.shown = build_sdp(raw, leg.sdp, disclose=leg.call.mode == "bypass")
+        leg.shown = build_sdp(raw, leg.sdp, disclose=leg.call.mode == "bypass", keys=_has_keys(leg))
     except SdpRefused:
         return b""
     return leg.shown

@@ -83,6 +83,7 @@ class Call:
         "mint",
         "mode",
         "modify",
+        "objection",
         "offer",
         "ready",
         "refresh",
@@ -124,6 +125,8 @@ class Call:
         self.serial = 0
         """Id of the media command behind `step`."""
         self.ready = b""
+        self.objection = ""
+        """Why the description behind `step` is refused; empty where it is not."""
         self.delete_wanted = False
         self.backlog: list[tuple[Outgoing, Response]] = []
         self.modify: Modify | None = None

@@ -14,6 +14,8 @@ from sbc.media import Side
 from sbc.sip import Request, Response
 from sbc.wire import Now
 
+NO_SUITE: Final = "No usable crypto suite"
+"""The embedded engine's word for it."""
 RELAYED: Final[frozenset[str]] = frozenset({"INFO", "OPTIONS", "MESSAGE"})
 
 
@@ -154,10 +156,11 @@ def receive_media(call: Call, reply: rtpengine.Reply | None, exit_: Exit, now: N
         try:
             raw = media.reply(reply)
         except rtpengine.Refused:
-            raw = b""
+            if reply.error_reason == NO_SUITE:
+                call.objection = "SRTP without a usable key"
     if raw:
         call.ready = raw
-    else:
+    elif not call.objection:
         call.step = None
         _media_failed(call, step, exit_, now)
     _run(call, exit_, now)
@@ -169,7 +172,12 @@ def _run(call: Call, exit_: Exit, now: Now) -> None:
         if call.is_over:
             call.ready = b""
             return
-        if call.ready:
+        if call.objection:
+            step, reason = call.step, call.objection
+            call.step, call.objection = None, ""
+            if step is not None:
+                _media_failed(call, step, exit_, now, reason, 488)
+        elif call.ready:
             step, raw = call.step, call.ready
             call.step, call.ready = None, b""
             if step is not None:
@@ -213,15 +221,18 @@ def _advance(call: Call, step: Step, raw: bytes, exit_: Exit, now: Now) -> None:
         modify.advance(call, step, raw, exit_, now)
 
 
-def _media_failed(call: Call, step: Step, exit_: Exit, now: Now) -> None:
+def _media_failed(
+    call: Call, step: Step, exit_: Exit, now: Now, reason: str = "media engine refused or silent", status: int = 503
+) -> None:
     if step.kind in (StepKind.MODIFY_OFFER, StepKind.MODIFY_ANSWER, StepKind.MODIFY_ACK, StepKind.EARLY_UPDATE):
         modify.media_failed(call, exit_, now)
     elif step.kind is StepKind.PROVISIONAL:
         # Early media cannot be had; ringing can.
         assert step.response is not None and step.fork is not None
+        step.fork.sdp = b""
         setup.show_provisional(call, step.response, step.fork, b"", exit_, now)
     else:
-        end.hang_up(call, exit_, now, "media engine refused or silent", status=503)
+        end.hang_up(call, exit_, now, reason, status=status)
 
 
 def handle_timer(call: Call, exit_: Exit, now: Now) -> None:

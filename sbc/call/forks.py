@@ -6,6 +6,7 @@ from typing import Final
 
 from sbc.call.call import Call
 from sbc.call.parts import Exit, Fork, Leg, Outgoing
+from sbc.call.security import media_session
 from sbc.dialog import Dialog
 from sbc.media import MediaSession, Side
 from sbc.sip import Request, Response
@@ -63,5 +64,5 @@ def late_media(call: Call, exit_: Exit) -> MediaSession:
         if command is not None:
             exit_.media(call, command)
     interfaces = (call.caller_leg.realm.media_interface, call.b.realm.media_interface if call.b else "")
-    call.media = MediaSession(call.mode, call.mint.token(), (call.mint.tag(), call.mint.tag()), interfaces)
+    call.media = media_session(call, interfaces)
     return call.media

@@ -14,8 +14,9 @@ from sbc.call.call import Call, CallState
 from sbc.call.end import abort_attempt, hang_up
 from sbc.call.exchange import ask
 from sbc.call.parts import NO_FIELDS, Exit, Fork, Incoming, Kind, Leg, Outgoing, Step, StepKind
+from sbc.call.security import media_session
 from sbc.dialog import Answer
-from sbc.media import MediaSession, Side
+from sbc.media import Side
 from sbc.sip import Fields, Request, Response
 from sbc.wire import Now
 
@@ -83,7 +84,7 @@ def receive_request(call: Call, leg: Leg, incoming: Incoming, exit_: Exit, now: 
         _ask_other(call, b"", exit_, now)
         return
     if call.media is None:
-        call.media = MediaSession(call.mode, call.mint.token(), (call.mint.tag(), call.mint.tag()), ("", ""))
+        call.media = media_session(call)
     ask(call, call.media.offer(leg.side, sdp), Step(StepKind.MODIFY_OFFER), exit_)
 
 
@@ -218,7 +219,7 @@ def _receive_answer(call: Call, out: Outgoing, response: Response, exit_: Exit, 
         return
     modify.answer = sdp
     if call.media is None:
-        call.media = MediaSession(call.mode, call.mint.token(), (call.mint.tag(), call.mint.tag()), ("", ""))
+        call.media = media_session(call)
     ready = call.media.offer(leg.side, sdp) if modify.is_late else call.media.answer(leg.side, sdp)
     ask(call, ready, Step(StepKind.MODIFY_ANSWER, response), exit_)
 

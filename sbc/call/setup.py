@@ -11,9 +11,10 @@ from sbc.call.end import finish, hang_up
 from sbc.call.exchange import ask
 from sbc.call.forks import MAX_FORKS, fork_of, is_late, late_media
 from sbc.call.parts import Exit, Fork, Kind, Outgoing, Reliability, Step, StepKind
+from sbc.call.security import media_session, takes_offer
 from sbc.dialog import Answer, Dialog, DialogState
 from sbc.firewall import SUPPORTED
-from sbc.media import MediaSession, Side
+from sbc.media import Side
 from sbc.outputs import CallAnswered
 from sbc.sip import Request, Response
 from sbc.wire import Now
@@ -42,7 +43,7 @@ def begin(call: Call, request: Request, exit_: Exit, now: Now) -> None:
     if call.late_offer:
         call.step, call.ready = Step(StepKind.OFFER), NO_OFFER
         return
-    call.media = MediaSession(call.mode, call.mint.token(), (call.mint.tag(), call.mint.tag()), _interfaces(call))
+    call.media = media_session(call, _interfaces(call))
     ready = call.media.offer(Side.A, sdp)
     ask(call, ready, Step(StepKind.OFFER), exit_)
 
@@ -60,7 +61,7 @@ def invite_next(call: Call, exit_: Exit, now: Now) -> None:
         hop = call.hops[call.hop_index]
         leg = exit_.callee_leg(call, hop)
         call.hop_index += 1
-        if leg is not None:
+        if leg is not None and takes_offer(call, leg):
             out = Outgoing(Kind.INVITE, leg, "INVITE")
             out.hop = hop
             _invite(call, out, incoming.request, exit_, now)

@@ -95,6 +95,10 @@ class Realm:
     """The interface name at the media engine; empty: the engine's first. The embedded engine's are the realms'."""
     tls: Tls | None = None
     """None where the realm has no `tls` listener."""
+    srtp: str = "never"
+    """Whether anchored media toward this side are SRTP: `never`, `optional` (RFC 8643) or `required`."""
+    sdes_without_tls: bool = False
+    """Keys may stand in SDP that crosses without TLS."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import Enum
 from typing import Final
 
 import rtpengine
-from rtpengine import EndpointLearning, Flag, Ice, Options, Replace, RtcpMux, Support
+from rtpengine import NO_WEAK_SUITES, EndpointLearning, Flag, Ice, Options, Osrtp, Replace, RtcpMux, Support
+from sbc.media.security import (
+    Security,
+    lacks_keys,
+    objection_to_answer,
+    objection_to_offer,
+    profile_toward,
+    without_foreign_keys,
+    without_weak_keys,
+)
 
 _FLAGS: Final = (Flag.STRICT_SOURCE, Flag.PORT_LATCHING)
 """Strict source: RTP from a third address is neither forwarded nor learnt. Port latching: a peer that moves, and a
@@ -21,6 +31,19 @@ _ANSWER_OPTIONS: Final = Options(
 )
 """`direction` and `rtcp-mux: demux` are the offer's. `ICE: remove` is repeated: a callee may answer with ICE that
 nobody offered."""
+
+_SECURE_ANSWER_OPTIONS: Final = replace(_ANSWER_OPTIONS, sdes=NO_WEAK_SUITES, osrtp=(Osrtp.ACCEPT,), dtls="off")
+"""The same where the offerer may have keys: its own are accepted though the answerer has none, as legs are ended each
+for itself."""
+
+
+class Objection:
+    """A description that is refused before the engine sees it, and why: 488, or the end of the attempt."""
+
+    __slots__ = ("reason",)
+
+    def __init__(self, reason: str) -> None:
+        self.reason: Final = reason
 
 
 class MachineMisuse(RuntimeError):
@@ -73,7 +96,8 @@ class MediaSession:
 
     `mode` is `anchor` or `bypass`. `tags` and `interfaces` belong to sides A and B in this order; the tags are ours,
     one for each leg, so that what a peer chooses for a tag never reaches the engine, and a fork's further answers land
-    on the same party. An empty pair of interface names leaves the choice to the engine.
+    on the same party. An empty pair of interface names leaves the choice to the engine. `security` says what each
+    side's media are.
 
     In bypass mode nothing is kept and every call returns the SDP it was given.
 
@@ -86,16 +110,25 @@ class MediaSession:
         "_before",
         "_exchange",
         "_offer",
+        "_shown",
         "_was_answered",
         "_was_sent",
         "call_id",
         "interfaces",
         "mode",
         "phase",
+        "security",
         "tags",
     )
 
-    def __init__(self, mode: str, call_id: str, tags: tuple[str, str], interfaces: tuple[str, str]) -> None:
+    def __init__(
+        self,
+        mode: str,
+        call_id: str,
+        tags: tuple[str, str],
+        interfaces: tuple[str, str],
+        security: tuple[Security, Security] = (Security.NEVER, Security.NEVER),
+    ) -> None:
         if mode not in ("anchor", "bypass"):
             raise MachineMisuse(f"media mode {mode!r}")
         if tags[0] == tags[1]:
@@ -104,11 +137,14 @@ class MediaSession:
         self.call_id: Final = call_id
         self.tags: Final = tags
         self.interfaces: Final = interfaces
+        self.security: Final = security
         self.phase = Phase.IDLE
         self._offer: rtpengine.Offer | None = None
         self._answer: rtpengine.Answer | None = None
         self._exchange: _Exchange | None = None
         self._before: _Exchange | None = None
+        self._shown = b""
+        """The offer as the engine wrote it."""
         self._was_sent = False
         self._was_answered = False
 
@@ -122,7 +158,7 @@ class MediaSession:
         """True while the engine owes a reply."""
         return self.phase is Phase.OFFERING or self.phase is Phase.ANSWERING
 
-    def offer(self, side: Side, sdp: bytes) -> rtpengine.Command | bytes:
+    def offer(self, side: Side, sdp: bytes) -> rtpengine.Command | bytes | Objection:
         """`side` offers `sdp`, in whatever message: INVITE, a 2xx to an INVITE without offer, re-INVITE, UPDATE, PRACK.
 
         A new offer replaces one that was never answered.
@@ -131,12 +167,16 @@ class MediaSession:
             return sdp
         if self.is_waiting or self.phase is Phase.DELETED:
             raise MachineMisuse(f"offer while {self.phase.value}")
+        level, other = self.security[side.value], self.security[side.other.value]
+        objection = objection_to_offer(Security.BARRED if other is Security.BARRED else level, sdp)
+        if objection:
+            return Objection(objection)
         command = rtpengine.Offer(
             call_id=self.call_id,
             from_tag=self.tags[side.value],
-            sdp=sdp,
+            sdp=without_weak_keys(level, sdp),
             to_tag=self.tags[side.other.value] if self._was_answered else "",
-            options=self._offer_options(side),
+            options=self._offer_options(side, sdp),
         )
         self._before = self._exchange
         self._offer = command
@@ -145,7 +185,7 @@ class MediaSession:
         self.phase = Phase.OFFERING
         return command
 
-    def answer(self, side: Side, sdp: bytes) -> rtpengine.Command | bytes:
+    def answer(self, side: Side, sdp: bytes) -> rtpengine.Command | bytes | Objection:
         """`side` answers the offer of the other side with `sdp`.
 
         May be called again for the same offer, as provisional and final responses repeat or change the answer; a mere
@@ -158,6 +198,10 @@ class MediaSession:
             raise MachineMisuse(f"answer while {self.phase.value}")
         if offer.from_tag == self.tags[side.value]:
             raise MachineMisuse("a side answers its own offer")
+        objection = objection_to_answer(self._shown, sdp)
+        if objection:
+            return Objection(objection)
+        sdp = without_weak_keys(self.security[side.value], sdp)
         exchange = self._exchange
         if self.phase is Phase.ANSWERED and exchange is not None and exchange.answer.sdp == sdp:
             return exchange.result
@@ -166,7 +210,7 @@ class MediaSession:
             from_tag=offer.from_tag,
             to_tag=self.tags[side.value],
             sdp=sdp,
-            options=_ANSWER_OPTIONS,
+            options=_ANSWER_OPTIONS if self.security[side.other.value] is Security.NEVER else _SECURE_ANSWER_OPTIONS,
         )
         self._answer = command
         self.phase = Phase.ANSWERING
@@ -189,13 +233,24 @@ class MediaSession:
         reply.check()
         if _media_count(reply.sdp) != _media_count(offer.sdp):
             raise rtpengine.Refused("the media engine returned another number of m-lines than were offered")
+        sdp = self._without_foreign_keys(reply.sdp, offer, answer)
         if answer is None:
+            self._shown = sdp
             self.phase = Phase.OFFERED
         else:
-            self._exchange = _Exchange(offer, answer, reply.sdp)
+            self._exchange = _Exchange(offer, answer, sdp)
             self._was_answered = True
             self.phase = Phase.ANSWERED
-        return reply.sdp
+        return sdp
+
+    def _without_foreign_keys(self, sdp: bytes, offer: rtpengine.Offer, answer: rtpengine.Answer | None) -> bytes:
+        """An engine's description, as far as its receiver may have it. Raises `Refused` where no key is left."""
+        offerer = self.tags.index(offer.from_tag)
+        receiver = self.security[1 - offerer if answer is None else offerer]
+        sdp = without_foreign_keys(receiver, sdp, offer.sdp if answer is None else answer.sdp)
+        if receiver is not Security.NEVER and lacks_keys(sdp):
+            raise rtpengine.Refused("the media engine returned a secure stream without a key")
+        return sdp
 
     def rollback(self) -> list[rtpengine.Command]:
         """Undo the last offer, and answers given to it: what the engine must be told so that media runs as it did
@@ -232,8 +287,10 @@ class MediaSession:
         self._offer = self._answer = self._exchange = self._before = None
         return rtpengine.Delete(call_id=self.call_id, delay=0)
 
-    def _offer_options(self, side: Side) -> Options:
+    def _offer_options(self, side: Side, sdp: bytes) -> Options:
         """Options for an offer of `side`: the pair of interfaces is turned when B offers."""
+        level = self.security[side.other.value]
+        is_secure = level is not Security.NEVER or self.security[side.value] is not Security.NEVER
         ingress, egress = self.interfaces if side is Side.A else (self.interfaces[1], self.interfaces[0])
         return Options(
             flags=_FLAGS,
@@ -243,6 +300,10 @@ class MediaSession:
             endpoint_learning=EndpointLearning.HEURISTIC,
             ice=Ice.REMOVE,
             direction=(ingress, egress) if ingress or egress else None,
+            transport_protocol=profile_toward(level, sdp),
+            sdes=NO_WEAK_SUITES if is_secure else (),
+            osrtp=(Osrtp.OFFER,) if level is Security.OPTIONAL else (),
+            dtls="off" if is_secure else "",
         )
 
 

@@ -84,7 +84,8 @@ _DESCRIPTIONS: Final = """## Session descriptions
 Built anew: `s=-`, `t=0 0`, an `o=` line of ours whose version grows by one when the rest changes. Streams keep their
 number and order; one with a protocol that is not listed gets port 0. Attributes that are not listed fall, in offers
 and answers alike, and are counted. Bandwidths: {bandwidths}. Where a stream has no feedback profile (it is `RTP/AVP`
-or `RTP/SAVP`), {together} fall together.
+or `RTP/SAVP`), {together} fall together. On a leg whose realm takes SRTP, the media engine's own `a=crypto` lines are
+sent as well; those of the other leg never are.
 
 | Protocol | Attributes | More, where media is bypassed |
 | --- | --- | --- |

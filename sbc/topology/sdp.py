@@ -21,7 +21,7 @@ from sbc.sdp import (
     format_sdp,
     parse_sdp,
 )
-from sbc.topology.sdp_table import BANDWIDTHS, DISCLOSED, KINDS, PROFILES, SENT, SESSION_LEVEL, TOGETHER, Profile
+from sbc.topology.sdp_table import BANDWIDTHS, DISCLOSED, KEYED, KINDS, PROFILES, SENT, SESSION_LEVEL, TOGETHER, Profile
 
 _COUNTED: Final = 256
 _WITH_FEEDBACK: Final = "F"  # RTP/AVPF and RTP/SAVPF end with it
@@ -64,12 +64,18 @@ class SdpIdentity:
 
 
 def build_sdp(
-    body: bytes, identity: SdpIdentity, *, disclose: bool = False, dropped: dict[str, int] | None = None
+    body: bytes,
+    identity: SdpIdentity,
+    *,
+    disclose: bool = False,
+    keys: bool = False,
+    dropped: dict[str, int] | None = None,
 ) -> bytes:
     """What one side may see of `body`, which the media engine (or, bypassed, the other peer) wrote.
 
-    `disclose` is for bypassed media: the peers' addresses, ICE and keys cross, by definition. `dropped` counts the
-    unknown attributes that fell, by name. Raises SdpRefused for a body that is no session description.
+    `disclose` is for bypassed media: the peers' addresses, ICE and keys cross, by definition. `keys` is for a leg whose
+    own keys the media engine wrote into `body`; else no `a=crypto` line is sent. `dropped` counts the unknown
+    attributes that fell, by name. Raises SdpRefused for a body that is no session description.
     """
     try:
         session = parse_sdp(body)
@@ -78,7 +84,7 @@ def build_sdp(
     counter = _Counter({} if dropped is None else dropped)
     rules = [_rules(media) for media in session.media]
     feedback = all(rule is None or rule.has_feedback for rule in rules)
-    choice = 2 * disclose + feedback
+    choice = (2 if disclose else 4 if keys else 0) + feedback
     above = _NOTHING
     mids: set[str] = set()
     media_lines: list[MediaDescription] = []
@@ -119,14 +125,15 @@ class _Counter:
 
 
 class _Rules:
-    """What is sent of a stream (`below`) and above the first one (`above`), by 2 * disclose + feedback."""
+    """What is sent of a stream (`below`) and above the first one (`above`): by feedback, and from 2 on for a disclosed,
+    from 4 on for a keyed one."""
 
     __slots__ = ("above", "below", "has_feedback")
 
     def __init__(self, protocol: str, profile: Profile) -> None:
         self.has_feedback: Final = protocol.endswith(_WITH_FEEDBACK) or profile is Profile.FAX
-        sent, disclosed = SENT[profile], DISCLOSED[profile]
-        self.below: Final = (sent - TOGETHER, sent, disclosed - TOGETHER, disclosed)
+        sets = (SENT[profile], DISCLOSED[profile], KEYED[profile])
+        self.below: Final = tuple([names for full in sets for names in (full - TOGETHER, full)])
         self.above: Final = tuple([names & SESSION_LEVEL for names in self.below])
 
 

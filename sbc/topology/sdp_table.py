@@ -76,11 +76,16 @@ _BASE: Final = DIRECTIONS | CODEC | RTCP
 SENT: Final[dict[Profile, frozenset[str]]] = {
     Profile.PLAIN: _BASE,
     Profile.FEEDBACK: _BASE | TOGETHER,
-    Profile.SDES: _BASE | TOGETHER | SDES,
+    Profile.SDES: _BASE | TOGETHER,
     Profile.DTLS: _BASE | TOGETHER | DTLS | ICE,
     Profile.FAX: DIRECTIONS | FAX,
 }
 """Names in lower case that are sent for an anchored call."""
+KEYED: Final[dict[Profile, frozenset[str]]] = {
+    profile: names | SDES if profile in (Profile.PLAIN, Profile.FEEDBACK, Profile.SDES) else names
+    for profile, names in SENT.items()
+}
+"""The same for a leg that has keys of its own, which the media engine wrote; in a plain profile they are RFC 8643's."""
 DISCLOSED: Final[dict[Profile, frozenset[str]]] = {
     profile: names | ICE | DTLS | SDES if profile is not Profile.FAX else names for profile, names in SENT.items()
 }

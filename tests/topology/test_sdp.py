@@ -193,11 +193,19 @@ def test_fax_attributes_are_those_of_the_standard_in_any_case() -> None:
     assert build(sdp(*lines, media="m=image 4000 udptl t38"))[6:] == lines[:2]
 
 
-def test_keys_cross_with_a_secure_profile() -> None:
-    """RFC 4568, 5763: until SRTP is terminated they belong to both ends."""
+@pytest.mark.parametrize("profile", ["RTP/AVP", "RTP/AVPF", "RTP/SAVP", "RTP/SAVPF"])
+def test_keys_are_sent_only_to_a_leg_that_has_its_own(profile: str) -> None:
+    """RFC 4568, 8643: what the media engine wrote for this leg; never for a leg whose media are in clear."""
     crypto = "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:abc"
-    assert crypto in build(sdp(crypto, "a=candidate:1 1 UDP 1 10.20.0.5 1 typ host", media="m=audio 30000 RTP/SAVP 0"))
-    assert not [one for one in build(sdp("a=candidate:1", media="m=audio 3 RTP/SAVP 0")) if "candidate" in one]
+    body = sdp(crypto, "a=candidate:1 1 UDP 1 10.20.0.5 1 typ host", media=f"m=audio 30000 {profile} 0")
+    keyed = build_sdp(body, SdpIdentity(99, "203.0.113.5"), keys=True).decode().split("\r\n")
+    assert crypto in keyed
+    assert not [one for one in keyed if "candidate" in one]
+    assert crypto not in build(body)
+
+
+def test_dtls_attributes_stay_with_their_profile() -> None:
+    """RFC 5763: they are the media engine's."""
     dtls = ["a=fingerprint:sha-256 AA", "a=setup:actpass", "a=ice-ufrag:abcd"]
     assert build(sdp(*dtls, media="m=audio 30000 UDP/TLS/RTP/SAVPF 0"))[6:] == dtls
 

@@ -106,22 +106,19 @@ class Learned:
     def learn_sdp(self, body: bytes) -> None:
         """Learn addresses, ICE credentials, fingerprints and keys of a description that the peer sent.
 
-        Not for a call whose media is bypassed: its addresses are disclosed by definition. Keys of a profile that is
-        SRTP by name are left out: until something terminates SRTP they cross, being what the two peers agree on.
+        Not for a call whose media is bypassed: its addresses and keys are disclosed by definition. Each leg has keys of
+        its own, so those of one peer never cross to the other.
         """
         secrets: list[bytes] = []
-        secure = False
         for line in body.split(b"\n"):
             mark = line[:2]
             if mark == b"c=":
                 secrets.append(line[2:])
             elif mark == b"o=":
                 secrets.append(b" ".join(line.rstrip().rsplit(b" ", 5)[1:]))
-            elif mark == b"m=":
-                secure = b"SAVP" in line
             elif line.startswith(_SDP_SECRETS):
                 secrets.append(line.partition(b":")[2])
-            elif line.startswith(b"a=crypto:") and not secure:
+            elif line.startswith(b"a=crypto:"):
                 secrets.append(line.partition(b"inline:")[2])
             elif line.startswith(b"a=ssrc:"):
                 secrets.append(line.partition(b"cname:")[2])

@@ -1,0 +1,41 @@
+"""How a call's media are protected on each leg: what its realm says, on the transport that carries the keys."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sbc.call.call import Call
+from sbc.call.parts import Leg
+from sbc.config import Realm
+from sbc.media import MediaSession, Security, security_of
+
+NO_INTERFACES: Final = ("", "")
+
+
+def media_session(call: Call, interfaces: tuple[str, str] = NO_INTERFACES) -> MediaSession:
+    """The media of the call's next attempt: toward the callee that there is, or the target whose turn it is."""
+    a, b = call.caller_leg, call.b
+    if b is not None:
+        callee = leg_security(b)
+    elif call.hop_index < len(call.hops):
+        hop = call.hops[call.hop_index]
+        callee = _security(call.config.realms[hop.realm], hop.transport)
+    else:
+        callee = Security.NEVER
+    tags = (call.mint.tag(), call.mint.tag())
+    return MediaSession(call.mode, call.mint.token(), tags, interfaces, (leg_security(a), callee))
+
+
+def leg_security(leg: Leg) -> Security:
+    """What this leg's media are."""
+    return _security(leg.realm, leg.listener.transport)
+
+
+def takes_offer(call: Call, leg: Leg) -> bool:
+    """Whether the offer that the engine made for another target fits this one too: it holds keys, or it does not."""
+    media = call.media
+    return media is None or not media.is_anchored or media.security[leg.side.value] is leg_security(leg)
+
+
+def _security(realm: Realm, transport: str) -> Security:
+    return security_of(realm.srtp, transport, sdes_without_tls=realm.sdes_without_tls)
