@@ -44,7 +44,8 @@ def test_the_node_survives_mutated_messages_from_both_sides(target: Rig) -> None
         lambda: node.ask("GET", "/status")["engine"]["transactions"] < 50, 30, "finished transactions to be let go"
     )
     node.wait_idle(20)
-    assert not node.trouble()
+    trouble = node.trouble(leaks=False)
+    assert not trouble, trouble
     settled = sizes[len(sizes) // 3 :]
     assert max(settled) < min(settled) * 1.25 + 8_000_000, f"resident bytes over the run: {sizes}"
     for sender in senders:

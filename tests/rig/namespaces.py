@@ -136,6 +136,11 @@ class Network:
         """The namespace of the peers of a realm."""
         return {"outside": self.outside, "inside": self.inside, "node": self.node}[side]
 
+    def join_realms(self) -> None:
+        """Routes for an element that uses one address on both sides; never for the node."""
+        _ip("-n", self.inside, "route", "add", "198.51.100.0/24", "via", INSIDE_NODE)
+        _ip("-n", self.outside, "route", "add", "10.20.0.0/16", "via", OUTSIDE_NODE)
+
     def remove(self) -> None:
         """Remove all three; safe to call twice."""
         for namespace in self._made:

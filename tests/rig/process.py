@@ -149,33 +149,27 @@ def _kernel_form(host: str) -> str:
     return "".join(packed[at : at + 4][::-1].hex().upper() for at in range(0, len(packed), 4))
 
 
-def group_cpu(pid: int) -> float:
-    """CPU seconds (user and system) that the process group has used, its living members and the children they waited
-    for.
-    """
-    ticks = 0
+def _members(pid: int) -> list[list[str]]:
+    """The `stat` fields after the name of every process of the group and of every descendant, wherever it went."""
+    stats: dict[int, list[str]] = {}
     for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
-        try:
-            fields = (entry / "stat").read_text().rsplit(")", 1)[1].split()
-        except OSError:
-            continue
-        if int(fields[2]) == pid:
-            ticks += sum(int(value) for value in fields[11:15])
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                stats[int(entry.name)] = (entry / "stat").read_text().rsplit(")", 1)[1].split()
+    family = {pid}
+    while True:
+        found = {one for one, fields in stats.items() if int(fields[2]) == pid or int(fields[1]) in family}
+        if found <= family:
+            return [stats[one] for one in family if one in stats]
+        family |= found
+
+
+def group_cpu(pid: int) -> float:
+    """CPU seconds (user and system) of a process, its group and its descendants, and of children they waited for."""
+    ticks = sum(int(value) for fields in _members(pid) for value in fields[11:15])
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def group_rss(pid: int) -> int:
-    """Resident bytes of the process group."""
-    pages = 0
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
-        try:
-            fields = (entry / "stat").read_text().rsplit(")", 1)[1].split()
-        except OSError:
-            continue
-        if int(fields[2]) == pid:
-            pages += int(fields[21])
-    return pages * os.sysconf("SC_PAGE_SIZE")
+    """Resident bytes of a process, its group and its descendants."""
+    return sum(int(fields[21]) for fields in _members(pid)) * os.sysconf("SC_PAGE_SIZE")

@@ -63,7 +63,7 @@ class Rig:
     `start` runs the node; without it the network is there for anything else placed between the two sides.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, taps: bool = True) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix="rig-"))
         self._stack = contextlib.ExitStack()
         self._stack.callback(shutil.rmtree, self.directory, ignore_errors=True)
@@ -73,7 +73,7 @@ class Rig:
         self.nodes: list[Node] = []
         try:
             self.network = self._stack.enter_context(Network())
-            self.taps = Taps(self.network.node, ("outside", "inside"))
+            self.taps = Taps(self.network.node, ("outside", "inside") if taps else ())
             self._stack.callback(self.taps.close)
         except BaseException:
             self._stack.close()

@@ -1,0 +1,59 @@
+"""Kamailio as a neighbour: a stateful proxy that masks topology with topoh, placed where the node would stand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.rig.namespaces import INSIDE_NODE, INSIDE_PEERS, OUTSIDE_NODE
+from tests.rig.node import PBX_PORT
+from tests.rig.process import Process
+
+_CONFIG = f"""#!KAMAILIO
+debug=0
+log_stderror=yes
+children=1
+disable_tcp=yes
+auto_aliases=no
+dns=no
+rev_dns=no
+mhomed=1
+listen=udp:{OUTSIDE_NODE}:5060
+listen=udp:{INSIDE_NODE}:5070
+loadmodule "sl.so"
+loadmodule "tm.so"
+loadmodule "rr.so"
+loadmodule "pv.so"
+loadmodule "maxfwd.so"
+loadmodule "siputils.so"
+loadmodule "textops.so"
+loadmodule "topoh.so"
+modparam("rr", "enable_double_rr", 1)
+modparam("topoh", "mask_key", "a key of the rig")
+modparam("topoh", "mask_ip", "127.0.0.8")
+request_route {{
+    if (!mf_process_maxfwd_header("10")) {{ sl_send_reply("483", "Too Many Hops"); exit; }}
+    if (is_method("OPTIONS")) {{ sl_send_reply("200", "OK"); exit; }}
+    if (is_method("CANCEL")) {{ if (t_check_trans()) t_relay(); exit; }}
+    if (has_totag()) {{
+        loose_route();
+        t_relay();
+        exit;
+    }}
+    t_check_trans();
+    record_route();
+    $du = "sip:{INSIDE_PEERS[0]}:{PBX_PORT}";
+    t_relay();
+}}
+"""
+
+
+class Kamailio:
+    """One Kamailio in a namespace that has the node's addresses."""
+
+    def __init__(self, directory: Path, namespace: str) -> None:
+        (directory / "kamailio.cfg").write_text(_CONFIG)
+        argv = ["kamailio", "-DD", "-E", "-m", "256", "-M", "16", "-Y", str(directory), "-w", str(directory)]
+        argv += ["-f", str(directory / "kamailio.cfg"), "-P", str(directory / "pid")]
+        self.process = Process(argv, namespace=namespace, log=directory / "kamailio.log", cwd=directory)
+        self.process.wait_for_udp(OUTSIDE_NODE, 5060)
+        self.process.wait_for_udp(INSIDE_NODE, 5070)
