@@ -348,3 +348,12 @@ def test_a_damaged_file_loads_or_raises_config_error_only(damages: list[Callable
     except ConfigError as error:
         told = error.findings
         assert told
+
+
+def test_srtp_of_a_realm_is_read_and_shown() -> None:
+    """Without the keys nothing changes: media are in clear."""
+    text = BASE.replace("trusted = true", 'trusted = true\nsrtp = "optional"\nsdes_without_tls = true')
+    config = load(node(text))
+    assert (config.realms["inside"].srtp, config.realms["inside"].sdes_without_tls) == ("optional", True)
+    assert config.realms["outside"].srtp == "never"
+    assert '"srtp": "optional"' in json.dumps(effective(config))

@@ -41,6 +41,8 @@ def build(file: NodeFile, document: Document, source: str, folder: Path) -> Conf
         realms[name] = Realm(name, own, domain, table.trusted, table.dscp.sip, table.dscp.rtp, interface)
         if table.tls is not None:
             realms[name] = replace(realms[name], tls=_tls(table.tls, folder))
+        if table.srtp != "never":
+            realms[name] = replace(realms[name], srtp=table.srtp, sdes_without_tls=table.sdes_without_tls)
     timers, limits = file.node.timers, file.node.limits
     return Config(
         name=file.node.name,
@@ -163,6 +165,8 @@ def _effective_realm(realm: Realm) -> dict[str, object]:
         "domain": realm.domain,
         "trusted": realm.trusted,
         "dscp": {"sip": realm.dscp_sip, "rtp": realm.dscp_rtp},
+        "srtp": realm.srtp,
+        "sdes_without_tls": realm.sdes_without_tls,
     }
     if realm.tls is not None:
         shown["tls"] = shown_tls(realm.tls)

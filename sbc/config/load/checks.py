@@ -23,6 +23,10 @@ def check_node(decoded: Decoding, file: NodeFile) -> None:
     _check_listeners(decoded, file)
     for name, realm in file.realm.items():
         _check_shown(decoded, name, realm)
+        if realm.srtp != "never" and not realm.sdes_without_tls and not _has_tls(realm):
+            found = f'srtp = "{realm.srtp}" without a tls listener: its keys would be readable on the way'
+            remedy = "add a tls listener, or set sdes_without_tls = true in a network that you trust to carry the keys"
+            decoded.add(("realm", name, "srtp"), found, remedy=remedy)
     _check_trunks(decoded, file)
     _check_sources(decoded, file)
     for name in file.media.interfaces:
@@ -32,6 +36,10 @@ def check_node(decoded: Decoding, file: NodeFile) -> None:
         found = f"{len(file.media.engines)} engines: several are not supported yet by this version"
         decoded.add(("media", "engines"), found, allowed="one, or none for the embedded engine")
     _check_hidden(decoded, file)
+
+
+def _has_tls(realm: RealmTable) -> bool:
+    return any(entry.transport in ("TLS", "WSS") for entry in realm.listen)
 
 
 def _check_listeners(decoded: Decoding, file: NodeFile) -> None:

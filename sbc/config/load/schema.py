@@ -206,6 +206,8 @@ class RealmTable(Table):
     trusted: bool = False
     dscp: DscpTable = Field(default_factory=DscpTable)
     tls: TlsTable | None = None
+    srtp: Literal["never", "optional", "required"] = "never"
+    sdes_without_tls: bool = False
 
 
 class CapacityTable(Table):
