@@ -16,8 +16,10 @@ from sbc.refusals import RETRY_AFTER, Refusals
 from sbc.routing import NextHop, Source
 from sbc.sip import ParseError, Request, Response
 from sbc.snapshot import registered_hop
-from sbc.views import facts_of, user_of
+from sbc.views import facts_of, unproved, user_of
 from sbc.wire import Flow
+
+_NO_SIPS: Final = [("Warning", '380 sbc "SIPS Not Allowed"')]
 
 
 class Admission:
@@ -33,7 +35,8 @@ class Admission:
         """How long a message waits for its turn now: decides how much that is new is let in."""
         egress, overload = self.egress, self.overload
         if overload.measure(delay, egress.snapshot.config.bounds.delay):
-            egress.report(LoadChanged(overload.share < 1.0, delay, egress.now.wall))
+            egress.is_late = overload.share < 1.0
+            egress.report(LoadChanged(egress.is_late, delay, egress.now.wall))
 
     def _shed(self, request: Request) -> str:
         """Why this request must wait; an empty string where it need not. What saves lives never does."""
@@ -105,7 +108,10 @@ class Admission:
             self.refusals.refuse(incoming, 503, flow, full, RETRY_AFTER)
             return
         binding = egress.bindings.find(request.uri.user, now.monotonic)
-        hops = [registered_hop(binding)] if binding is not None else self._hops(incoming, decision, flow)
+        if binding is not None:
+            hops = self._secured(incoming, [registered_hop(binding)], flow)
+        else:
+            hops = self._hops(incoming, decision, flow)
         if not hops:
             return
         call = self._open(incoming, source, flow, decision)
@@ -130,7 +136,7 @@ class Admission:
         request = incoming.request
         assert request is not None
         snapshot = egress.snapshot
-        source = snapshot.router.identify(snapshot.config.listeners[flow.listener], flow.host, flow.port)
+        source = snapshot.router.identify(snapshot.config.listeners[flow.listener], flow.host, flow.port, flow.names)
         if self.draining:
             self.refusals.refuse(incoming, 503, flow, "draining", RETRY_AFTER)
             return source, None
@@ -142,7 +148,7 @@ class Admission:
             return source, None
         is_ping = request.method == "OPTIONS" and not source.is_stranger and decision.rule == policies.DEFAULT_RULE
         if decision.reject and not is_ping:
-            self.refusals.refuse(incoming, decision.reject, flow, f"rule {decision.rule}")
+            self.refusals.refuse(incoming, decision.reject, flow, f"rule {decision.rule}{unproved(source, flow)}")
             return source, None
         return source, decision
 
@@ -150,6 +156,16 @@ class Admission:
         hops = self.egress.snapshot.router.select(decision.route, self._draw, self.egress.now.monotonic)
         if not hops:
             self.refusals.refuse(incoming, 503, flow, f"rule {decision.rule}: no target", RETRY_AFTER)
+        return self._secured(incoming, hops, flow)
+
+    def _secured(self, incoming: Incoming, hops: list[NextHop], flow: Flow) -> list[NextHop]:
+        """For sips those that are reached by TLS; without one the request is refused (RFC 5630), never downgraded."""
+        request = incoming.request
+        if request is None or request.uri.scheme != "sips" or not hops:
+            return hops
+        hops = [hop for hop in hops if hop.transport == "TLS"]
+        if not hops:
+            self.refusals.refuse(incoming, 480, flow, "sips: no target by TLS", _NO_SIPS)
         return hops
 
     def _open(self, incoming: Incoming, source: Source, flow: Flow, decision: policies.Decision) -> Call:

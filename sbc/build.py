@@ -15,11 +15,13 @@ _WITH_CONTACT: Final[frozenset[str]] = frozenset({"INVITE", "UPDATE"})
 
 def contact_of(leg: Leg) -> str:
     """Our Contact on a leg."""
-    return contact_value(leg.contact, leg.listener)
+    return contact_value(leg.contact, leg.listener, leg.dialog is not None and leg.dialog.secure)
 
 
-def contact_value(user: str, listener: Listener) -> str:
-    """A Contact of ours with this user part."""
+def contact_value(user: str, listener: Listener, is_secure: bool) -> str:
+    """A Contact of ours with this user part; sips where the peer's Request-URI was (RFC 3261 section 12.1.1)."""
+    if is_secure and listener.transport == "TLS":
+        return f"<sips:{user}@{listener.shown}>"
     if listener.transport == "UDP":
         return f"<sip:{user}@{listener.shown}>"
     return f"<sip:{user}@{listener.shown};transport={listener.transport.lower()}>"
@@ -41,7 +43,7 @@ def build_request(
     for route in out.routes:
         fields.append(("Route", route))
     if method in _WITH_CONTACT:
-        fields.append(("Contact", contact_value(leg.contact, listener)))
+        fields.append(("Contact", contact_value(leg.contact, listener, out.request_uri.startswith("sips:"))))
         fields.append(("Allow", ALLOW))
     fields += out.fields
     fields += crossing

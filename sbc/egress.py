@@ -20,7 +20,7 @@ from sbc.mint import Mint
 from sbc.outputs import Event, Leaked, Lookup, MediaCommand, Output, TargetChanged, Transmit
 from sbc.routing import NextHop
 from sbc.sip import Fields, Message, Request, Response, Uri, format_message, parse_uri
-from sbc.snapshot import Snapshot, listener_for
+from sbc.snapshot import Snapshot, listener_for, wanted_names
 from sbc.topology import Finding, Learned, clean, hide_identity
 from sbc.transaction import (
     AckNeeded,
@@ -47,6 +47,12 @@ _LOOKUP_SECONDS: Final = 10.0
 """A look-up without an answer by then has failed."""
 _NAME_SECONDS: Final = 60.0
 """How long a resolved name is kept; the resolver behind `Lookup` does not tell the TTL."""
+_NAMES: Final = 4096
+"""Names kept at most: peers choose them, in their Contacts."""
+_DATAGRAM: Final = 65507
+"""Bytes that a UDP datagram carries over IPv4."""
+RECORDED_BYTES: Final = 16_000_000
+"""Bytes kept at most for `sbc trace`, however few messages that is."""
 MEDIA_SECONDS: Final = 8.0
 """A media command that brought no reply by then has failed, whatever its client says."""
 
@@ -54,14 +60,17 @@ MEDIA_SECONDS: Final = 8.0
 class Parked:
     """A finished request that waits for the address of its next hop."""
 
-    __slots__ = ("listener", "name", "out", "port", "wire")
+    __slots__ = ("listener", "name", "out", "port", "proof", "wire")
 
-    def __init__(self, out: Outgoing | None, wire: bytes, listener: Listener, name: str, port: int) -> None:
+    def __init__(
+        self, out: Outgoing | None, wire: bytes, listener: Listener, name: str, port: int, proof: tuple[str, ...]
+    ) -> None:
         self.out: Final = out
         self.wire: Final = wire
         self.listener: Final = listener
         self.name: Final = name
         self.port: Final = port
+        self.proof: Final = proof
 
 
 class GiveUp:
@@ -115,6 +124,7 @@ class Egress(Exit):
         self.waiting: Final[dict[int, Call | None]] = {}
         self.parked: Final[dict[int, list[Parked]]] = {}
         self.recorder: Final[deque[tuple[float, str, str, Flow, bytes]]] = deque(maxlen=recorded)
+        self._recorded = 0
         self._names: Final[dict[str, tuple[tuple[str, ...], float]]] = {}
         self._asked: Final[dict[str, int]] = {}
         self._waiting_names: Final[dict[int, str]] = {}
@@ -122,6 +132,8 @@ class Egress(Exit):
         self.trunks: Final = Trunks(snapshot.router.health)
         self.failed: list[Outgoing] = []
         """Requests that could not be sent at all; the engine tells their calls once the input is dealt with."""
+        self.is_late = False
+        """Messages wait too long for their turn: silence may be ours."""
         self.looped: list[Outgoing] = []
         """Requests that would have come back to this node; as above."""
         self.suspects: list[tuple[NextHop, bool]] = []
@@ -140,12 +152,15 @@ class Egress(Exit):
         """Build, audit and send a request; False where the audit withheld it."""
         leg = out.leg
         uri = self._address(out)
-        listener = self._listener(leg, uri)
+        listener = self._listener(leg, uri, out.dialog)
+        if uri.scheme == "sips" and listener.transport != "TLS":
+            self.failed.append(out)
+            return True
         branch = self.mint.branch()
         out.via = own_via(listener, branch)
         fields = leg.passage.cross(crossing, out.method) if crossing is not None else NONE
         message = build_request(out, listener, fields, body, content_type, max_forwards)
-        wire = self._finish(message, leg.realm, leg)
+        wire = _sendable(self._finish(message, leg.realm, leg), listener.transport)
         if not wire and out.method in _MINIMAL:
             wire = format_message(build_request(out, listener, NONE, b"", "", max_forwards))
         if not wire:
@@ -168,8 +183,10 @@ class Egress(Exit):
         out.cseq = dialog.next_cseq()
         return dialog.next_hop()
 
-    def _listener(self, leg: Leg, uri: Uri) -> Listener:
-        transport = (uri.param("transport") or "").upper() or ("TLS" if uri.scheme == "sips" else "UDP")
+    def _listener(self, leg: Leg, uri: Uri, dialog: Dialog | None) -> Listener:
+        """By which to send; never less than TLS for sips, and in a dialog that began so (RFC 3261 section 12.2.1.1)."""
+        is_secure = uri.scheme == "sips" or (dialog is not None and dialog.secure)
+        transport = "TLS" if is_secure else (uri.param("transport") or "UDP").upper()
         if transport == leg.listener.transport:
             return leg.listener
         host = uri.host[1:-1] if uri.host.startswith("[") else uri.host
@@ -178,14 +195,12 @@ class Egress(Exit):
     def _launch(self, out: Outgoing, wire: bytes, listener: Listener, uri: Uri) -> None:
         host = uri.host[1:-1] if uri.host.startswith("[") else uri.host
         port = uri.port or _PORTS.get(listener.transport, 5060)
-        if is_address(host):
-            self._send(out, wire, Flow(listener.index, listener.transport, host, port))
-            return
-        address = self._resolved(host)
+        proof = wanted_names(out.leg.call.config, out.leg.trunk, listener, host)
+        address = host if is_address(host) else self._resolved(host)
         if address:
-            self._send(out, wire, Flow(listener.index, listener.transport, address, port))
+            self._send(out, wire, Flow(listener.index, listener.transport, address, port, 0, proof))
         else:
-            self._park(Parked(out, wire, listener, host, port))
+            self._park(Parked(out, wire, listener, host, port, proof))
 
     def _send(self, out: Outgoing, wire: bytes, flow: Flow) -> None:
         if out.dialog is None and (flow.transport, flow.host, flow.port) in self.snapshot.own:
@@ -214,7 +229,9 @@ class Egress(Exit):
         ack.to = f"{leg.remote_uri};tag={dialog.remote_tag}" if dialog.remote_tag else leg.remote_uri
         ack.cseq = out.cseq
         uri = dialog.next_hop()
-        listener = self._listener(leg, uri)
+        listener = self._listener(leg, uri, dialog)
+        if uri.scheme == "sips" and listener.transport != "TLS":
+            return
         ack.via = own_via(listener, self.mint.branch())
         message = build_request(ack, listener, NONE, body, "application/sdp" if body else "", 70)
         wire = self._finish(message, leg.realm, leg)
@@ -226,11 +243,12 @@ class Egress(Exit):
     def _post(self, leg: Leg, dialog: Dialog, wire: bytes, listener: Listener, uri: Uri) -> None:
         host = uri.host[1:-1] if uri.host.startswith("[") else uri.host
         port = uri.port or _PORTS.get(listener.transport, 5060)
+        proof = wanted_names(leg.call.config, leg.trunk, listener, host)
         address = host if is_address(host) else self._resolved(host)
         if not address:
-            self._park(Parked(None, wire, listener, host, port))
+            self._park(Parked(None, wire, listener, host, port, proof))
             return
-        flow = Flow(listener.index, listener.transport, address, port)
+        flow = Flow(listener.index, listener.transport, address, port, 0, proof)
         dialog.flow = flow
         self.record(leg.call.id, "out", flow, wire)
         self.outputs.append(Transmit(wire, flow))
@@ -300,7 +318,7 @@ class Egress(Exit):
             fields = [field for field in fields if field[0] not in named]  # ours outdoes what crosses: once each
         message = build_response(incoming, status, fields, extra, body, content_type)
         realm = leg.realm if leg is not None else self.realm_of(incoming.reply_flow)
-        wire = self._finish(message, realm, leg, incoming.request)
+        wire = _sendable(self._finish(message, realm, leg, incoming.request), incoming.reply_flow.transport)
         if not wire:
             if 100 < status < 300:
                 return b""
@@ -354,12 +372,13 @@ class Egress(Exit):
         leg.local_uri = hide_identity(request.from_address, realm.domain)
         host = hop.uri.host if not hop.uri.port else f"{hop.uri.host}:{hop.uri.port}"
         user = call.called
-        leg.target = f"sip:{user}@{host}" if user else f"sip:{host}"
+        scheme = "sips" if request.uri.scheme == "sips" else hop.uri.scheme
+        leg.target = f"{scheme}:{user}@{host}" if user else f"{scheme}:{host}"
         if call.contact:
             leg.target = call.contact
-        elif hop.transport != "UDP":
+        elif hop.transport != "UDP" and scheme == "sip":
             leg.target += f";transport={hop.transport.lower()}"
-        leg.remote_uri = f"<sip:{user}@{hop.uri.host}>" if user else f"<sip:{hop.uri.host}>"
+        leg.remote_uri = f"<{scheme}:{user}@{hop.uri.host}>" if user else f"<{scheme}:{hop.uri.host}>"
         if call.contact:
             leg.remote_uri = f"<{call.contact}>"  # not the token that only the registrar knows
         if is_emergency(request):
@@ -399,14 +418,14 @@ class Egress(Exit):
         """A target answered, or failed to."""
         self.note_health(hop, "" if alive else "a call failed")
 
-    def note_health(self, hop: NextHop, fault: str) -> None:
+    def note_health(self, hop: NextHop, fault: str, is_probe: bool = False) -> None:
         """What became of a call or a probe; an empty `fault` is an answer. A change of state is reported."""
         router, now = self.snapshot.router, self.now
         if fault:
             changed = router.note_failure(hop, now.monotonic, fault)
             self.suspects.append((hop, changed))
         else:
-            changed = router.note_success(hop, now.monotonic)
+            changed = router.note_success(hop, now.monotonic, is_probe)
         if changed:
             self.report(TargetChanged(hop.trunk, str(hop.uri), "down" if fault else "up", fault, now.wall))
 
@@ -449,7 +468,13 @@ class Egress(Exit):
 
     def record(self, call: str, direction: str, flow: Flow, data: bytes) -> None:
         """Keep a message for `sbc trace`."""
-        self.recorder.append((self.now.wall, call, direction, flow, data))
+        recorder = self.recorder
+        self._recorded += len(data)
+        if len(recorder) == recorder.maxlen:
+            self._recorded -= len(recorder.popleft()[4])
+        recorder.append((self.now.wall, call, direction, flow, data))
+        while self._recorded > RECORDED_BYTES:
+            self._recorded -= len(recorder.popleft()[4])
 
     def realm_of(self, flow: Flow) -> Realm:
         """The realm a flow belongs to."""
@@ -569,12 +594,14 @@ class Egress(Exit):
         name = self._waiting_names.pop(lookup)
         self._asked.pop(name, None)
         if addresses:
+            if len(self._names) >= _NAMES:
+                self._names.clear()
             self._names[name] = (addresses, self.now.monotonic + _NAME_SECONDS)
             self.snapshot.router.note_addresses(name, addresses)
         for parked in waiting:
             usable = [a for a in addresses if (":" in a) == (":" in parked.listener.host)]
             if usable:
-                flow = Flow(parked.listener.index, parked.listener.transport, usable[0], parked.port)
+                flow = Flow(parked.listener.index, parked.listener.transport, usable[0], parked.port, 0, parked.proof)
                 if parked.out is None:
                     self.outputs.append(Transmit(parked.wire, flow))
                 elif not parked.out.cancel_wanted:
@@ -582,6 +609,11 @@ class Egress(Exit):
             elif parked.out is not None:
                 self.failed.append(parked.out)
         return True
+
+
+def _sendable(wire: bytes, transport: str) -> bytes:
+    """Nothing of a message that no datagram can carry."""
+    return wire if len(wire) <= _DATAGRAM or transport != "UDP" else b""
 
 
 def is_address(host: str) -> bool:

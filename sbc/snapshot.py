@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from sbc.call import Binding
-from sbc.config import Config, Listener, Realm, Target
+from sbc.config import Config, Listener, Realm, Target, proves
 from sbc.routing import Health, NextHop, Router
 from sbc.sip import parse_uri
 from sbc.topology import Audit, Passages, compile_passages
@@ -44,6 +44,23 @@ def listener_for(realm: Realm, transport: str, host: str) -> Listener | None:
         if listener.transport == transport and (is_name or (":" in listener.host) == ipv6):
             return listener
     return None
+
+
+def wanted_names(config: Config, trunk: str, listener: Listener, host: str) -> tuple[str, ...]:
+    """Of which one must be proved by who is called over TLS at `host`: a target, or where its dialog has moved to.
+
+    The trunk's `tls_names`; without them that host (RFC 5922 section 7.3) or any target of the trunk. The first is the
+    one to ask for (SNI). Empty for a peer that is no trunk and known by its address only: it called, or registered;
+    and where the listener is not one for TLS.
+    """
+    if listener.transport != "TLS":
+        return ()
+    found = config.trunks.get(trunk)
+    if found is None:
+        return () if ":" in host or host.replace(".", "").isdigit() else (host,)
+    if found.tls_names:
+        return (host, *found.tls_names) if proves((host,), found.tls_names) else found.tls_names
+    return tuple(dict.fromkeys([host, *[target.uri.host.strip("[]") for target in found.targets]]))
 
 
 def registered_hop(binding: Binding) -> NextHop:

@@ -42,6 +42,13 @@ def facts_of(request: Request, source: Source, flow: Flow) -> policies.Facts:
     )
 
 
+def unproved(source: Source, flow: Flow) -> str:
+    """What to say of a stranger that came with a certificate: which names did not make it a trunk."""
+    if not flow.names or not source.is_stranger:
+        return ""
+    return f"; its certificate is for {', '.join(flow.names[:4])}"[:200]
+
+
 def _party(uri: Uri) -> policies.Party:
     return policies.Party(user_of(uri), uri.host, uri.scheme)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from sbc.config import Config, Listener, Trunk
+from sbc.config import Config, Listener, Trunk, proves
 from sbc.routing.health import Health, TargetHealth, TargetState
 from sbc.routing.hop import NextHop, Source
 from sbc.routing.prefixes import PrefixTable
@@ -30,15 +30,19 @@ class Router:
 
     A source is a trunk by the networks in its `sources`; where a trunk has none, by the addresses of its targets. Those
     of targets written as names are unknown until `note_addresses` tells them.
+
+    A trunk with `tls_names` is known by what its certificate proves, from any address; where it has `sources` too, it
+    must come from there and prove its name.
     """
 
-    __slots__ = ("_groups", "_tables", "_waiting", "health", "names")
+    __slots__ = ("_groups", "_named", "_tables", "_waiting", "health", "names")
 
     def __init__(self, config: Config, health: Health | None = None, now: float = 0.0) -> None:
         self.health: Final = health if health is not None else Health()
         self._groups: dict[str, list[list[_Weighted]]] = {}
         self._tables: dict[str, PrefixTable] = {name: PrefixTable() for name in config.realms}
         self._waiting: dict[str, list[Trunk]] = {}
+        self._named: dict[str, Trunk] = {name: trunk for name, trunk in config.trunks.items() if trunk.tls_names}
         hops: list[NextHop] = []
         for trunk in config.trunks.values():
             hops += self._add(trunk, now)
@@ -57,7 +61,7 @@ class Router:
             hops.append(hop)
             health = self.health.adopt(hop, trunk.probe, now)
             groups.setdefault(target.priority, []).append(_Weighted(hop, target.weight, health))
-            if trunk.sources:
+            if trunk.sources or trunk.tls_names:
                 continue
             if hop.is_address:
                 table.add(hop.host, trunk.name)
@@ -66,9 +70,25 @@ class Router:
         self._groups[trunk.name] = [groups[priority] for priority in sorted(groups)]
         return hops
 
-    def identify(self, listener: Listener, host: str, port: int = 0) -> Source:
-        """Who sends from `host` to `listener`: a trunk of the listener's realm, or a stranger to it."""
-        return Source(listener.realm, self._tables[listener.realm].find(host), host, port)
+    def identify(self, listener: Listener, host: str, port: int = 0, names: tuple[str, ...] = ()) -> Source:
+        """Who sends from `host` to `listener`: a trunk of the listener's realm, or a stranger to it.
+
+        `names` are what the peer's certificate proved (`Flow.names`).
+        """
+        realm = listener.realm
+        found = self._tables[realm].find(host)
+        if self._named:
+            found = self._proved(realm, found, names)
+        return Source(realm, found, host, port)
+
+    def _proved(self, realm: str, found: str, names: tuple[str, ...]) -> str:
+        """The trunk by name, else the one found by address, if that asks for no name or got it."""
+        if names:
+            for trunk in self._named.values():
+                if trunk.realm == realm and not trunk.sources and proves(names, trunk.tls_names):
+                    return trunk.name
+        asks = self._named.get(found)
+        return found if asks is None or proves(names, asks.tls_names) else ""
 
     def note_addresses(self, name: str, addresses: tuple[str, ...]) -> None:
         """What a target's host name resolved to. Addresses add up while this snapshot lasts:
@@ -108,10 +128,10 @@ class Router:
         health = self.health.find(hop)
         return health is not None and health.note_failure(reason, now)
 
-    def note_success(self, hop: NextHop, now: float) -> bool:
+    def note_success(self, hop: NextHop, now: float, is_probe: bool = False) -> bool:
         """The target answered; True where it is up by that."""
         health = self.health.find(hop)
-        return health is not None and health.note_answer(now)
+        return health is not None and health.note_answer(now, is_probe)
 
 
 def _shuffle(group: list[_Weighted], draw: Callable[[int], int]) -> list[_Weighted]:

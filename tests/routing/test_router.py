@@ -193,3 +193,17 @@ def test_a_target_s_uri_says_where_to_send(uri: str, expected: tuple[str, int, s
     """RFC 3263 sections 4.1 and 4.2, without DNS."""
     hop = NextHop("t", "outside", target(uri))
     assert (hop.host, hop.port, hop.transport, hop.is_address) == expected
+
+
+def test_names_make_a_trunk_only_in_its_own_realm() -> None:
+    named = Trunk("carrier", "outside", (target("sips:192.0.2.1"),), tls_names=("carrier.example",))
+    made = router(named)
+    assert made.identify(OUTSIDE, "192.0.2.9", 5061, ("carrier.example",)).trunk == "carrier"
+    assert made.identify(INSIDE, "192.0.2.9", 5061, ("carrier.example",)).is_stranger
+    assert made.identify(OUTSIDE, "192.0.2.1", 5061).is_stranger
+
+
+def test_a_certificate_does_not_hurt_a_trunk_that_is_known_by_its_address() -> None:
+    made = router(carrier(target("sip:192.0.2.1")), Trunk("named", "outside", (), tls_names=("named.example",)))
+    assert made.identify(OUTSIDE, "192.0.2.1", 5061, ("whoever.example",)).trunk == "carrier"
+    assert made.identify(OUTSIDE, "192.0.2.1", 5061, ("named.example",)).trunk == "named"
