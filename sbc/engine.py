@@ -20,7 +20,7 @@ from sbc.egress import Egress, GiveUp, Unanswered
 from sbc.firewall import sanity
 from sbc.mint import Mint, is_minted
 from sbc.outputs import DropReason, Output
-from sbc.probes import Prober, Question, Tick, fault_of
+from sbc.probes import SILENCE, Prober, Question, Tick, fault_of
 from sbc.refusals import Refusals
 from sbc.sip import Fields, ParseError, Request, Response, parse_message
 from sbc.snapshot import Snapshot
@@ -36,7 +36,7 @@ from sbc.transaction import (
     TransactionState,
     server_key,
 )
-from sbc.trunks import waiting_at
+from sbc.trunks import Stranded, waiting_at
 from sbc.views import call_row, leg_row
 from sbc.wire import Flow, Now
 
@@ -50,8 +50,9 @@ class Engine:
 
     def __init__(self, config: Config, mint_key: bytes, now: Now, slots: bytes = b"\x00") -> None:
         self.mint: Final = Mint(mint_key, slots)
-        self.egress: Final = Egress(Snapshot(config), self.mint, now, RECORDED)
+        self.egress: Final = Egress(Snapshot(config, None, now.monotonic), self.mint, now, RECORDED)
         self.prober: Final = Prober(self.egress)
+        self.stranded: Final = Stranded()
         self.refusals: Final = Refusals(self.egress)
         self.admission: Final = Admission(self.egress, self.refusals)
         self.started: Final = now
@@ -128,10 +129,15 @@ class Engine:
                 self._give_up(machine.tx)
             elif isinstance(machine, Tick):
                 self.prober.handle_tick(machine, now)
+            elif isinstance(machine, Stranded):
+                self._move_on()
             elif isinstance(
                 machine, InviteClientTransaction | ClientTransaction | InviteServerTransaction | ServerTransaction
             ):
                 self.egress.run(machine, machine.handle_timer(now.monotonic))
+                out = machine.user
+                if isinstance(out, Outgoing) and out.hop is not None and not out.provisional:
+                    self.prober.hurry(out.hop, now)  # it had to be sent again
                 self._settle()
         return self._end()
 
@@ -308,7 +314,7 @@ class Engine:
                 out = output.tx.user
                 output.tx.user = None
                 if isinstance(out, Outgoing):
-                    self._unsent(out, 408, "no answer to a probe")
+                    self._unsent(out, 408, SILENCE)
 
     # Commands
 
@@ -409,11 +415,21 @@ class Engine:
             else:
                 hop, is_down = egress.suspects.pop(0)
                 self.prober.hurry(hop, egress.now)
-                for out in waiting_at(hop, egress.calls.values()) if is_down else ():
-                    calls.give_up(out, egress, egress.now)
-                    self.egress.arm(out.leg.call)
+                if is_down:
+                    self.stranded.add(waiting_at(hop, egress.calls.values()), egress.now.monotonic)
+                    egress.wheel.arm(self.stranded, egress.now.monotonic)
             self._settle()
         return egress.outputs
+
+    def _move_on(self) -> None:
+        """Some of the calls that wait for a target which is down go on; a few at a time: others want to be heard."""
+        egress = self.egress
+        for out in self.stranded.some(egress.now.monotonic):
+            calls.give_up(out, egress, egress.now)
+            egress.arm(out.leg.call)
+            self._settle()
+        if self.stranded.next_timer is not None:
+            egress.wheel.arm(self.stranded, self.stranded.next_timer)
 
     def _unsent(self, out: Outgoing, status: int, why: str) -> None:
         if isinstance(out, Question):

@@ -1,8 +1,8 @@
 """Asking targets whether they live: OPTIONS outside dialogs by the one exit, on a schedule and by command.
 
 Any final response but 408 and 503 is a sign of life (RFC 3261 section 11.2: who does not know OPTIONS says so). Probes
-of one target never overlap. Spacing: `every` with a tenth of jitter while nothing changes; a tenth of it, and a second
-at least, while an outage or a recovery is to be confirmed.
+of one target never overlap. Spacing: `every` with a tenth of jitter while nothing changes; a tenth of it, from one to
+three seconds, while an outage or a recovery is to be confirmed, and after a call there had to be sent again or failed.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ PATIENCE: Final = 4.0
 """Seconds for which an answer is waited for: over UDP it was asked four times by then. Never longer than `every`."""
 FIRST_WITHIN: Final = 5.0
 """Seconds after the start within which each target is asked for the first time."""
+SILENCE: Final = "no answer to a probe"
 _GRAINS: Final = 1 << 20
 
 Key = tuple[str, str, int, str]
@@ -69,7 +70,7 @@ class Prober:
         key = tick.key
         question = self._asked.get(key)
         if question is not None:
-            self.answered(question, "no answer to a probe", now)
+            self.answered(question, SILENCE, now)
             return
         self._ticks.pop(key, None)
         health = self._health(key)
@@ -115,11 +116,12 @@ class Prober:
             took = round((now.monotonic - health.asked) * 1000)
             health.asked = 0.0
             health.answer = fault or f"answered in {took} ms"
-            self._egress.note_health(hop, fault)
+            if not (fault == SILENCE and self._egress.is_late):  # the answer may lie unread in our own socket
+                self._egress.note_health(hop, fault, is_probe=True)
         self._schedule(hop.key, now)
 
     def hurry(self, hop: NextHop, now: Now) -> None:
-        """A call met a failure there: find out soon whether it was the target's."""
+        """A call met a failure or silence there: find out soon whether it was the target's."""
         health = self._health(hop.key)
         tick = self._ticks.get(hop.key)
         if health is None or health.probe is None or tick is None or tick.next_timer is None or hop.key in self._asked:
@@ -204,7 +206,7 @@ class Prober:
 
 
 def _quick(probe: Probe) -> float:
-    return min(probe.every, max(1.0, probe.every / 10))
+    return min(probe.every, max(1.0, min(3.0, probe.every / 10)))
 
 
 def fault_of(status: int) -> str:

@@ -11,6 +11,8 @@ from sbc.config import Capacity, Config, Target, Trunk
 from sbc.routing import Health, NextHop, TargetHealth, TargetState
 from sbc.wire import Now
 
+AT_ONCE: Final = 8
+"""Calls that move on from a dead target in one step."""
 _WINDOW: Final = 1.0
 
 
@@ -204,6 +206,28 @@ def waiting_at(hop: NextHop, calls: Iterable[Call]) -> list[Outgoing]:
         if out.hop.key == hop.key and call.hop_index < len(call.hops):
             found.append(out)
     return found
+
+
+class Stranded:
+    """Requests to a target that is known to be down, whose calls are to move on: `AT_ONCE` of them at a time."""
+
+    __slots__ = ("_outs", "next_timer")
+
+    def __init__(self) -> None:
+        self._outs: deque[Outgoing] = deque()
+        self.next_timer: float | None = None
+
+    def add(self, outs: list[Outgoing], now: float) -> None:
+        """More of them, from now on."""
+        if outs:
+            self._outs.extend(outs)
+            self.next_timer = now
+
+    def some(self, now: float) -> list[Outgoing]:
+        """The next few, the ones that have waited longest first."""
+        outs = [self._outs.popleft() for _ in range(min(AT_ONCE, len(self._outs)))]
+        self.next_timer = now + 0.01 if self._outs else None
+        return outs
 
 
 def _shown(limits: Capacity) -> dict[str, object]:

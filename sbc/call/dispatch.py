@@ -123,7 +123,7 @@ def receive_timeout(out: Outgoing, exit_: Exit, now: Now, status: int = 408) -> 
     out.done = True
     kind = out.kind
     if kind is Kind.INVITE:
-        if out.hop is not None and status == 408:
+        if out.hop is not None and status == 408 and not out.cancel_wanted:
             exit_.health(out.hop, False)
         setup.fail(call, out, status, None, exit_, now)
     elif kind is Kind.MODIFY:

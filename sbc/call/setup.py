@@ -317,7 +317,7 @@ def give_up(out: Outgoing, exit_: Exit, now: Now) -> None:
     """
     call = out.leg.call
     trunk = call.config.trunks.get(out.leg.trunk)
-    if out.done or out.provisional or (trunk is not None and 408 not in trunk.crank_back):
+    if out.done or out.provisional or out.cancel_wanted or (trunk is not None and 408 not in trunk.crank_back):
         return
     out.cancel_wanted = True
     fail(call, out, 408, None, exit_, now)

@@ -11,7 +11,7 @@ SHEDDABLE: Final[frozenset[str]] = frozenset({"INVITE", "MESSAGE", "REGISTER"})
 
 FLOOR: Final = 0.05
 """The part that is let in however late the node is: without it nothing would tell that the flood is over."""
-_RISE: Final = 0.02
+_RISE: Final = 0.05
 _MEMORY: Final = 3
 _SOS: Final = "service:sos"
 
@@ -21,7 +21,7 @@ class Overload:
 
     What counts is the least of the last three measurements: a single late one is a hiccup, not a queue. Each time it is
     above the limit the part let in is multiplied by limit / delay, by one half at the least; each time it is not, a
-    fiftieth is added. The part is spread evenly over the requests, without chance.
+    twentieth is added. The part is spread evenly over the requests, without chance.
     """
 
     __slots__ = ("_credit", "_last", "refused", "share")

@@ -127,11 +127,17 @@ class TargetHealth:
             self.until = now + FAILURE_PENALTY
         return was_up
 
-    def note_answer(self, now: float) -> bool:
-        """It answered; True where that makes it up."""
-        self.failures = 0
+    def note_answer(self, now: float, is_probe: bool) -> bool:
+        """It answered; True where that makes it up.
+
+        Where it is probed only probes lead out of an outage: the answers to all the calls that waited come at once.
+        """
         if self._state is TargetState.UP:
+            self.failures = 0
             return False
+        if self.probe is not None and not is_probe:
+            return False
+        self.failures = 0
         self.answers += 1
         if self.probe is not None and self.answers < self.probe.up_after:
             if self._state is TargetState.DOWN:

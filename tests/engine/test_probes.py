@@ -178,8 +178,45 @@ def test_a_failed_call_makes_us_ask_soon() -> None:
     node.carrier.invite()
     node.pbx.reply(node.pbx.take_request("INVITE"), 503)
     node.pbx.take_request("ACK")
-    assert run(node, 21, node.pbx) == 1
+    assert run(node, 4, node.pbx) == 1
     assert states(node) == ["up", "up"]
+
+
+def test_an_invite_that_must_be_sent_again_makes_us_ask_soon() -> None:
+    """A target that is silent to calls is found dead long before the first of them times out (Timer B: 32 s)."""
+    node = Node(probed(probe=Probe(600, 3, 2)))
+    spare = node.peer("spare", PBX2, INSIDE)
+    start(node)
+    run(node, 6, node.pbx, spare)
+    begin = node.time
+    node.carrier.invite()
+    node.pbx.take_request("INVITE")
+    while states(node)[0] == "up":
+        node.advance(0.1)
+    assert node.time - begin < 3 * (PATIENCE + 3.3) + 1
+    node.advance(0.1)
+    assert spare.take_request("INVITE").request_uri.startswith("sip:+493012345@")
+
+
+def test_calls_move_on_from_a_dead_target_a_few_at_a_time() -> None:
+    node = Node(probed(probe=Probe(600, 1, 1)))
+    spare = node.peer("spare", PBX2, INSIDE)
+    start(node)
+    run(node, 6, node.pbx, spare)
+    for index in range(50):
+        node.peer(f"caller{index}", CARRIER, OUTSIDE, 7000 + index).invite()
+    node.pbx.inbox.clear()
+    (hop,) = [one.hop for one in node.engine.egress.trunks.health.of("pbx") if one.hop.host == PBX]
+    node.act(node.engine.send_failed(Flow(INSIDE, "UDP", "192.0.2.1", 1), node.now))  # nobody's
+    node.engine.egress.note_health(hop, "known otherwise")
+    node.act(node.engine.send_failed(Flow(INSIDE, "UDP", "192.0.2.1", 1), node.now))
+    moved = []
+    for _ in range(20):
+        node.advance(0.01)
+        moved.append(len(spare.inbox))
+    assert moved[-1] == 50
+    steps = [after - before for before, after in pairwise([0, *moved])]
+    assert max(steps) <= 16
 
 
 def test_a_reload_keeps_what_is_known_and_asks_the_new_targets() -> None:
@@ -238,6 +275,40 @@ def test_a_probe_by_command_needs_no_schedule() -> None:
     node.act(node.engine.probe_trunk("ghost", "", node.now))
     node.pbx.inbox.clear()
     node.assert_clean()
+
+
+def test_silence_while_we_are_late_ourselves_proves_nothing() -> None:
+    node = Node(probed(f"sip:{PBX}", probe=Probe(EVERY, 1, 1)))
+    start(node)
+    for _ in range(3):
+        node.act(node.engine.measure(1.0, node.now))
+    node.advance(FIRST_WITHIN + PATIENCE)
+    assert states(node) == ["up"]
+    for _ in range(40):
+        node.act(node.engine.measure(0.0, node.now))
+    node.advance(EVERY * 1.1 + PATIENCE)
+    assert states(node) == ["down"]
+
+
+def test_a_call_given_up_that_times_out_later_speaks_no_more_against_its_target() -> None:
+    node = Node(probed(probe=Probe(20, 2, 1)))
+    spare = node.peer("spare", PBX2, INSIDE)
+    start(node)
+    run(node, 6, node.pbx, spare)
+    del node.peers[(PBX, 5060)]
+    for index in range(5):
+        node.peer(f"caller{index}", CARRIER, OUTSIDE, 7000 + index).invite()
+    while states(node)[0] == "up":
+        node.advance(0.1)
+    node.peers[(PBX, 5060)] = node.pbx
+    end = node.time + 60
+    while node.time < end:
+        node.advance(0.5)
+        for peer in (node.pbx, spare):
+            peer.inbox = [one for one in peer.inbox if isinstance(one, Request) and one.method == "OPTIONS"]
+            answer_probes(peer)
+    assert states(node)[0] == "up"
+    assert [state for target, state in changes(node) if target == f"sip:{PBX}"] == ["down", "up"]
 
 
 def test_a_name_without_an_address_is_a_failure() -> None:

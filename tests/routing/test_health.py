@@ -27,7 +27,7 @@ def test_a_probed_target_is_down_after_so_many_failures_in_a_row() -> None:
     for _ in range(2):
         assert not one.note_failure("no answer", 1.0)
         assert not one.note_failure("no answer", 2.0)
-        assert not one.note_answer(3.0)
+        assert not one.note_answer(3.0, True)
     assert one.state is TargetState.UP
     assert [one.note_failure("503", float(time)) for time in (4, 5, 6, 7)] == [False, False, True, False]
     assert (one.state, one.since, one.reason) == (TargetState.DOWN, 6.0, "503")
@@ -38,12 +38,24 @@ def test_it_is_up_after_so_many_answers_in_a_row() -> None:
     one = health()
     for _ in range(3):
         one.note_failure("no answer", 1.0)
-    assert not one.note_answer(2.0)
+    assert not one.note_answer(2.0, True)
     assert one.settle(2.0) is TargetState.PROBING
     assert not one.note_failure("no answer", 3.0)
     assert one.settle(3.0) is TargetState.DOWN
-    assert [one.note_answer(4.0), one.note_answer(5.0), one.note_answer(6.0)] == [False, True, False]
+    assert [one.note_answer(4.0, True), one.note_answer(5.0, True), one.note_answer(6.0, True)] == [False, True, False]
     assert (one.state, one.since) == (TargetState.UP, 5.0)
+
+
+def test_only_probes_lead_a_probed_target_out_of_its_outage() -> None:
+    """All the calls that waited for it are answered in one moment: that is one sign of life, not many."""
+    one = health()
+    for _ in range(3):
+        one.note_failure("no answer", 1.0)
+    assert [one.note_answer(2.0, False) for _ in range(100)] == [False] * 100
+    assert one.settle(2.0) is TargetState.DOWN
+    unprobed = health(None)
+    unprobed.note_failure("no answer", 1.0)
+    assert unprobed.note_answer(2.0, False)
 
 
 def test_a_target_comes_back_slowly_and_falls_at_once_while_it_does() -> None:
@@ -51,12 +63,12 @@ def test_a_target_comes_back_slowly_and_falls_at_once_while_it_does() -> None:
     assert one.share(0.0) == 1.0
     for _ in range(3):
         one.note_failure("no answer", 0.0)
-    one.note_answer(100.0)
+    one.note_answer(100.0, True)
     shares = [one.share(100.0 + SLOW_START * part) for part in (0, 0.05, 0.5, 1)]
     assert shares == [FIRST_SHARE, FIRST_SHARE, 0.5, 1.0]
     assert one.note_failure("no answer", 110.0)
     assert one.state is TargetState.DOWN
-    one.note_answer(200.0)
+    one.note_answer(200.0, True)
     one.settle(200.0 + SLOW_START)
     assert one.share(200.0 + SLOW_START) == 1.0
     assert not one.note_failure("no answer", 200.0 + SLOW_START)
@@ -74,7 +86,7 @@ def test_an_unprobed_target_pays_for_its_first_failure_with_time() -> None:
 def test_a_disabled_target_is_disabled_whatever_it_answers() -> None:
     one = health()
     one.enabled = False
-    one.note_answer(1.0)
+    one.note_answer(1.0, True)
     assert one.settle(1.0) is TargetState.DISABLED
     one.enabled = True
     assert one.settle(1.0) is TargetState.UP
@@ -87,7 +99,7 @@ def test_probed_targets_that_are_down_get_calls_only_where_no_other_is_left() ->
         for _ in range(3):
             made.note_failure(hop, 0.0)
     assert hosts(made.select(("carrier",), first, 1.0)) == ["192.0.2.3"]
-    made.note_success(two, 1.0)  # probing: not yet
+    made.note_success(two, 1.0, is_probe=True)  # probing: not yet
     assert hosts(made.select(("carrier",), first, 1.0)) == ["192.0.2.3"]
     for _ in range(3):
         made.note_failure(three, 1.0)
