@@ -12,7 +12,7 @@ WORKERS ?= 2
 # Tests that share a fixture worth sharing stay on one worker (see tests/conftest.py).
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
-.PHONY: help run test test-fast bench bench-record guard guard-record suites lint format types lock clean
+.PHONY: help run test test-fast bench bench-record guard guard-record compiled pure test-compiled suites lint format types lock clean
 
 help: ## what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -42,6 +42,18 @@ guard: .venv/ready-test ## instructions a call costs the engine (callgrind), aga
 
 guard-record: .venv/ready-test ## the same, and keeps the value in tests/bench/instructions.json
 	@$(BIN)/python -m tests.bench.instructions --record
+
+compiled: .venv/ready-test ## compile the hot rooms in place (needs gcc; a minute); what is edited afterwards counts after the next one
+	@$(MAKE) pure
+	@SBC_COMPILE=1 $(BIN)/python setup.py --quiet build_ext --inplace 2>&1 | { grep -E "^sbc: |error" || true; }
+	@$(BIN)/sbc doctor | grep -w codec
+
+pure: ## take the compiled modules away: the sources run again
+	@find sbc -name '*.so' -delete
+	@rm -f sbc__mypyc.*.so
+
+test-compiled: compiled ## the tests of the hot rooms on the compiled modules, then pure again
+	@trap '$(MAKE) pure' EXIT; $(PYTEST) -m "not interop"
 
 suites: .venv/ready-test ## SIPp scenario suites of other projects, as a table
 	@tools/peers

@@ -8,6 +8,7 @@ from typing import Final
 
 import rtpengine
 from rtpengine import NO_WEAK_SUITES, EndpointLearning, Flag, Ice, Options, Osrtp, Replace, RtcpMux, Support
+from sbc.media.errors import MachineMisuse as MachineMisuse
 from sbc.media.security import (
     Security,
     lacks_keys,
@@ -44,10 +45,6 @@ class Objection:
 
     def __init__(self, reason: str) -> None:
         self.reason: Final = reason
-
-
-class MachineMisuse(RuntimeError):
-    """Our own code gave an input that this state does not take."""
 
 
 class Side(Enum):

@@ -59,7 +59,7 @@ def play(calls: int, times: int) -> None:
     """The part that is counted: fresh engines and tables that are warm, the garbage collector out of the way."""
     from tests.bench import script
 
-    inputs = script.record(calls)
+    inputs = script.record(calls, linger=40.0)
     engines = [script.engine() for _ in range(_WARM)]
     gc.disable()
     for engine in engines[:times]:

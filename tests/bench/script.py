@@ -72,12 +72,19 @@ def play(target: Engine, inputs: list[Input]) -> None:
             target.handle_timer(one.now)
 
 
-def record(calls: int) -> list[Input]:
-    """Every input of so many calls, one after the other."""
+def record(calls: int, *, hang_up: bool = True, linger: float = 0.0) -> list[Input]:
+    """Every input of so many calls, one after the other, and of the timers in the `linger` seconds behind them."""
     recorder = _Recorder()
     for number in range(calls):
-        recorder.call(number)
+        recorder.call(number, hang_up)
+    recorder.wait(linger)
     return recorder.inputs
+
+
+def position(inputs: list[Input], number: int) -> int:
+    """Where the inputs of call `number` begin."""
+    start = _Head(number).request("INVITE", f"sip:service@{CARRIER}", 1)[:150]
+    return next(i for i, one in enumerate(inputs) if isinstance(one, Datagram) and one.data.startswith(start))
 
 
 class _Recorder:
@@ -89,7 +96,8 @@ class _Recorder:
         self._media = FakeMedia()
         self._now = Now(0.0, _WALL)
 
-    def call(self, number: int) -> None:
+    def call(self, number: int, hang_up: bool) -> None:
+        """One call, ended or left standing."""
         time = number / _RATE
         self._now = Now(time, _WALL + time)
         offer, answer = sdp(CARRIER), sdp(PBX)
@@ -101,9 +109,23 @@ class _Recorder:
         head.to = _value(ok, "To")
         target = _value(ok, "Contact")[1:-1]
         self._feed(head.request("ACK", target, 1), _CALLER)
+        if hang_up:
+            self._bye(head, target, number)
+        self._ring()
+
+    def _bye(self, head: _Head, target: str, number: int) -> None:
         bye = _first(self._feed(head.request("BYE", target, 2), _CALLER), b"BYE")
         self._feed(_response(bye, "200 OK", number), _CALLEE)
-        while (due := self._engine.next_timer) is not None and due <= time:
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass, timer by timer."""
+        end = self._now.monotonic + seconds
+        while (due := self._engine.next_timer) is not None and due <= end:
+            self._now = Now(due, _WALL + due)
+            self._ring()
+
+    def _ring(self) -> None:
+        while (due := self._engine.next_timer) is not None and due <= self._now.monotonic:
             self.inputs.append(Tick(self._now))
             self._act(self._engine.handle_timer(self._now))
 
