@@ -9,6 +9,7 @@ import pytest
 
 from sbc.config import Timers
 from tests.kit.agent import Agent, Phase
+from tests.kit.modern import ModernAgent
 from tests.kit.node import CARRIER, INSIDE, OUTSIDE, PBX, Node, config
 from tests.kit.wire import Chaos
 
@@ -24,8 +25,8 @@ def play(seed: int) -> None:
     node.peers.clear()
     bad = random.choice([0.0, 0.05, 0.25])
     chaos = Chaos(node, random, loss=bad, repeat=bad, delay=random.choice([0.01, 0.2, 0.8]))
-    carrier = Agent(chaos, "carrier", CARRIER, OUTSIDE, random)
-    pbx = Agent(chaos, "pbx", PBX, INSIDE, random)
+    carrier = random.choice([Agent, ModernAgent, ModernAgent])(chaos, "carrier", CARRIER, OUTSIDE, random)
+    pbx = random.choice([Agent, ModernAgent, ModernAgent])(chaos, "pbx", PBX, INSIDE, random)
     caller = random.choice([carrier, pbx])
     chaos.later(0.1, lambda: caller.dial(late=random.random() < 0.3))
     for agent in (carrier, pbx):
@@ -33,7 +34,7 @@ def play(seed: int) -> None:
             chaos.later(random.random() * 15, agent.act)
     if random.random() < 0.1:
         chaos.later(random.random() * 10, lambda: chaos.ends.update({(pbx.host, 5060): lambda data: None}))
-    chaos.run(30)
+    chaos.run(random.choice([30, 30, 30, 150]))
     carrier.hang_up()
     chaos.run(10)
     pbx.hang_up()

@@ -7,7 +7,7 @@ import pytest
 from sbc.outputs import CallEnded
 from sbc.sip import Request, Response
 from tests.kit.flows import assert_no_leak, hang_up
-from tests.kit.node import Node, config
+from tests.kit.node import INSIDE, PBX2, Node, config
 from tests.kit.peer import sdp
 
 REL = "Supported: 100rel\n"
@@ -358,6 +358,26 @@ def test_answer_of_another_fork_does_not_wait_for_a_prack() -> None:
     response = final(node)
     assert response.body
     assert response.to_tag != early.to_tag
+
+
+def test_next_target_is_tried_though_the_first_rang_reliably() -> None:
+    """Design 2.3, crank_back: what the caller has not acknowledged is void with the target that said it."""
+    node = Node(config(pbx=("sip:10.20.0.5", f"sip:{PBX2}")))
+    second = node.peer("pbx2", PBX2, INSIDE)
+    invite = start(node, REL)
+    ring(node, invite, 5)
+    pracked(node, invite, 5)
+    node.carrier.take_response(183)
+    node.pbx.reply(invite, 503)
+    node.pbx.take_request("ACK")
+    second.reply(second.take_request("INVITE"), 200, sdp(second.host))
+    second.take_request("ACK")
+    assert final(node).body
+    node.carrier.sees_copies = True
+    node.advance(40)
+    assert node.carrier.idle()
+    hang_up(node, second, node.carrier)
+    node.assert_clean()
 
 
 # Offers of the callee

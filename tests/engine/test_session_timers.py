@@ -104,7 +104,7 @@ def test_422_is_answered_with_one_retry_and_the_caller_hears_nothing() -> None:
     node.assert_clean()
 
 
-@pytest.mark.parametrize("min_se", ["Min-SE: 1200", "", "Min-SE: x"])
+@pytest.mark.parametrize("min_se", ["Min-SE: 1200", "Min-SE: 60", "", "Min-SE: x"])
 def test_second_422_or_one_without_a_use_ends_the_attempt(min_se: str) -> None:
     """Section 7.3, and no loop; 422 itself stays on its leg."""
     node = node_with(session=300)

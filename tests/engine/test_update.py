@@ -232,25 +232,22 @@ def test_update_of_a_callee_for_a_caller_without_update_is_put_off() -> None:
 
 
 @pytest.mark.parametrize("mode", ["bypass", "anchor"])
-def test_other_fork_answers_after_an_update(mode: str) -> None:
+@pytest.mark.parametrize("from_caller", [True, False])
+def test_other_fork_answers_after_an_update(mode: str, from_caller: bool) -> None:
     """The offer of the INVITE counts again for the fork that answers."""
     node = Node(config(mode=mode))
-    invite, first = early(node, tag="one")
-    node.pbx.reply(invite, 183, sdp(node.pbx.host), tag="two")
-    two = node.carrier.take_response(183)
-    prack(node, two)
-    node.carrier.take_response(200)
-    node.carrier.remote_tag = first.to_tag
-    node.carrier.request("UPDATE", sdp(node.carrier.host, direction="sendonly", version=2))
-    update = node.pbx.take_request("UPDATE")
-    assert update.to_tag == "one"
-    node.pbx.reply(update, 200, sdp(node.pbx.host, version=2))
-    node.carrier.take_response(200)
+    node.pbx.tag = "one"
+    invite, _ = early(node, tag="one")
+    asker, asked = sides(node, from_caller)
+    asker.request("UPDATE", sdp(asker.host, direction="sendonly", version=2))
+    asked.reply(asked.take_request("UPDATE"), 200, sdp(asked.host, version=2))
+    asker.take_response(200)
     node.pbx.reply(invite, 180, sdp(node.pbx.host), tag="three")
-    node.carrier.take_response(180)
+    assert node.carrier.take_response(180).body == b""
     node.pbx.reply(invite, 200, sdp(node.pbx.host, 6002), tag="three")
     assert node.pbx.take_request("ACK").to_tag == "three"
     assert b"m=audio" in final(node).body
+    node.pbx.tag = "three"
     hang_up(node, node.carrier, node.pbx)
     node.assert_clean()
 

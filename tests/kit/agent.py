@@ -70,6 +70,10 @@ class Agent:
         self.invite_tx: InviteServerTransaction | None = None
         self.ours: Request | None = None
         self.ours_is_late = False
+        self.settled = False
+        """The first INVITE's offer has had its answer before the call was answered."""
+        self.said = b""
+        """Our last session description."""
         self.unanswered = False
         self.acks: dict[tuple[int, str], bytes] = {}
         self.final: bytes = b""
@@ -111,7 +115,12 @@ class Agent:
     def offer(self) -> bytes:
         """A new session description of ours."""
         self.version += 1
-        return sdp(self.host, 4000 + 2 * self.random.randrange(100), version=self.version)
+        self.said = sdp(self.host, 4000 + 2 * self.random.randrange(100), version=self.version)
+        return self.said
+
+    def abilities(self, method: str) -> str:
+        """What we say of ourselves in an INVITE, an UPDATE or a response to one; nothing, as an RFC 3261 agent."""
+        return ""
 
     def dial(self, late: bool) -> None:
         """Call somebody on the other side."""
@@ -120,8 +129,8 @@ class Agent:
         self.target = "sip:+49301234@sbc.example.net"
         self._invite(late)
 
-    def _invite(self, late: bool) -> None:
-        body = b"" if late else self.offer()
+    def _invite(self, late: bool, offer: bytes = b"") -> None:
+        body = b"" if late else offer or self.offer()
         self.ours_is_late = late
         self.pending_offer = not late
         self.ours = self._request("INVITE", body)
@@ -163,13 +172,14 @@ class Agent:
         self.phase = Phase.OVER
         self.final = b""
 
-    def _simple(self, method: str, body: bytes = b"", kind: str = "") -> None:
-        request = self._request(method, body, kind)
+    def _simple(self, method: str, body: bytes = b"", kind: str = "", extra: str = "") -> Request:
+        request = self._request(method, body, kind, extra)
         tx = ClientTransaction(
             (request.top_via.branch, method), self.messages.pop(), self.flow, self.timers, self.chaos.time
         )
         self.table.add(tx)
         self._run(tx, tx.start())
+        return request
 
     def _cancel(self) -> None:
         invite = self.ours
@@ -188,14 +198,15 @@ class Agent:
 
     # Building
 
-    def _request(self, method: str, body: bytes = b"", kind: str = "application/sdp") -> Request:
+    def _request(self, method: str, body: bytes = b"", kind: str = "application/sdp", extra: str = "") -> Request:
         self.cseq += 1
         to = f"{self.remote};tag={self.remote_tag}" if self.remote_tag else self.remote
         head = (
             f"{method} {self.target} SIP/2.0\r\nVia: SIP/2.0/UDP {self.host}:5060;branch=z9hG4bK{self.name}"
             f"{self.random.getrandbits(50):x};rport\r\nMax-Forwards: 70\r\nFrom: {self.local};tag={self.tag}\r\n"
             f"To: {to}\r\nCall-ID: {self.call_id}\r\nCSeq: {self.cseq} {method}\r\n"
-            f"Contact: <sip:{self.name}@{self.host}>\r\nUser-Agent: {self.name}-agent/9.9\r\n"
+            f"Contact: <sip:{self.name}@{self.host}>\r\nUser-Agent: {self.name}-agent/9.9\r\n{extra}"
+            f"{self.abilities(method)}"
         )
         if body:
             head += f"Content-Type: {kind}\r\n"
@@ -223,15 +234,17 @@ class Agent:
             f"CSeq: {response.cseq.number} ACK\r\nContent-Length: 0\r\n\r\n"
         ).encode()
 
-    def _reply(self, request: Request, status: int, body: bytes = b"") -> bytes:
+    def _reply(self, request: Request, status: int, body: bytes = b"", extra: str = "") -> bytes:
         to = request.require("To")
         if status > 100 and not request.to_tag:
             to += f";tag={self.tag}"
         head = f"SIP/2.0 {status} By {self.name}\r\n" + "".join([f"Via: {via}\r\n" for via in request.vias])
         head += (
             f"From: {request.require('From')}\r\nTo: {to}\r\nCall-ID: {request.call_id}\r\nCSeq: {request.cseq}\r\n"
-            f"Contact: <sip:{self.name}@{self.host}>\r\n"
+            f"Contact: <sip:{self.name}@{self.host}>\r\n{extra}"
         )
+        if status < 300:
+            head += self.abilities(request.method)
         if body:
             head += "Content-Type: application/sdp\r\n"
         data = f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
@@ -283,6 +296,8 @@ class Agent:
             self._receive_invite(request)
         elif self.phase is Phase.OVER and method != "BYE":
             self._reply(request, 481)
+        elif method in ("PRACK", "UPDATE"):
+            self._receive_extension(request)
         else:
             self._reply(request, 200)
             if method == "BYE":
@@ -302,11 +317,7 @@ class Agent:
             self.local = request.require("To")
             self.target = str(request.contacts[0].uri)
             self._reply(request, 100)
-            roll = self.random.random()
-            if roll < 0.4:
-                self._reply(request, 180)
-            elif roll < 0.7 and request.body:
-                self._reply(request, 183, self.offer())
+            self._ring(request)
             return
         if self.phase is not Phase.TALKING:
             self._reply(request, 481 if self.phase is Phase.OVER else 500)
@@ -316,6 +327,17 @@ class Agent:
             self._reply(request, 488)
         else:
             self._accept(request)
+
+    def _receive_extension(self, request: Request) -> None:
+        self.faults.append(f"{request.method} to an agent that lacks it")
+        self._reply(request, 405)
+
+    def _ring(self, request: Request) -> None:
+        roll = self.random.random()
+        if roll < 0.4:
+            self._reply(request, 180)
+        elif roll < 0.7 and request.body:
+            self._reply(request, 183, self.offer())
 
     def _answer_invite(self, roll: float) -> None:
         invite = self.invite
@@ -328,18 +350,23 @@ class Agent:
             self._accept(invite)
 
     def _accept(self, invite: Request) -> None:
-        self.pending_offer = not invite.body
+        is_settled = self.settled and not invite.to_tag
+        self.pending_offer = not invite.body and not is_settled
         self.phase = Phase.ANSWERED
         self.invite = invite
-        self.final = self._reply(invite, 200, self.offer())
+        self.final = self._reply(invite, 200, b"" if is_settled else self._answer_to(invite.body))
+
+    def _answer_to(self, body: bytes) -> bytes:
+        return self.offer()
 
     def _receive_ack(self, ack: Request) -> None:
         if self.phase is not Phase.ANSWERED or self.invite is None or ack.cseq.number != self.invite.cseq.number:
             return
-        if ack.body and self.invite.body:
+        is_settled = self.settled and not self.invite.to_tag
+        if ack.body and (self.invite.body or is_settled):
             self.faults.append("ACK with a body to our answer")
         # An ACK that leaves our offer unanswered is right only where a BYE follows (RFC 3261 section 13.2.2.4).
-        self.unanswered = not ack.body and not self.invite.body
+        self.unanswered = not ack.body and not self.invite.body and not is_settled
         self.phase = Phase.TALKING
         self.pending_offer = False
         self.final = b""
@@ -350,6 +377,7 @@ class Agent:
                 self.hang_up()
             return
         if response.status < 200:
+            self._receive_provisional(response)
             return
         key = (response.cseq.number, response.to_tag)
         if response.status < 300:
@@ -362,15 +390,22 @@ class Agent:
         elif response.status in (408, 481):
             self.hang_up()
 
+    def _receive_provisional(self, response: Response) -> None:
+        if response.get("RSeq") is not None:
+            self.faults.append("reliable response to an agent that lacks it")
+
     def _receive_answer(self, response: Response, key: tuple[int, str]) -> None:
         if key in self.acks:
             self._send(self.acks[key])
             return
-        if not response.body:
-            self.faults.append("2xx without a session description")
+        is_settled = self.settled and self.phase is Phase.CALLING
+        if bool(response.body) == is_settled:
+            self.faults.append("2xx with a second answer" if is_settled else "2xx without a session description")
         self.remote_tag = response.to_tag
         self.target = str(response.contacts[0].uri)
-        self.acks[key] = self._ack(response.cseq.number, response.to_tag, self.offer() if self.ours_is_late else b"")
+        self.acks[key] = self._ack(
+            response.cseq.number, response.to_tag, self.offer() if self.ours_is_late and not is_settled else b""
+        )
         self._send(self.acks[key])
         self.ours = None
         self.pending_offer = False
