@@ -299,7 +299,7 @@ def test_an_answer_without_contact_or_sdp_ends_the_call_decently(talk: Talk) -> 
 def test_rude_bytes_in_the_middle_of_a_call_change_nothing(talk: Talk, rude: str) -> None:
     """Bad input: answered or dropped by name, and the call goes on."""
     near, _ = talk.establish()
-    talk.far.send(rude)
+    talk.far.send(rude.replace("z9hG4bK", "z9hG4bKfar"))
     talk.near.send(rude)
     talk.hang_up(near)
     talk.rig.assert_hidden()
@@ -314,7 +314,7 @@ def test_a_request_for_an_unknown_dialog_is_481(talk: Talk) -> None:
     talk.rig.assert_hidden()
 
 
-@pytest.mark.parametrize(("method", "status"), [("OPTIONS", 200), ("BYE", 481), ("REGISTER", 403)])
+@pytest.mark.parametrize(("method", "status"), [("OPTIONS", 200), ("BYE", 481)])
 @pytest.mark.parametrize("place", ["Via", "From", "Call-ID"])
 def test_guessing_an_inner_address_is_no_oracle(talk: Talk, method: str, status: int, place: str) -> None:
     """Design 3a: what a peer sends itself is its own; an answer withheld for a right guess would confirm it."""
