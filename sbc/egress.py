@@ -162,7 +162,8 @@ class Egress(Exit):
         message = build_request(out, listener, fields, body, content_type, max_forwards)
         wire = _sendable(self._finish(message, leg.realm, leg), listener.transport)
         if not wire and out.method in _MINIMAL:
-            wire = format_message(build_request(out, listener, NONE, b"", "", max_forwards))
+            minimal = format_message(build_request(out, listener, NONE, b"", "", max_forwards))
+            wire = _sendable(minimal, listener.transport)
         if not wire:
             return False
         self._launch(out, wire, listener, uri)
@@ -234,7 +235,7 @@ class Egress(Exit):
             return
         ack.via = own_via(listener, self.mint.branch())
         message = build_request(ack, listener, NONE, body, "application/sdp" if body else "", 70)
-        wire = self._finish(message, leg.realm, leg)
+        wire = _sendable(self._finish(message, leg.realm, leg), listener.transport)
         if not wire:
             wire = format_message(build_request(ack, listener, NONE, b"", "", 70))
         out.acks[dialog.remote_tag] = wire
@@ -322,10 +323,15 @@ class Egress(Exit):
         if not wire:
             if 100 < status < 300:
                 return b""
-            wire = format_message(build_response(incoming, status, NONE, NONE, b"", ""))
+            minimal = format_message(build_response(incoming, status, NONE, NONE, b"", ""))
+            wire = _sendable(minimal, incoming.reply_flow.transport)
         incoming.status = status
         tx = incoming.tx
         if tx is None:
+            return b""
+        if not wire:
+            self.run(tx, tx.abandon(self.now.monotonic))
+            incoming.tx = None
             return b""
         self.record(leg.call.id if leg is not None else "", "out", incoming.reply_flow, wire)
         self.run(tx, tx.respond(status, wire, self.now.monotonic))
@@ -337,6 +343,8 @@ class Egress(Exit):
     def respond_statelessly(self, message: Response, request: Request, flow: Flow) -> None:
         """A response outside every transaction, to a request that could not be parsed whole."""
         wire = self._finish(message, self.realm_of(flow), None, request) or format_message(message)
+        if not _sendable(wire, flow.transport):
+            return
         self.record("", "out", flow, wire)
         self.outputs.append(Transmit(wire, flow))
 

@@ -9,7 +9,7 @@ from sbc.call import Incoming
 from sbc.egress import NONE, Egress
 from sbc.firewall import Verdict
 from sbc.outputs import Dropped, DropReason, Refused
-from sbc.sip import Fields, ParseError, Request, Response
+from sbc.sip import Fault, Fields, ParseError, Request, Response
 from sbc.wire import Flow
 
 RETRY_AFTER: Final[Fields] = [("Retry-After", "30")]
@@ -29,10 +29,13 @@ class Refusals:
         if isinstance(message, Response) or data.lstrip()[:4].upper() == b"SIP/":
             self.drop(DropReason.MALFORMED_RESPONSE, flow, detail)
             return
-        if not isinstance(message, Request) or message.method == "ACK":
+        if not isinstance(message, Request) or message.method == "ACK" or error.fault is Fault.OVERLONG:
             self.drop(DropReason.MALFORMED, flow, detail)
             return
-        incoming = _answerable(message, flow)
+        # RFC 3261 section 8.2.7: without a transaction the tag must be the same for each copy.
+        seed = f"{message.get('Call-ID')}\n{message.get('CSeq')}\n{message.get('From')}"
+        tag = self.egress.mint.keyed_token(seed.encode("utf-8", "surrogateescape"))
+        incoming = _answerable(message, flow, tag)
         if incoming is None:
             self.drop(DropReason.NO_VIA, flow, detail)
             return
@@ -69,7 +72,7 @@ class Refusals:
         self.counters[name] = self.counters.get(name, 0) + 1
 
 
-def _answerable(request: Request, flow: Flow) -> Incoming | None:
+def _answerable(request: Request, flow: Flow, tag: str) -> Incoming | None:
     """A faulty request as far as it can be answered: to where it came from, with the Vias and tags it brought."""
     try:
         vias, back = marked_vias(request, flow), reply_flow(request, flow)
@@ -77,4 +80,4 @@ def _answerable(request: Request, flow: Flow) -> Incoming | None:
         vias, back = request.get_all("Via"), flow
     if not vias:
         return None
-    return Incoming(request, vias, back, "")
+    return Incoming(request, vias, back, tag)

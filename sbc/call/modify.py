@@ -78,7 +78,8 @@ def receive_request(call: Call, leg: Leg, incoming: Incoming, exit_: Exit, now: 
         return
     if request.method == "INVITE":
         exit_.respond(incoming, 100)
-    deadline = 0.0 if request.method == "INVITE" else now.monotonic + ANSWER_SECONDS
+    patience = call.config.timers.ringing if request.method == "INVITE" else ANSWER_SECONDS
+    deadline = now.monotonic + patience
     call.modify = modify = Modify(incoming, leg, sdp, None, deadline)
     if modify.is_late:
         _ask_other(call, b"", exit_, now)
@@ -310,7 +311,7 @@ def fail(call: Call, out: Outgoing, status: int, response: Response | None, exit
 
 
 def expire(call: Call, exit_: Exit, now: Now) -> None:
-    """The other side thinks for too long about what came as UPDATE: 504, and a re-INVITE made of it is taken back."""
+    """The other side thinks for too long about it: 504, and a re-INVITE that we sent is taken back."""
     modify = call.modify
     if modify is None:
         return

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from sbc.sip import Fault, Message, ParseError, Uri, address_end, parse_address, parse_uri, split_list, split_outside
+
+_LONGEST: Final = 8192  # characters of a route set or a target: each of our requests has to carry them
 
 
 def record_routes(message: Message) -> tuple[str, ...]:
@@ -14,6 +18,8 @@ def record_routes(message: Message) -> tuple[str, ...]:
     values = message.get_all("Record-Route")
     if not values:
         return ()
+    if sum([len(value) for value in values]) > _LONGEST:
+        raise ParseError(Fault.PARAMETER, f"a route set of more than {_LONGEST} characters")
     return tuple([_bracketed(part) for value in values for part in split_list(value)])
 
 
@@ -42,7 +48,7 @@ def contact_target(message: Message) -> str:
     Empty where there is none, or none that a request can be sent to (12.1.1 wants sip or sips).
     """
     value = message.get("Contact")
-    if value is None or value == "*":
+    if value is None or value == "*" or len(value) > _LONGEST:
         return ""
     try:
         if value.startswith("<"):

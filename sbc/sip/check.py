@@ -22,8 +22,11 @@ def check(message: Request | Response) -> None:
     if has_repeats:
         _check_repeats(message.fields)
     for name in _MANDATORY:
-        if not first.get(name):
+        value = first.get(name)
+        if not value:
             raise ParseError(Fault.MISSING_HEADER, f"{name} is missing or empty")
+        if len(value) > _LONGEST:
+            raise ParseError(Fault.OVERLONG, f"{name} has {len(value)} characters")
     call_id = first["Call-ID"]
     if " " in call_id or "\t" in call_id:
         raise ParseError(Fault.HEADER_LINE, "Call-ID holds white space")
@@ -50,6 +53,7 @@ def check(message: Request | Response) -> None:
         _check_typed(message)
 
 
+_LONGEST: Final = 4096  # characters of a field that transactions, dialogs and answers repeat and keep
 _MANDATORY: Final = ("Via", "From", "To", "Call-ID", "CSeq")
 _TYPED: Final[frozenset[str]] = frozenset(
     {"Event", "Expires", "Min-SE", "RAck", "RSeq", "Record-Route", "Refer-To", "Replaces", "Route", "Session-Expires"}

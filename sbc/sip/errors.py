@@ -16,6 +16,8 @@ class Fault(Enum):
     NO_HEADER_END = "no-header-end"
     TOO_LARGE = "too-large"
     TOO_MANY_HEADERS = "too-many-headers"
+    OVERLONG = "overlong-field"
+    """A field that every answer repeats is so long that none is worth giving."""
     START_LINE = "start-line"
     VERSION = "sip-version"
     STATUS_CODE = "status-code"

@@ -11,6 +11,11 @@ TOKEN_CHARS: Final[frozenset[str]] = frozenset(
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.!%*_+`'~"
 )
 
+# More of either is somebody who wants to keep us busy: each costs a microsecond or two, several times a message.
+_MOST_PARAMS: Final = 128
+_MOST_VALUES: Final = 256
+_LONG: Final = 512  # shorter ones need no count
+
 Params = tuple[tuple[str, str | None], ...]
 """Parameters in their order: (name in lower case, value or None for a flag). Values are kept as written."""
 
@@ -58,6 +63,8 @@ def split_outside(text: str, separator: str) -> list[str]:
 
 def split_list(text: str) -> list[str]:
     """The values of a comma-separated header (RFC 3261 section 7.3.1); empty elements raise ParseError."""
+    if len(text) > _LONG and text.count(",") > _MOST_VALUES:
+        raise ParseError(Fault.PARAMETER, f"more than {_MOST_VALUES} values in a list")
     parts = split_outside(text, ",")
     for part in parts:
         if not part:
@@ -72,6 +79,8 @@ def parse_params(text: str) -> Params:
     body = text.strip()
     if body.startswith(";"):
         body = body[1:]
+    if len(body) > _LONG and body.count(";") > _MOST_PARAMS:
+        raise ParseError(Fault.PARAMETER, f"more than {_MOST_PARAMS} parameters")
     found: list[tuple[str, str | None]] = []
     for part in body.split(";") if '"' not in body and "<" not in body else split_outside(body, ";"):
         name, equals, value = part.partition("=")

@@ -84,11 +84,18 @@ class TransactionTable:
         return tx if isinstance(tx, InviteServerTransaction) and tx.is_answered_as(ack.to_tag) else None
 
     def clients_toward(self, flow: Flow) -> list[ClientSide]:
-        """Our transactions whose requests go to this address and port by this listener; costs a walk over the table."""
+        """Our transactions with this address and port by this listener that have had no answer; costs a walk.
+
+        One that was answered is not failed by what happens to other packets: the peer was there, and anybody can send
+        the ICMP error that says it is not (RFC 5927).
+        """
         return [
             tx
             for tx in self._clients.values()
-            if tx.flow.port == flow.port and tx.flow.host == flow.host and tx.flow.listener == flow.listener
+            if tx.flow.port == flow.port
+            and tx.flow.host == flow.host
+            and tx.flow.listener == flow.listener
+            and (tx.state is TransactionState.CALLING or tx.state is TransactionState.TRYING)
         ]
 
     def find_invite(self, cancel: Request, flow: Flow) -> InviteServerTransaction | None:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from sbc.sip import Response
-from tests.kit.flows import ring
-from tests.kit.node import Node
+from sbc.config import Timers
+from sbc.egress import RECORDED_BYTES
+from sbc.outputs import Lookup
+from sbc.sip import ParseError, Response, parse_session_expires
+from sbc.wire import Flow
+from tests.kit.flows import ring, talk
+from tests.kit.node import INSIDE, OUTSIDE, Node, config
 from tests.kit.peer import sdp
 
 
@@ -80,3 +84,101 @@ def test_503_says_once_when_to_come_again() -> None:
     assert isinstance(response, Response)
     assert len(response.get_all("Retry-After")) == 1
     assert node.carrier.unread == []
+
+
+def test_message_that_no_datagram_carries_is_refused_here_and_fails_nothing_else() -> None:
+    """A too long send would be reported as the target's fault, and end every call that is being set up toward it."""
+    node = Node()
+    ring(node, node.carrier, node.pbx)
+    other = node.peer("other", "198.51.100.11", OUTSIDE)
+    words = ", ".join(['"a" <sip:a@b>'] * 250)
+    other.invite(extra="".join([f"Diversion: {words}\n" for _ in range(14)]))
+    other.take_response(500)
+    assert max([len(sent.data) for sent in node.sent]) <= 65507
+    assert node.engine.active_calls == 1
+
+
+def test_icmp_error_fails_no_request_that_was_answered() -> None:
+    """RFC 5927: anybody can send one in a target's name; RFC 3261 section 18.4 wants to know who is not there."""
+    node = Node()
+    ring(node, node.carrier, node.pbx)
+    node.act(node.engine.send_failed(Flow(INSIDE, "UDP", node.pbx.host, 5060), node.now))
+    assert node.engine.active_calls == 1
+
+
+def test_overlong_call_id_is_dropped_without_an_answer() -> None:
+    """Every answer would repeat it, and every transaction keep it."""
+    node = Node()
+    node.carrier.send(
+        "INVITE sip:+4930@sbc.example.net SIP/2.0\nVia: SIP/2.0/UDP 198.51.100.10:5060;branch=z9hG4bKq\n"
+        f"From: <sip:a@b>;tag=1\nTo: <sip:+4930@x>\nCall-ID: {'1-' * 20000}\nCSeq: 1 INVITE"
+    )
+    assert node.carrier.idle()
+    assert len(node.engine.egress.transactions) == 0
+
+
+@pytest.mark.parametrize("value", ["1800" + ";a=b" * 10000, "1800;a=" + "b" * 600 + ";x" * 200])
+def test_thousands_of_parameters_are_not_read_one_by_one(value: str) -> None:
+    """Each costs a microsecond or two, several times a message."""
+    with pytest.raises(ParseError, match="more than 128 parameters"):
+        parse_session_expires(value)
+
+
+def test_route_set_that_fills_a_datagram_makes_no_dialog() -> None:
+    """RFC 3261 section 12.1.1: each of our requests would have to carry it, and the BYE could not be sent."""
+    node = Node()
+    node.carrier.invite(extra=f"Record-Route: {', '.join(['<sip:proxy.example.net;lr>'] * 256)}\n" * 8)
+    node.carrier.take_response(400)
+    assert node.engine.active_calls == 0
+
+
+def test_names_in_contacts_are_forgotten_some_time() -> None:
+    """Peers choose them, one a call, and each was kept for ever."""
+    node = Node()
+    for number in range(5000):
+        node.engine.egress.ask_names((f"h{number}.example",))
+        (lookup,) = node.engine.egress.outputs[-1:]
+        assert isinstance(lookup, Lookup)
+        node.act(node.engine.lookup_answer(lookup.id, ("192.0.2.1",), node.now))
+    assert len(node.engine.egress._names) <= 4096
+
+
+def test_recorder_is_bounded_in_bytes_too() -> None:
+    """4000 datagrams of the largest size are a quarter of a gigabyte."""
+    node = Node()
+    for _ in range(400):
+        node.engine.egress.record("", "in", Flow(OUTSIDE, "UDP", "192.0.2.1", 5060), bytes(60000))
+    assert sum([len(entry[4]) for entry in node.engine.egress.recorder]) <= RECORDED_BYTES
+
+
+def test_reinvite_that_is_never_answered_is_taken_back_and_the_call_goes_on() -> None:
+    """RFC 3261 section 16.6 (Timer C): without a limit a 100 would refuse every later change of the call with 491."""
+    node = Node(config(timers=Timers(liveness=0, session=0)))
+    talk(node, node.carrier, node.pbx)
+    node.carrier.request("INVITE", sdp(node.carrier.host, 5000, version=2))
+    node.carrier.take_response(100)
+    invite = node.pbx.take_request("INVITE")
+    node.pbx.reply(invite, 100)
+    node.advance(200)
+    node.pbx.reply(node.pbx.take_request("CANCEL"), 200)
+    node.pbx.reply(invite, 487)
+    node.pbx.take_request("ACK")
+    node.carrier.ack_failure(node.carrier.take_response(504))
+    assert node.engine.active_calls == 1
+    node.carrier.request("INVITE", sdp(node.carrier.host, 5002, version=3))
+    node.carrier.take_response(100)
+    node.pbx.take_request("INVITE")
+
+
+def test_400_has_a_to_tag_that_is_the_same_for_each_copy() -> None:
+    """RFC 3261 sections 8.2.6.2 and 8.2.7: an answer without a transaction."""
+    node = Node()
+    text = (
+        "INVITE sip:a@b SIP/2.0\nVia: SIP/2.0/UDP 198.51.100.10:5060;branch=z9hG4bKzz\nFrom: <sip:x@y>;tag=1\n"
+        "To: <sip:a@b>\nCall-ID: 1\nCSeq: x INVITE"
+    )
+    node.carrier.send(text)
+    node.carrier.send(text)
+    first, second = node.carrier.wires
+    assert first == second
+    assert b"To: <sip:a@b>;tag=" in first
