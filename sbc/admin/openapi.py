@@ -80,6 +80,20 @@ _SCHEMAS: Final[Json] = {
                 "items": _object({"realm": _TEXT, "transport": _TEXT, "host": _TEXT, "port": _COUNT}, more=True),
             },
             "connections": _COUNT,
+            "handshakes": _COUNT,
+            "certificates": {
+                "type": "array",
+                "items": _object(
+                    {
+                        "realm": _TEXT,
+                        "name": {"type": "string", "description": "the SNI name it is shown for, or empty"},
+                        "file": _TEXT,
+                        "expires": {"type": "string", "format": "date-time"},
+                        "days": {"type": "integer"},
+                        "due": {"type": "boolean", "description": "less than 30 days are left"},
+                    }
+                ),
+            },
             "transport": _COUNTERS,
             "events": _COUNTERS,
             "engine": {"type": "object", "additionalProperties": True},

@@ -29,6 +29,9 @@ def status(control: Control = DEFAULT_SOCKET, json: AsJson = False) -> None:
     print("listeners")
     rows = [(row["realm"], row["transport"].lower(), _address(row["host"], row["port"])) for row in found["listeners"]]
     print_table(rows, "  ")
+    for row in found.get("certificates", []):
+        remark = "WARNING: " if row["due"] else ""
+        print(f"certificate of {row['realm']}: {row['file']} {remark}expires in {row['days']} days")
     for title, counters in (
         ("events", found.get("events", {})),
         ("transport", found.get("transport", {})),

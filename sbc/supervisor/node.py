@@ -19,6 +19,7 @@ from sbc.admin import ControlServer, Json, Recorder
 from sbc.config import Config
 from sbc.engine import Engine
 from sbc.journal import Store, open_store
+from sbc.supervisor.certificates import Certificates
 from sbc.supervisor.embedded import LOOPBACK, EmbeddedEngine, is_wanted
 from sbc.supervisor.outlets import NodeOutlets
 from sbc.supervisor.ports import choose_ports, keep_ports
@@ -64,6 +65,7 @@ class Node:
         self._outlets: NodeOutlets | None = None
         self._embedded: EmbeddedEngine | None = None
         self._tasks: Tasks | None = None
+        self._certificates: Final = Certificates(telemetry.logger)
 
     @property
     def recorder(self) -> Recorder:
@@ -110,6 +112,8 @@ class Node:
             await control.open()  # first: another node on the same state is found before any port is touched
             clients.extend(await self._connect_media(tasks))
             await transports.open()
+            self._certificates.take(self.config)
+            tasks.create_task(self._certificates.remind(), name="certificates")
             tasks.create_task(self._tick(), name="telemetry")
             tasks.create_task(self._beat(worker, transports), name="load")
             worker.start()
@@ -142,6 +146,8 @@ class Node:
                 for bound in transports.bound
             ],
             "connections": transports.connections,
+            "handshakes": transports.handshakes,
+            "certificates": self._certificates.rows(),
             "transport": transports.counters.as_dict(),
             "events": dict(sorted(self._telemetry.counters.items())),
             "media": self._media_status(),
@@ -209,7 +215,7 @@ class Node:
             findings = fresh
         else:
             fresh = keep_ports(fresh, self.config)
-            findings = changes_that_need_a_restart(self.config, fresh)
+            findings = changes_that_need_a_restart(self.config, fresh) or await self._take_certificates(fresh)
             if not findings and self._worker is not None:
                 self.config = replace(fresh, version=self.config.version + 1)
                 self._worker.swap(self.config)
@@ -221,6 +227,16 @@ class Node:
         return findings
 
     # The inside.
+
+    async def _take_certificates(self, fresh: Config) -> list[Json]:
+        """Show the certificates of this configuration from now on; connections stay. Why not, where that failed."""
+        assert self._transports is not None
+        try:
+            await asyncio.get_running_loop().run_in_executor(None, self._transports.take_certificates, fresh)
+        except OSError as error:
+            return [{"text": f"a certificate cannot be used: {error}"}]
+        self._certificates.take(fresh)
+        return []
 
     async def _connect_media(self, tasks: Tasks) -> list[rtpengine.client.Client]:
         media = self.config.media

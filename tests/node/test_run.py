@@ -48,13 +48,13 @@ INVITE = (
 class Running:
     """A node as a child process."""
 
-    def __init__(self, folder: Path, media: str) -> None:
+    def __init__(self, folder: Path, media: str, text: str = NODE) -> None:
         self.folder = folder
         self.pbx = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.pbx.bind(("127.0.0.1", 0))
         self.pbx.settimeout(5.0)
         self.config = folder / "node.toml"
-        self.config.write_text(NODE.format(pbx=self.pbx.getsockname()[1], media=media), encoding="utf-8")
+        self.config.write_text(text.format(pbx=self.pbx.getsockname()[1], media=media), encoding="utf-8")
         self.control = folder / "state" / "control.sock"
         command = ["run", "--config", str(self.config), "--state", str(folder / "state"), "--log-format", "json"]
         with (folder / "log").open("w") as log:
