@@ -10,6 +10,7 @@ import pytest
 from sbc.config import Capacity, Config, Target, Timers
 from sbc.outputs import CallEnded, Refused
 from sbc.sip import parse_uri
+from sbc.trunks import Load
 from tests.kit.agent import Agent
 from tests.kit.flows import answer, hang_up, ring, talk
 from tests.kit.node import CARRIER, INSIDE, OUTSIDE, PBX, PBX2, Node, config
@@ -109,6 +110,14 @@ def test_never_more_calls_than_the_limit_in_any_one_second() -> None:
         statuses.append(first.status)  # type: ignore[union-attr]
         node.advance(0.1)
     assert statuses == ([100] * 3 + [503] * 7) * 2
+
+
+def test_a_second_is_a_second() -> None:
+    """The window slides: a place is free one second after the call that took it began, and not before."""
+    load, limits = Load(), Capacity(calls_per_second=1)
+    load.take(limits, 100.0)
+    assert not load.has_room(limits, 100.999)
+    assert load.has_room(limits, 101.0)
 
 
 def test_a_call_ends_when_the_trunk_s_longest_duration_is_over() -> None:
