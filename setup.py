@@ -34,6 +34,7 @@ HOT = [
     "sbc/call/*.py",
     "sbc/snapshot.py",
     "sbc/trunks.py",
+    "sbc/waiting.py",
     "sbc/build.py",
     "sbc/views.py",
     "sbc/egress.py",

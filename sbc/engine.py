@@ -16,7 +16,7 @@ from sbc.build import marked_vias, reply_flow
 from sbc.call import Alarm, Incoming, Leg, Outgoing
 from sbc.config import Config
 from sbc.dialog import Dialog, DialogState
-from sbc.egress import Egress, GiveUp, Unanswered
+from sbc.egress import Egress
 from sbc.firewall import sanity
 from sbc.mint import Mint, is_minted
 from sbc.outputs import DropReason, Output
@@ -38,6 +38,7 @@ from sbc.transaction import (
 )
 from sbc.trunks import Stranded, waiting_at
 from sbc.views import call_row, leg_row
+from sbc.waiting import GiveUp, Unanswered
 from sbc.wire import Flow, Now
 
 RECORDED: Final = 4000

@@ -34,6 +34,7 @@ LEVELS = {
     "sbc.build": 3,
     "sbc.snapshot": 3,
     "sbc.trunks": 3,
+    "sbc.waiting": 3,
     "sbc.probes": 3,
     "sbc.views": 3,
     "sbc.egress": 3,
@@ -80,6 +81,8 @@ SIDEWAYS = {
     ("sbc.engine", "sbc.build"),
     ("sbc.engine", "sbc.views"),
     ("sbc.engine", "sbc.trunks"),
+    ("sbc.engine", "sbc.waiting"),
+    ("sbc.egress", "sbc.waiting"),
     ("sbc.engine", "sbc.probes"),
     ("sbc.probes", "sbc.egress"),  # probes leave by the one exit
     ("sbc.probes", "sbc.snapshot"),
