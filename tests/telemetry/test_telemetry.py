@@ -7,7 +7,18 @@ import json
 
 import pytest
 
-from sbc.outputs import CallAnswered, CallEnded, CallStarted, Dropped, DropReason, Event, Leaked, Refused
+from sbc.outputs import (
+    CallAnswered,
+    CallEnded,
+    CallStarted,
+    Dropped,
+    DropReason,
+    Event,
+    Leaked,
+    LoadChanged,
+    Refused,
+    TargetChanged,
+)
 from sbc.telemetry import Sink, Telemetry, build_logger
 from sbc.telemetry.flood import FULL, WINDOW
 from sbc.wire import Flow
@@ -28,6 +39,29 @@ def test_a_call_is_three_lines() -> None:
     assert [fields["call"] for _, _, fields in logger.lines] == ["c1"] * 3
     assert logger.lines[2][2]["duration"] == 3.5
     assert telemetry.counters == {"calls.started": 1, "calls.answered": 1, "calls.ended": 1, "calls.status.2xx": 1}
+
+
+def test_a_target_that_falls_is_a_warning_and_its_return_is_told() -> None:
+    logger = FakeLogger()
+    telemetry = Telemetry(logger)
+    for state in ("down", "up", "disabled"):
+        telemetry.record(TargetChanged("carrier", "sip:192.0.2.1", state, "why", 0.0), 0.0)
+    assert [(level, fields["state"]) for level, _, fields in logger.lines] == [
+        ("warning", "down"),
+        ("info", "up"),
+        ("info", "disabled"),
+    ]
+    assert telemetry.counters == {"targets.down": 1, "targets.up": 1, "targets.disabled": 1}
+
+
+def test_overload_is_told_at_both_ends() -> None:
+    logger = FakeLogger()
+    telemetry = Telemetry(logger)
+    telemetry.record(LoadChanged(True, 0.25, 0.0), 0.0)
+    telemetry.record(LoadChanged(False, 0.01, 0.0), 0.0)
+    assert logger.events() == ["overload", "overload"]
+    assert [fields["begins"] for _, _, fields in logger.lines] == [True, False]
+    assert telemetry.counters == {"overload.begun": 1, "overload.ended": 1}
 
 
 @pytest.mark.parametrize("reason", [reason for reason in DropReason if reason is not DropReason.KEEPALIVE])
