@@ -370,12 +370,14 @@ def test_next_target_is_tried_though_the_first_rang_reliably() -> None:
     node.carrier.take_response(183)
     node.pbx.reply(invite, 503)
     node.pbx.take_request("ACK")
-    second.reply(second.take_request("INVITE"), 200, sdp(second.host))
+    again = second.take_request("INVITE")
+    node.carrier.sees_copies = True
+    node.advance(5)
+    assert node.carrier.idle()
+    second.reply(again, 200, sdp(second.host))
     second.take_request("ACK")
     assert final(node).body
-    node.carrier.sees_copies = True
-    node.advance(40)
-    assert node.carrier.idle()
+    node.carrier.sees_copies = False
     hang_up(node, second, node.carrier)
     node.assert_clean()
 
