@@ -465,11 +465,11 @@ class Egress(Exit):
         if mode == "off":
             return wire
         own = leg.learned if leg is not None else None
-        findings = self._look(wire, realm, leg, own)
+        findings = self._look(message, wire, realm, leg, own)
         if findings and own is None and asked is not None:
             own = self.learned()
             own.learn_message(asked)
-            findings = self._look(wire, realm, leg, own)
+            findings = self._look(message, wire, realm, leg, own)
         if not findings:
             return wire
         return self._contain(message, wire, findings, realm, leg)
@@ -478,12 +478,14 @@ class Egress(Exit):
         """An empty memory of what a leg has shown."""
         return Learned(self.snapshot.audit.shared)
 
-    def _look(self, wire: bytes, realm: Realm, leg: Leg | None, own: Learned | None) -> list[Finding]:
+    def _look(self, message: Message, wire: bytes, realm: Realm, leg: Leg | None, own: Learned | None) -> list[Finding]:
         if leg is None:
             return self.snapshot.audit.check(wire, realm.name, None, own)
         other = leg.other
         foreign = other.learned if other is not None else None
-        return self.snapshot.audit.check(wire, realm.name, foreign, own, disclosed=leg.call.mode == "bypass")
+        # A bypassed call discloses what its descriptions say, and no other body.
+        disclosed = leg.call.mode == "bypass" and message.body != b"" and message.content_type == "application/sdp"
+        return self.snapshot.audit.check(wire, realm.name, foreign, own, disclosed=disclosed)
 
     def _contain(
         self,
@@ -505,7 +507,8 @@ class Egress(Exit):
             cleaned = clean(message, grave)
             if cleaned is not None:
                 again = format_message(cleaned)
-                if not [one for one in self._look(again, realm, leg, own) if not (realm.trusted and one.peer_chosen)]:
+                left = self._look(cleaned, again, realm, leg, own)
+                if not [one for one in left if not (realm.trusted and one.peer_chosen)]:
                     self._leaked(grave, realm, "stripped", call)
                     return again
         self._leaked(grave, realm, "blocked", call)

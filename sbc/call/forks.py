@@ -25,7 +25,9 @@ def fork_of(call: Call, out: Outgoing, response: Response, exit_: Exit) -> Fork 
     if incoming is None or incoming.request is None or out.flow is None or len(out.forks) >= MAX_FORKS:
         return None
     a_leg = call.caller_leg
-    own_tag = a_leg.local_tag if not out.forks and call.hop_index <= 1 else call.mint.tag()
+    # A tag that came with the INVITE stands in every response to it: there is no second one to tell forks by.
+    is_first = (not out.forks and call.hop_index <= 1) or bool(incoming.request.to_tag)
+    own_tag = a_leg.local_tag if is_first else call.mint.tag()
     a_dialog = Dialog.uas(incoming.request, own_tag, a_leg.flow)
     leg = out.leg
     dialog = Dialog.uac(leg.call_id, leg.local_tag, leg.local_uri, leg.remote_uri, out.cseq, response, out.flow)

@@ -21,7 +21,19 @@ from sbc.sdp import (
     format_sdp,
     parse_sdp,
 )
-from sbc.topology.sdp_table import BANDWIDTHS, DISCLOSED, KEYED, KINDS, PROFILES, SENT, SESSION_LEVEL, TOGETHER, Profile
+from sbc.topology.sdp_table import (
+    BANDWIDTHS,
+    DISCLOSED,
+    FLAGS,
+    KEYED,
+    KINDS,
+    NUMBERS,
+    PROFILES,
+    SENT,
+    SESSION_LEVEL,
+    TOGETHER,
+    Profile,
+)
 
 _COUNTED: Final = 256
 _WITH_FEEDBACK: Final = "F"  # RTP/AVPF and RTP/SAVPF end with it
@@ -170,6 +182,10 @@ def _media(media: MediaDescription, allowed: frozenset[str], disclose: bool, cou
 
 
 def _formats(media: MediaDescription) -> tuple[str, ...]:
+    if "RTP" in media.protocol.upper():  # payload types; the straight path has nothing else
+        for name in media.formats:
+            if not name.isdigit():
+                return tuple([name for name in media.formats if name.isdigit()]) or ("0",)
     for name in media.formats:
         if not _FORMAT_CHARS.issuperset(name):
             return tuple([name for name in media.formats if _FORMAT_CHARS.issuperset(name)]) or ("0",)
@@ -190,6 +206,10 @@ def _attributes(attributes: Attributes, allowed: frozenset[str], disclose: bool,
             if address is not None:
                 out.append((name, str(address.port)))
         elif name == "extmap" and _KNOWN_URN not in (value or ""):
+            counter.count(name)
+        elif name in FLAGS:
+            out.append((name, None))
+        elif name in NUMBERS and not (value or "").strip().replace(".", "", 1).isdigit():
             counter.count(name)
         else:
             out.append((name, value))

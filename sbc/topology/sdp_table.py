@@ -33,6 +33,9 @@ CODEC: Final[frozenset[str]] = frozenset({"rtpmap", "fmtp", "ptime", "maxptime",
 """RFC 8866 section 6, RFC 6236."""
 RTCP: Final[frozenset[str]] = frozenset({"rtcp", "rtcp-mux", "rtcp-mux-only", "rtcp-rsize"})
 """RFC 3605, 5761, 8858, 5506. Without `disclose` an address in `rtcp` goes, its port stays."""
+FLAGS: Final[frozenset[str]] = DIRECTIONS | frozenset({"rtcp-mux", "rtcp-mux-only", "rtcp-rsize"})
+"""They have no value: what stands there is somebody's own."""
+NUMBERS: Final[frozenset[str]] = frozenset({"ptime", "maxptime", "framerate"})
 TOGETHER: Final[frozenset[str]] = frozenset({"extmap", "extmap-allow-mixed", "rtcp-fb", "group", "mid"})
 """RFC 8285, 4585, 5888. They refer to each other: all cross, where every stream has a feedback profile, or none."""
 ICE: Final[frozenset[str]] = frozenset(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.kit.node import CARRIER, Node
+from tests.kit.flows import talk
+from tests.kit.node import CARRIER, Node, config
 
 
 @pytest.mark.parametrize(
@@ -23,3 +24,33 @@ def test_request_uri_crosses_as_a_user_and_nothing_else(dialled: str, sent: str)
     invite = node.carrier.take_request("INVITE")
     assert invite.request_uri == f"sip:{sent}@{CARRIER}"
     assert invite.to_address.uri.user == sent
+
+
+def test_bypass_discloses_descriptions_and_no_other_body() -> None:
+    """Design 3a: bypass discloses media addresses by definition; a text that names inner hosts is no description."""
+    node = Node(config(mode="bypass"))
+    talk(node, node.carrier, node.pbx)
+    node.pbx.request("INFO", b"ask 10.20.0.5 about it", content_type="text/plain")
+    node.pbx.take_response(500)
+    assert node.carrier.idle()
+
+
+def test_numbers_and_flags_of_a_description_cross_without_words() -> None:
+    """RFC 8866 section 6: `ptime` is a number and `sendrecv` has no value; words there would be somebody's own."""
+    lines = [
+        "v=0",
+        "o=- 1 1 IN IP4 10.20.0.5",
+        "s=-",
+        "c=IN IP4 10.20.0.5",
+        "t=0 0",
+        "m=audio 4000 RTP/AVP 8 innername",
+        "a=ptime:innername",
+        "a=maxptime:20",
+        "a=sendrecv:innername",
+        "a=rtcp-mux:innername",
+    ]
+    node = Node(config(mode="anchor"))
+    node.pbx.invite(body="\r\n".join([*lines, ""]).encode())
+    body = node.carrier.take_request("INVITE").body
+    assert b"innername" not in body
+    assert b"a=maxptime:20\r\na=sendrecv\r\na=rtcp-mux\r\n" in body
