@@ -37,6 +37,7 @@ HOT = [
     "sbc/waiting.py",
     "sbc/build.py",
     "sbc/views.py",
+    "sbc/lingering.py",
     "sbc/egress.py",
     "sbc/refusals.py",
     "sbc/admission.py",

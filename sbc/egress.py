@@ -15,6 +15,7 @@ from sbc.call import Call, CallState, Exit, Incoming, Leg, Outgoing
 from sbc.config import Listener, Realm
 from sbc.dialog import Dialog, DialogTable
 from sbc.firewall import is_emergency
+from sbc.lingering import release
 from sbc.media import Side
 from sbc.mint import Mint
 from sbc.outputs import Event, Leaked, Lookup, MediaCommand, Output, TargetChanged, Transmit
@@ -396,6 +397,8 @@ class Egress(Exit):
         """Nothing more will come of this call but late answers to what it sent."""
         self.calls.pop(call.id, None)
         self.trunks.leave(call.id)
+        if call.attempt is not None:
+            release(call.attempt)
 
     # Shared with the engine
 

@@ -18,6 +18,7 @@ from sbc.config import Config
 from sbc.dialog import Dialog, DialogState
 from sbc.egress import Egress
 from sbc.firewall import sanity
+from sbc.lingering import Remains, release
 from sbc.mint import Mint, is_minted
 from sbc.outputs import DropReason, Output
 from sbc.probes import SILENCE, Prober, Question, Tick, fault_of
@@ -290,6 +291,8 @@ class Engine:
             self.egress.record(out.leg.call.id, "in", flow, data)
             if response.status != 100 and out.method != "BYE":
                 learn(out.leg, response)
+        elif isinstance(out, Remains):
+            self.egress.record(out.call, "in", flow, data)
         self.egress.run(tx, tx.receive(response, self.egress.now.monotonic))
         self._settle()
 
@@ -311,11 +314,24 @@ class Engine:
                 elif isinstance(out, Outgoing):
                     calls.receive_response(out, output.response, egress, egress.now)
                     self.egress.arm(out.leg.call)
+                    release(out)
+                elif isinstance(out, Remains):
+                    self._receive_late(out, output.response)
             elif isinstance(output, TimedOut):
                 out = output.tx.user
                 output.tx.user = None
                 if isinstance(out, Outgoing):
                     self._unsent(out, 408, SILENCE)
+
+    def _receive_late(self, remains: Remains, response: Response) -> None:
+        egress = self.egress
+        again = remains.repeated(response.to_tag)
+        if again is not None:
+            egress.transmit(again)
+            return
+        out = remains.revived(egress.snapshot.config, self.mint, egress.learned(), egress.now)
+        if out is not None:
+            calls.receive_response(out, response, egress, egress.now)
 
     # Commands
 

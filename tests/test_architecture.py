@@ -37,6 +37,7 @@ LEVELS = {
     "sbc.waiting": 3,
     "sbc.probes": 3,
     "sbc.views": 3,
+    "sbc.lingering": 3,
     "sbc.egress": 3,
     "sbc.refusals": 3,
     "sbc.admission": 3,
@@ -70,6 +71,8 @@ SIDEWAYS = {
     ("sbc.outputs", "rtpengine"),  # a MediaCommand holds one
     ("sbc.engine", "sbc.snapshot"),  # one file would be the engine's, but for its length
     ("sbc.engine", "sbc.egress"),
+    ("sbc.engine", "sbc.lingering"),
+    ("sbc.egress", "sbc.lingering"),
     ("sbc.engine", "sbc.refusals"),
     ("sbc.engine", "sbc.admission"),
     ("sbc.refusals", "sbc.egress"),

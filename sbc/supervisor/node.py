@@ -304,7 +304,6 @@ class Node:
             await asyncio.sleep(_TICK)
             self._telemetry.tick(time.monotonic())
 
-
     async def _beat(self, worker: Worker, transports: Transports) -> None:
         """Measure how long messages wait: how late this loop is, and for how long a socket has not been emptied."""
         while True:
