@@ -19,6 +19,7 @@ from sbc.lingering import release
 from sbc.media import Side
 from sbc.mint import Mint
 from sbc.outputs import Event, Leaked, Lookup, MediaCommand, Output, TargetChanged, Transmit
+from sbc.placement import Placement
 from sbc.routing import NextHop
 from sbc.sip import Fields, Message, Request, Response, Uri, format_message, parse_uri
 from sbc.snapshot import Snapshot, listener_for, wanted_names
@@ -88,6 +89,7 @@ class Egress(Exit):
         """Messages wait too long for their turn: silence may be ours."""
         self.looped: list[Outgoing] = []
         """Requests that would have come back to this node; as above."""
+        self.placement: Final = Placement(snapshot.config, mint)
         self.suspects: list[tuple[NextHop, bool]] = []
         """Targets that failed by what this input brought, and whether that made them down; as above."""
 
@@ -358,7 +360,15 @@ class Egress(Exit):
         if call.step is not None:
             call.step_deadline = self.now.monotonic + MEDIA_SECONDS
             call.serial = self._serial
-        self.outputs.append(MediaCommand(self._serial, command, 0))
+        self.outputs.append(
+            MediaCommand(self._serial, command, self.placement.engine_of(call.media, self.now.monotonic))
+        )
+
+    def forget_media(self, call_id: str, engine: int) -> None:
+        """A silent engine may have made the session that another one has now."""
+        self._serial += 1
+        self.waiting[self._serial] = None
+        self.outputs.append(MediaCommand(self._serial, rtpengine.Delete(call_id), engine))
 
     def returned(self, out: Outgoing, response: Response | None) -> Fields:
         """What else the asker of a relayed request must be told: the Contacts of a REGISTER."""

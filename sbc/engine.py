@@ -13,7 +13,7 @@ import rtpengine
 from sbc import call as calls
 from sbc.admission import Admission, learn
 from sbc.build import marked_vias, reply_flow
-from sbc.call import Alarm, Incoming, Leg, Outgoing
+from sbc.call import Alarm, Call, Incoming, Leg, Outgoing
 from sbc.config import Config
 from sbc.dialog import Dialog, DialogState
 from sbc.egress import Egress
@@ -21,6 +21,7 @@ from sbc.firewall import sanity
 from sbc.lingering import Remains, release
 from sbc.mint import Mint, is_minted
 from sbc.outputs import DropReason, Output
+from sbc.placement import media_rows
 from sbc.probes import SILENCE, Prober, Question, Tick, fault_of
 from sbc.refusals import Refusals
 from sbc.sip import Fields, ParseError, Request, Response, parse_message
@@ -158,9 +159,22 @@ class Engine:
             return self._end()
         call = waiting.pop(command_id)
         if call is not None and call.serial == command_id:
-            calls.receive_media(call, reply, self.egress, now)
+            self._take_media(call, reply, now)
             self.egress.arm(call)
         return self._end()
+
+    def _take_media(self, call: Call, reply: rtpengine.Reply | None, now: Now) -> None:
+        """To the call, or on to the next engine where this one is silent or full and the session is new."""
+        placement, media = self.egress.placement, call.media
+        placement.note(media, reply, now.monotonic)
+        former = media.engine if media is not None else 0
+        again = placement.move(call, reply, now.monotonic)
+        if again is None:
+            calls.receive_media(call, reply, self.egress, now)
+            return
+        if reply is None:
+            self.egress.forget_media(again.call_id, former)
+        self.egress.media(call, again)
 
     def lookup_answer(self, lookup_id: int, addresses: tuple[str, ...], now: Now) -> list[Output]:
         """What a `Lookup` gave; empty where the name has no address."""
@@ -348,6 +362,34 @@ class Engine:
         """A message waits `delay` seconds for its turn now, as far as the worker can tell."""
         self._begin(now)
         self.admission.measure(delay)
+        return self._end()
+
+    def media_health(self, engine: int, is_alive: bool, now: Now) -> list[Output]:
+        """A media engine answered a ping, or did not."""
+        self._begin(now)
+        if is_alive:
+            self.egress.placement.pool.note_answer(engine)
+        else:
+            self.egress.placement.pool.note_silence(engine, now.monotonic)
+        return self._end()
+
+    def media_lost(self, engine: int, now: Now) -> list[Output]:
+        """A media engine has begun anew: its sessions, and with them the audio of their calls, are gone."""
+        self._begin(now)
+        for call in list(self.egress.calls.values()):
+            if call.media is not None and call.media.is_anchored and call.media.engine == engine and not call.is_over:
+                calls.hang_up(call, self.egress, now, "media engine lost")
+                self.egress.arm(call)
+        return self._end()
+
+    def media_engines(self, now: Now) -> list[dict[str, object]]:
+        """The pool, one row an engine."""
+        return media_rows(self.egress.placement, list(self.egress.calls.values()), now.monotonic)
+
+    def switch_media(self, engine: str, is_enabled: bool, now: Now) -> list[Output]:
+        """Give an engine no new sessions, or give it some again."""
+        self._begin(now)
+        self.egress.placement.pool.switch(engine, is_enabled)
         return self._end()
 
     def switch_trunk(self, trunk: str, target: str, is_enabled: bool, now: Now) -> list[Output]:

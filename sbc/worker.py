@@ -69,6 +69,15 @@ class Drivable(Protocol):
     def measure(self, delay: float, now: Now) -> list[Output]:
         """How long messages wait for their turn."""
 
+    def media_health(self, engine: int, is_alive: bool, now: Now) -> list[Output]:
+        """A media engine answered a ping, or did not."""
+
+    def media_lost(self, engine: int, now: Now) -> list[Output]:
+        """A media engine has begun anew."""
+
+    def switch_media(self, engine: str, is_enabled: bool, now: Now) -> list[Output]:
+        """New sessions for a media engine, or none."""
+
     def switch_trunk(self, trunk: str, target: str, is_enabled: bool, now: Now) -> list[Output]:
         """A trunk, or one target of it, in or out of service."""
 
@@ -188,6 +197,19 @@ class Worker:
     def measure(self, delay: float) -> None:
         """How long messages wait for their turn now, in seconds: new calls are refused before that grows."""
         self._input("measure", lambda now: self._engine.measure(delay, now))
+
+    def media_health(self, engine: int, is_alive: bool) -> None:
+        """A media engine answered a ping, or did not."""
+        self._input("media health", lambda now: self._engine.media_health(engine, is_alive, now))
+
+    def media_lost(self, engine: int) -> None:
+        """A media engine has begun anew: calls on it are ended."""
+        self._input("media lost", lambda now: self._engine.media_lost(engine, now))
+        self.settle()
+
+    def switch_media(self, engine: str, is_enabled: bool) -> None:
+        """New sessions for a media engine, or none; those it has go on."""
+        self._input("media switch", lambda now: self._engine.switch_media(engine, is_enabled, now))
 
     def switch_trunk(self, trunk: str, target: str, is_enabled: bool) -> None:
         """A trunk, or one target of it, in or out of service."""

@@ -39,6 +39,7 @@ LEVELS = {
     "sbc.views": 3,
     "sbc.lingering": 3,
     "sbc.egress": 3,
+    "sbc.placement": 3,
     "sbc.refusals": 3,
     "sbc.admission": 3,
     "sbc.engine": 3,
@@ -92,6 +93,8 @@ SIDEWAYS = {
     ("sbc.egress", "sbc.snapshot"),
     ("sbc.egress", "sbc.build"),
     ("sbc.egress", "sbc.trunks"),
+    ("sbc.egress", "sbc.placement"),
+    ("sbc.engine", "sbc.placement"),
     ("sbc.config.load", "policies.load"),  # a node file names its policy document
     ("rtpengine.pool", "rtpengine.client"),  # a pool is clients
     ("rtpengine.__main__", "rtpengine.embedded"),

@@ -109,6 +109,22 @@ _SCHEMAS: Final[Json] = {
         {"total": _COUNT, "calls": {"type": "array", "items": {"$ref": "#/components/schemas/Call"}}}, "total", "calls"
     ),
     "Call": _object({"id": _TEXT}, more=True),
+    "MediaEngines": _object(
+        {"engines": {"type": "array", "items": {"$ref": "#/components/schemas/MediaEngine"}}}, "engines"
+    ),
+    "MediaEngine": _object(
+        {
+            "name": _TEXT,
+            "state": {"enum": ["up", "down", "drained"]},
+            "weight": {"type": "integer"},
+            "calls": {"type": "integer", "minimum": 0, "description": "live calls on it"},
+            "placed": {"type": "integer", "minimum": 0, "description": "sessions given to it since start"},
+            "limited": {"type": "integer", "minimum": 0, "description": "sessions it was too full for"},
+            "failures": {"type": "integer", "minimum": 0, "description": "silences in a row"},
+        },
+        "name",
+        "state",
+    ),
     "Trunks": _object({"trunks": {"type": "array", "items": {"$ref": "#/components/schemas/Trunk"}}}, "trunks"),
     "Trunk": _object(
         {

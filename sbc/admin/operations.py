@@ -29,6 +29,12 @@ class Node(Protocol):
     def hangup(self, call: str) -> bool:
         """End a live call; False: there is none of this id."""
 
+    def media_engines(self) -> list[Json]:
+        """The pool of media engines, in the order of the configuration."""
+
+    def switch_media(self, engine: str, is_enabled: bool) -> bool:
+        """New sessions for a media engine, or none; False: there is none of this name."""
+
     def trunks(self) -> list[Json]:
         """Trunks with their targets, in the order of the configuration."""
 
@@ -76,6 +82,8 @@ class Operation:
 
 
 _CALL: Final = Parameter("call", "path", "string", "The call's id, as `GET /calls` lists it.")
+_ENGINE: Final = Parameter("engine", "path", "string", "The engine's name, as `GET /media` has it.")
+_NO_ENGINE: Final = ((404, "no such media engine"),)
 _TRUNK: Final = (
     Parameter("trunk", "path", "string", "The trunk's name."),
     Parameter("target", "query", "string", "Only the target with this URI, written as `GET /trunks` has it."),
@@ -101,6 +109,25 @@ OPERATIONS: Final = (
         "Done",
         (_CALL,),
         ((404, "no live call of this id"),),
+    ),
+    Operation("media", "GET", "/media", "Media engines: state, weight, calls", "MediaEngines"),
+    Operation(
+        "enable_media",
+        "POST",
+        "/media/{engine}/enable",
+        "Give a media engine new sessions again",
+        "Done",
+        (_ENGINE,),
+        _NO_ENGINE,
+    ),
+    Operation(
+        "drain_media",
+        "POST",
+        "/media/{engine}/drain",
+        "No new sessions for a media engine; those it has go on. Lasts until enabled or restarted",
+        "Done",
+        (_ENGINE,),
+        _NO_ENGINE,
     ),
     Operation("trunks", "GET", "/trunks", "Trunks: state, calls against limits, targets", "Trunks"),
     Operation("trunk", "GET", "/trunks/{trunk}", "One trunk", "Trunk", _TRUNK[:1], _NO_TRUNK),

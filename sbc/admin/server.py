@@ -71,6 +71,21 @@ class ControlServer:
             return _refuse(404, "no live call of this id")
         return _answer({"done": "hung up", "call": call})
 
+    async def _media(self, _: web.Request) -> web.Response:
+        return _answer({"engines": self._node.media_engines()})
+
+    async def _enable_media(self, request: web.Request) -> web.Response:
+        return self._switch_media(request, is_enabled=True)
+
+    async def _drain_media(self, request: web.Request) -> web.Response:
+        return self._switch_media(request, is_enabled=False)
+
+    def _switch_media(self, request: web.Request, *, is_enabled: bool) -> web.Response:
+        engine = request.match_info["engine"]
+        if not self._node.switch_media(engine, is_enabled):
+            return _refuse(404, "no such media engine; see `GET /media`")
+        return _answer({"done": "enabled" if is_enabled else "drained", "engine": engine})
+
     async def _trunks(self, _: web.Request) -> web.Response:
         return _answer({"trunks": self._node.trunks()})
 

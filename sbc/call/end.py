@@ -92,10 +92,10 @@ def release_media(call: Call, exit_: Exit) -> None:
         call.delete_wanted = True
         return
     command = call.media.delete()
-    call.media = None
     call.delete_wanted = False
     if command is not None:
-        exit_.media(call, command)
+        exit_.media(call, command)  # to the engine that the session is on
+    call.media = None
 
 
 def abort_attempt(out: Outgoing, exit_: Exit) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import sbc
-from sbc.cli import calls, check, doctor, node, run, trace, trunks
+from sbc.cli import calls, check, doctor, media, node, run, trace, trunks
 
 app = typer.Typer(
     name="sbc",
@@ -36,7 +36,7 @@ def _all(
     """What holds for every command."""
 
 
-for module in (run, check, node, calls, trunks, trace, doctor):
+for module in (run, check, node, calls, trunks, media, trace, doctor):
     module.add_to(app)
 
 

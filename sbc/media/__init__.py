@@ -3,13 +3,25 @@ other side out.
 
 One `MediaSession` for each call attempt (each B branch). It knows which side's tag and interface go where, that a
 re-offer by the callee reverses the roles, how to repeat an early answer, and how to put the former state back after a
-failed re-INVITE; and for each side whether its media are encrypted (`Security`).
+failed re-INVITE; and for each side whether its media are encrypted (`Security`). `MediaPool` says which engine a new
+session is made on.
 
 Not for: sending commands (the engine does, `rtpengine.client` repeats them), and not for what a peer may see of an SDP:
 `topology` builds that from the bytes given back here, which the engine made of a peer's SDP and nobody has checked.
 """
 
+from sbc.media.pool import NOBODY, MediaPool
 from sbc.media.security import Security, security_of
 from sbc.media.session import MachineMisuse, MediaSession, Objection, Phase, Side
 
-__all__ = ["MachineMisuse", "MediaSession", "Objection", "Phase", "Security", "Side", "security_of"]
+__all__ = [
+    "NOBODY",
+    "MachineMisuse",
+    "MediaPool",
+    "MediaSession",
+    "Objection",
+    "Phase",
+    "Security",
+    "Side",
+    "security_of",
+]

@@ -111,11 +111,13 @@ class MediaSession:
         "_was_answered",
         "_was_sent",
         "call_id",
+        "engine",
         "interfaces",
         "mode",
         "phase",
         "security",
         "tags",
+        "tried",
     )
 
     def __init__(
@@ -135,6 +137,10 @@ class MediaSession:
         self.tags: Final = tags
         self.interfaces: Final = interfaces
         self.security: Final = security
+        self.engine = -1
+        """The pool's number of the engine that has the session; below zero: none was chosen yet."""
+        self.tried: tuple[int, ...] = ()
+        """Engines that were silent or full."""
         self.phase = Phase.IDLE
         self._offer: rtpengine.Offer | None = None
         self._answer: rtpengine.Answer | None = None
@@ -154,6 +160,11 @@ class MediaSession:
     def is_waiting(self) -> bool:
         """True while the engine owes a reply."""
         return self.phase is Phase.OFFERING or self.phase is Phase.ANSWERING
+
+    @property
+    def movable(self) -> rtpengine.Offer | None:
+        """The offer under way, where nothing was ever shown to a peer: another engine may be asked in its place."""
+        return self._offer if self.phase is Phase.OFFERING and not self._shown else None
 
     def offer(self, side: Side, sdp: bytes) -> rtpengine.Command | bytes | Objection:
         """`side` offers `sdp`, in whatever message: INVITE, a 2xx to an INVITE without offer, re-INVITE, UPDATE, PRACK.

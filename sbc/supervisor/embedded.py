@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import socket
 import sys
+from collections.abc import Callable
 from typing import Final
 
 from sbc.config import Config
@@ -51,11 +52,13 @@ class EmbeddedEngine:
     The child is in a process group of its own: a Ctrl-C on the terminal is for the node, which drains first.
     """
 
-    def __init__(self, config: Config, logger: Logger) -> None:
+    def __init__(self, config: Config, logger: Logger, on_loss: Callable[[], None] = lambda: None) -> None:
         self.port: Final = _free_port()
         self.restarts = 0
         self._command: Final = command_line(config, self.port)
         self._logger: Final = logger
+        self._on_loss: Final = on_loss
+        """Called when it has died: what it held is gone."""
         self._process: asyncio.subprocess.Process | None = None
         self._stopping: Final = asyncio.Event()
 
@@ -94,7 +97,8 @@ class EmbeddedEngine:
             status = await process.wait()
             if self._stopping.is_set():
                 return
-            self._logger.error("media engine died; calls have lost their audio", status=status)
+            self._logger.error("media engine died; its calls are ended", status=status)
+            self._on_loss()
             if asyncio.get_running_loop().time() - started > _LONGEST_PAUSE:
                 pause = _FIRST_PAUSE
             await asyncio.sleep(pause)

@@ -22,6 +22,7 @@ from sbc.journal import Store, open_store
 from sbc.supervisor.certificates import Certificates
 from sbc.supervisor.embedded import LOOPBACK, EmbeddedEngine, is_wanted
 from sbc.supervisor.outlets import NodeOutlets
+from sbc.supervisor.pings import watch_engines
 from sbc.supervisor.ports import choose_ports, keep_ports
 from sbc.supervisor.tasks import Tasks, guard_callbacks
 from sbc.telemetry import Telemetry
@@ -115,6 +116,8 @@ class Node:
             self._certificates.take(self.config)
             tasks.create_task(self._certificates.remind(), name="certificates")
             tasks.create_task(self._tick(), name="telemetry")
+            if clients:
+                tasks.create_task(watch_engines(clients, worker), name="media pings")
             tasks.create_task(self._beat(worker, transports), name="load")
             worker.start()
             worker.settle()
@@ -168,6 +171,17 @@ class Node:
         if self._worker is None or self._engine.call(call, system_clock()) is None:
             return False
         self._worker.hangup(call)
+        return True
+
+    def media_engines(self) -> list[Json]:
+        """The pool of media engines."""
+        return self._engine.media_engines(system_clock())
+
+    def switch_media(self, engine: str, is_enabled: bool) -> bool:
+        """New sessions for a media engine, or none; those it has go on."""
+        if self._worker is None or all(row["name"] != engine for row in self.media_engines()):
+            return False
+        self._worker.switch_media(engine, is_enabled)
         return True
 
     def trunks(self) -> list[Json]:
@@ -242,11 +256,20 @@ class Node:
         media = self.config.media
         addresses = [(engine.host, engine.port) for engine in media.engines]
         if is_wanted(self.config):
-            self._embedded = EmbeddedEngine(self.config, self._telemetry.logger)
+            self._embedded = EmbeddedEngine(self.config, self._telemetry.logger, self._lose_embedded)
             await self._embedded.start()
             tasks.create_task(self._embedded.watch(), name="media engine")
             addresses = [(LOOPBACK, self._embedded.port)]
-        return [await rtpengine.client.Client.connect(host, port, interval=media.timeout) for host, port in addresses]
+        # With another engine to turn to, a silent one is given up sooner.
+        attempts = 2 if len(addresses) > 1 else rtpengine.client.DEFAULT_ATTEMPTS
+        return [
+            await rtpengine.client.Client.connect(host, port, interval=media.timeout, attempts=attempts)
+            for host, port in addresses
+        ]
+
+    def _lose_embedded(self) -> None:
+        if self._worker is not None:
+            self._worker.media_lost(0)
 
     def _media_status(self) -> Json:
         status: Json = {"mode": self.config.media.mode, "engines": len(self.config.media.engines)}

@@ -46,6 +46,13 @@ class FakeNode:
         self.commands.append(("hangup", call))
         return call == "c1"
 
+    def media_engines(self) -> list[Json]:
+        return [{"name": "192.0.2.1:2223"}]
+
+    def switch_media(self, engine: str, is_enabled: bool) -> bool:
+        self.commands.append(("media", engine, is_enabled))
+        return engine == "192.0.2.1:2223"
+
     def trunks(self) -> list[Json]:
         return [{"name": "carrier"}]
 

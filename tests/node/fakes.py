@@ -59,6 +59,15 @@ class FakeEngine:
     def measure(self, delay: float, now: Now) -> list[Output]:
         return self._hear("measure", delay)
 
+    def media_health(self, engine: int, is_alive: bool, now: Now) -> list[Output]:
+        return self._hear("media health", engine, is_alive)
+
+    def media_lost(self, engine: int, now: Now) -> list[Output]:
+        return self._hear("media lost", engine)
+
+    def switch_media(self, engine: str, is_enabled: bool, now: Now) -> list[Output]:
+        return self._hear("media switch", engine, is_enabled)
+
     def switch_trunk(self, trunk: str, target: str, is_enabled: bool, now: Now) -> list[Output]:
         return self._hear("switch", trunk, target, is_enabled)
 

@@ -32,9 +32,12 @@ def check_node(decoded: Decoding, file: NodeFile) -> None:
     for name in file.media.interfaces:
         if name not in file.realm:
             decoded.add(("media", "interfaces", name), "no such realm", allowed=", ".join(file.realm))
-    if len(file.media.engines) > 1:
-        found = f"{len(file.media.engines)} engines: several are not supported yet by this version"
-        decoded.add(("media", "engines"), found, allowed="one, or none for the embedded engine")
+    seen: set[tuple[str, int]] = set()
+    for index, engine in enumerate(file.media.engines):
+        if engine.ng in seen:
+            found = "this engine is listed already"
+            decoded.add(("media", "engines", index, "ng"), found, remedy="give it more weight")
+        seen.add(engine.ng)
     _check_hidden(decoded, file)
 
 

@@ -134,12 +134,6 @@ def _workers(value: object) -> Any:  # noqa: ANN401
     return value
 
 
-def _engine_weight(value: object) -> Any:  # noqa: ANN401
-    if isinstance(value, int) and not isinstance(value, bool) and value != 1:
-        refuse(f"weight {value}: weights of media engines are {NOT_YET}", allowed="1")
-    return value
-
-
 def _fast_path(value: object) -> Any:  # noqa: ANN401
     if value in ("nft", "tcx"):
         refuse(f"{shown(value)}: relaying in the kernel is {NOT_YET}", allowed='"none", "auto"')
@@ -256,7 +250,7 @@ class EngineTable(Table):
     """One of `media.engines`."""
 
     ng: Annotated[tuple[str, int], PlainValidator(_engine)]
-    weight: Annotated[int, BeforeValidator(_engine_weight)] = 1
+    weight: int = Field(default=1, ge=1, le=1000)
 
 
 class MediaTable(Table):

@@ -1,0 +1,87 @@
+"""Sessions and media engines: each new session to one of the pool, to the next one where that is silent or full."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import rtpengine
+from sbc.call import Call
+from sbc.config import Config
+from sbc.media import NOBODY, MediaPool, MediaSession
+from sbc.mint import Mint
+
+EMBEDDED: Final = "embedded"
+"""The name of the engine that the node starts for itself."""
+
+
+class Placement:
+    """The pool, and what a session's fate teaches about its engines."""
+
+    def __init__(self, config: Config, mint: Mint) -> None:
+        engines = config.media.engines
+        shown = [(f"{_bracketed(one.host)}:{one.port}", one.weight) for one in engines] or [(EMBEDDED, 1)]
+        self.pool: Final = MediaPool(shown)
+        self._mint: Final = mint
+
+    def engine_of(self, media: MediaSession | None, now: float) -> int:
+        """Where the session's next command goes."""
+        if media is None:
+            return 0
+        if media.engine == NOBODY:
+            self._choose(media, now)
+        return media.engine
+
+    def note(self, media: MediaSession | None, reply: rtpengine.Reply | None, now: float) -> None:
+        """What its engine answered, None for silence."""
+        if media is None or media.engine == NOBODY:
+            return
+        if reply is None:
+            self.pool.note_silence(media.engine, now)
+        else:
+            self.pool.note_answer(media.engine)
+
+    def move(self, call: Call, reply: rtpengine.Reply | None, now: float) -> rtpengine.Offer | None:
+        """The offer to repeat to the engine that the session has now; None where it must stay, or nobody is left."""
+        media = call.media
+        if media is None or media.movable is None or media.engine == NOBODY or call.delete_wanted or call.is_over:
+            return None
+        refusal = reply.refusal if reply is not None else None
+        if reply is not None:
+            if refusal is None or not refusal.is_limit:
+                return None
+            self.pool.members[media.engine].limited += 1
+        media.tried = (*media.tried, media.engine)
+        self._choose(media, now)
+        return media.movable if media.engine != NOBODY else None
+
+    def _choose(self, media: MediaSession, now: float) -> None:
+        media.engine = self.pool.choose(self._draw, now, media.tried)
+        if media.engine != NOBODY:
+            self.pool.members[media.engine].placed += 1
+
+    def _draw(self, bound: int) -> int:
+        return self._mint.number(32) % bound
+
+
+def media_rows(placement: Placement, live: list[Call], now: float) -> list[dict[str, object]]:
+    """The engines as operators see them."""
+    held = [0] * len(placement.pool.members)
+    for call in live:
+        if call.media is not None and call.media.is_anchored and 0 <= call.media.engine < len(held):
+            held[call.media.engine] += 1
+    return [
+        {
+            "name": member.name,
+            "state": member.state(now),
+            "weight": member.weight,
+            "calls": held[index],
+            "placed": member.placed,
+            "limited": member.limited,
+            "failures": member.failures,
+        }
+        for index, member in enumerate(placement.pool.members)
+    ]
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
