@@ -14,6 +14,7 @@ import time
 from typing import Final
 
 from rtpengine.embedded.fastpath import FastPath, FastPathCounters, Flow
+from rtpengine.embedded.rtcp import rename
 from rtpengine.embedded.srtp import PacketBuffer
 from rtpengine.embedded.stream import Stream, StreamState
 
@@ -107,6 +108,11 @@ class Relay:
             out = stream.rtcp_out if is_rtcp and stream.is_muxed else stream.out
             if out is None or out.remote is None:
                 continue
+            if is_rtcp:
+                size = rename(buffer, size, stream.cname)
+                if size < 0:
+                    out.errors += 1
+                    continue
             if out.srtp is not None:
                 size = out.srtp.seal(packet, size, is_rtcp)
                 if size < 0:
@@ -136,6 +142,7 @@ class Relay:
             or not stream.is_strict
             or stream.is_muxed
             or stream.srtp is not None
+            or not stream.is_sure
             or stream.packets < _OFFLOAD_AFTER
             or out is None
             or out.srtp is not None

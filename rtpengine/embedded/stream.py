@@ -2,13 +2,16 @@
 
 Latching. A peer behind a NAT sends from another address than its SDP says, so the source is learnt: but only once
 signalling has named the peer, only from packets that can be media, the SDP's own address before another port of its
-host, and that before any other address. After `WINDOW` seconds, or at once where the SDP's address is heard, the source
-is agreed. From then on a strict stream takes nothing else: RTP from a third address is counted and dropped, neither
-forwarded nor learnt, until signalling names a new address.
+host or of the host that signalling came from, and those before any other address. Where the latter host is known, any
+other address must wait for `GRACE` seconds: who is first to send does not win. After `WINDOW` seconds, or at once where
+the SDP's address is heard, the source is agreed. From then on a strict stream takes nothing else: RTP from a third
+address is counted and dropped, neither forwarded nor learnt, until signalling names a new address; only a source that
+was agreed for want of a better one gives way to the peer's own host.
 """
 
 from __future__ import annotations
 
+import secrets
 import socket
 from enum import Enum
 from typing import Final
@@ -18,6 +21,8 @@ from rtpengine.embedded.srtp import Srtp
 
 WINDOW: Final = 3.0
 """Seconds after signalling in which a better source still replaces a worse one; the real daemon's learning window."""
+GRACE: Final = 0.5
+"""Seconds after signalling in which only the peer's own hosts are listened to, where both are known."""
 
 _ANY_SOURCE: Final = 1
 _SAME_HOST: Final = 2
@@ -50,6 +55,7 @@ class Stream:
 
     __slots__ = (
         "agreed",
+        "cname",
         "errors",
         "fast_octets",
         "fast_packets",
@@ -59,6 +65,7 @@ class Stream:
         "is_muxed",
         "is_rtcp",
         "is_strict",
+        "known",
         "last",
         "local",
         "lowest",
@@ -79,6 +86,8 @@ class Stream:
         self.sock: Final = sock
         self.local: Final = local
         self.is_rtcp: Final = is_rtcp
+        self.cname: Final = secrets.token_hex(8).encode()
+        """The name under which RTCP shows this peer to the other one (RFC 7022: random, for one session)."""
         self.state = StreamState.BOUND
         self.is_strict = False
         self.is_muxed = False
@@ -92,6 +101,8 @@ class Stream:
         """The source agreed upon; None until then, so that the relay's one comparison fails."""
         self.former: Endpoint | None = None
         """What was agreed before signalling named another address: still taken while learning, never learnt."""
+        self.known = ""
+        """The host that the peer's signalling comes from; empty: not told."""
         self.rank = 0
         self.until = now
         self.out: Stream | None = None
@@ -111,13 +122,16 @@ class Stream:
         self.fast_packets = self.fast_octets = 0
         """What of the counts the fast path has reported under this handle."""
 
-    def expect(self, peer: Endpoint | None, now: float, *, kind: Kind, is_strict: bool, is_muxed: bool) -> None:
+    def expect(
+        self, peer: Endpoint | None, now: float, *, kind: Kind, is_strict: bool, is_muxed: bool, known: str = ""
+    ) -> None:
         """Signalling names the peer's address, or None: none is known, or it wants no media now (hold by zero address).
 
-        An unchanged address keeps what was learnt: a re-INVITE must not open a window to strays. On None the source
-        learnt stays too, but nothing is sent.
+        `known` is the host that the signalling came from. An unchanged address keeps what was learnt: a re-INVITE must
+        not open a window to strays. On None the source learnt stays too, but nothing is sent.
         """
         self.lowest, self.highest = kind.value
+        self.known = known or self.known
         self.is_strict = is_strict
         self.is_muxed = is_muxed
         if peer is None:
@@ -149,35 +163,46 @@ class Stream:
         state = self.state
         if state is StreamState.BOUND:
             return False
+        is_likely = source[0] == self.known or (self.signalled is not None and source[0] == self.signalled[0])
         if state is not StreamState.LATCHING:
+            if is_likely and self.rank == _ANY_SOURCE and state is StreamState.LATCHED:
+                self._agree(source, _SAME_HOST)
+                return True
             return not self.is_strict
         if source == self.signalled or self.srtp is not None:
             self._agree(source)
             return True
         if source == self.former:
             if now >= self.until and not self.rank:
-                self._agree(source)  # signalling has moved, the peer behind its NAT has not
+                self._agree(source, _SAME_HOST)  # signalling has moved, the peer behind its NAT has not
             return True
-        rank = _SAME_HOST if self.signalled is not None and source[0] == self.signalled[0] else _ANY_SOURCE
+        rank = _SAME_HOST if is_likely else _ANY_SOURCE
+        if rank == _ANY_SOURCE and self.known and now < self.until - WINDOW + GRACE:
+            return False
         if rank > self.rank:
             self.rank = rank
             self.remote = self.remote and source
         elif source != self.remote:
             return not self.is_strict
         if now >= self.until:
-            self._agree(source)
+            self._agree(source, rank)
         return True
+
+    @property
+    def is_sure(self) -> bool:
+        """True where the source agreed upon is at a host of the peer, as far as anybody has said."""
+        return self.rank > _ANY_SOURCE
 
     @property
     def is_settled(self) -> bool:
         """True where no source but the one agreed upon can be taken."""
         return self.is_strict and self.state is not StreamState.LATCHING
 
-    def _agree(self, source: Endpoint) -> None:
+    def _agree(self, source: Endpoint, rank: int = _AS_SIGNALLED) -> None:
         """`source` it is."""
         if self.remote is not None:
             self.remote = source
         self.agreed = source
         self.former = None
-        self.rank = _AS_SIGNALLED
+        self.rank = rank
         self.state = StreamState.LATCHED

@@ -184,9 +184,9 @@ class Media:
 class Bounds:
     """Beyond these new work is refused, so that what is under way is served in time and memory stays bounded."""
 
-    calls: int = 20_000
-    transactions: int = 200_000
-    delay: float = 0.1
+    calls: int = 100_000
+    transactions: int = 500_000
+    delay: float = 0.5
     """Seconds that a message may wait for its turn before fewer new calls are let in; 0: however long."""
 
 

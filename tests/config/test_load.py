@@ -183,7 +183,7 @@ socket = "/run/sbc.sock"
     timers = config.timers
     assert (timers.t1, timers.t2, timers.ringing, timers.call, timers.liveness) == (1, 4, 60, 3600, 0)
     assert (config.limits.message_bytes, config.limits.headers) == (4096, 64)
-    assert config.bounds == Bounds(300, 200_000, 0)
+    assert config.bounds == Bounds(300, 500_000, 0)
     media = config.media
     assert (media.mode, media.ports, media.fast_path, media.timeout) == ("bypass", (40000, 40099), "none", 0.5)
     assert (media.engines[0].host, media.engines[0].port) == ("::1", 2223)

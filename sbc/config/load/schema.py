@@ -158,9 +158,9 @@ class LimitsTable(Table):
 
     message_bytes: int = Field(default=65535, ge=1024, le=1048576)
     headers: int = Field(default=128, ge=16, le=4096)
-    calls: int = Field(default=20_000, ge=1, le=1_000_000)
-    transactions: int = Field(default=200_000, ge=1000, le=10_000_000)
-    delay: float = Field(default=0.1, ge=0, le=10)
+    calls: int = Field(default=100_000, ge=1, le=1_000_000)
+    transactions: int = Field(default=500_000, ge=1000, le=10_000_000)
+    delay: float = Field(default=0.5, ge=0, le=10)
 
 
 class NodeTable(Table):
