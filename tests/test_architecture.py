@@ -19,6 +19,7 @@ LEVELS = {
     "sbc.sdp": 0,
     "sbc.mint": 0,
     "sbc.wire": 0,
+    "sbc.records": 0,
     "sbc.outputs": 0,
     "sbc.wheel": 0,
     "sbc.config": 0,

@@ -41,7 +41,7 @@ TEXTS = [
 PAGES = [path for path in TEXTS if path.suffix == ".md"]
 
 # A distribution that installs a module of another name.
-MODULE_OF = {"netifaces-plus": "netifaces", "pyopenssl": "OpenSSL"}
+MODULE_OF = {"dnspython": "dns", "netifaces-plus": "netifaces", "pyopenssl": "OpenSSL"}
 # Modules of a distribution that only works with its other half.
 HALF_OF = {"pydantic_core": "pydantic"}
 

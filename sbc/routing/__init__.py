@@ -9,6 +9,7 @@ for deciding which trunk may be used (`policies`).
 
 from sbc.routing.health import FAILURE_PENALTY, FIRST_SHARE, SLOW_START, Health, TargetHealth, TargetState
 from sbc.routing.hop import NextHop, Source
+from sbc.routing.locate import guesses, mixed, services, srv_order
 from sbc.routing.prefixes import PrefixTable
 from sbc.routing.router import Router
 
@@ -23,4 +24,8 @@ __all__ = [
     "Source",
     "TargetHealth",
     "TargetState",
+    "guesses",
+    "mixed",
+    "services",
+    "srv_order",
 ]

@@ -19,6 +19,7 @@ from sbc.admin import ControlServer, Json, Recorder
 from sbc.config import Config
 from sbc.engine import Engine
 from sbc.journal import Store, open_store
+from sbc.lookup import Resolver, nameservers
 from sbc.supervisor.certificates import Certificates
 from sbc.supervisor.embedded import LOOPBACK, EmbeddedEngine, is_wanted
 from sbc.supervisor.outlets import NodeOutlets
@@ -106,7 +107,7 @@ class Node:
         control = ControlServer(self, Path(self.config.control_socket))
         alarm = LoopAlarm(loop, worker.ring)
         clients: list[rtpengine.client.Client] = []
-        self._outlets = NodeOutlets(transports, worker, clients, tasks)
+        self._outlets = NodeOutlets(transports, worker, clients, tasks, Resolver(nameservers()))
         worker.connect(self._outlets, alarm)
         self._take_signals(loop)
         try:

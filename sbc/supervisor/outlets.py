@@ -8,7 +8,10 @@ from typing import Final, Protocol
 
 import rtpengine
 from rtpengine.client import Client
+from sbc.lookup import Resolver, Unanswered, is_local
 from sbc.outputs import Lookup, MediaCommand
+from sbc.records import Record
+from sbc.routing import mixed
 from sbc.supervisor.tasks import Tasks
 from sbc.wire import Flow
 
@@ -37,7 +40,9 @@ class Answers(Protocol):
 class NodeOutlets:
     """Sends, asks and resolves without ever waiting; answers come back to the worker as inputs of their own."""
 
-    def __init__(self, sender: Sender, answers: Answers, clients: list[Client], tasks: Tasks) -> None:
+    def __init__(
+        self, sender: Sender, answers: Answers, clients: list[Client], tasks: Tasks, resolver: Resolver | None = None
+    ) -> None:
         self.unreachable = 0
         self.commands = 0
         self.lookups = 0
@@ -46,6 +51,7 @@ class NodeOutlets:
         self._clients: Final = clients
         self._tasks: Final = tasks
         self._resolving = 0
+        self._resolver: Final = resolver
 
     def send(self, data: bytes, flow: Flow) -> None:
         """To the transports."""
@@ -61,7 +67,7 @@ class NodeOutlets:
         future.add_done_callback(lambda done: self._answered(command.id, done))
 
     def resolve(self, lookup: Lookup) -> None:
-        """To the system's resolver, in a thread."""
+        """To the name servers; names that only this machine knows, to the system's resolver in a thread."""
         self.lookups += 1
         if self._resolving >= LOOKUPS:
             asyncio.get_running_loop().call_soon(self._answers.lookup_answer, lookup.id, ())
@@ -84,10 +90,25 @@ class NodeOutlets:
         addresses: tuple[str, ...] = ()
         try:
             async with asyncio.timeout(LOOKUP_TIMEOUT):
-                found = await asyncio.get_running_loop().getaddrinfo(lookup.name, None, type=socket.SOCK_DGRAM)
-            addresses = tuple(dict.fromkeys(str(entry[4][0]).partition("%")[0] for entry in found))
+                addresses = await self._addresses(lookup.name)
         except (OSError, UnicodeError, TimeoutError):  # no such name, a name no resolver takes, or silence
             pass
         finally:
             self._resolving -= 1
         self._answers.lookup_answer(lookup.id, addresses)
+
+    async def _addresses(self, name: str) -> tuple[str, ...]:
+        """Both families. Where no name server answers the system is asked too: it may know another way."""
+        if self._resolver is not None and not is_local(name):
+            try:
+                found = await asyncio.gather(self._resolver.find(name, "AAAA"), self._resolver.find(name, "A"))
+            except Unanswered:
+                pass
+            else:
+                return tuple(mixed(_texts(found[0]), _texts(found[1])))
+        entries = await asyncio.get_running_loop().getaddrinfo(name, None, type=socket.SOCK_DGRAM)
+        return tuple(dict.fromkeys(str(entry[4][0]).partition("%")[0] for entry in entries))
+
+
+def _texts(records: tuple[Record, ...]) -> list[str]:
+    return [record for record in records if isinstance(record, str)]

@@ -8,7 +8,9 @@ import socket
 import pytest
 
 import rtpengine
+from sbc.lookup import Resolver, Unanswered
 from sbc.outputs import Lookup, MediaCommand
+from sbc.records import Record
 from sbc.supervisor.outlets import LOOKUPS, NodeOutlets
 from sbc.supervisor.tasks import Tasks
 from sbc.telemetry import Telemetry
@@ -139,5 +141,41 @@ def test_messages_go_to_the_transports() -> None:
             sender = Sender()
             NodeOutlets(sender, Answers(), [], Tasks(group, Telemetry(FakeLogger()))).send(b"x", FLOW)
             assert sender.sent == [(b"x", FLOW)]
+
+    asyncio.run(scenario())
+
+
+class Names(Resolver):
+    """A resolver that knows `a.example`, and gets no answer for `silent.example`."""
+
+    def __init__(self) -> None:
+        super().__init__(())
+
+    async def find(self, name: str, kind: str) -> tuple[Record, ...]:
+        if name == "silent.example":
+            raise Unanswered
+        return ("2001:db8::1",) if kind == "AAAA" else ("192.0.2.1", "192.0.2.2")
+
+
+@pytest.mark.parametrize(
+    ("name", "addresses"),
+    [
+        ("a.example", ("2001:db8::1", "192.0.2.1", "192.0.2.2")),
+        ("silent.example", ("198.51.100.1",)),
+        ("short", ("198.51.100.1",)),
+    ],
+)
+def test_name_servers_are_asked_first_and_the_system_for_what_they_cannot_know(
+    monkeypatch: pytest.MonkeyPatch, name: str, addresses: tuple[str, ...]
+) -> None:
+    async def scenario() -> None:
+        async def system(*_: object, **__: object) -> list[tuple[object, ...]]:
+            return [(socket.AF_INET, socket.SOCK_DGRAM, 17, "", ("198.51.100.1", 0))]
+
+        monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", system)
+        answers = Answers()
+        async with asyncio.TaskGroup() as group:
+            NodeOutlets(Sender(), answers, [], Tasks(group, Telemetry(FakeLogger())), Names()).resolve(Lookup(7, name))
+        assert answers.heard == [("lookup", 7, addresses)]
 
     asyncio.run(scenario())
