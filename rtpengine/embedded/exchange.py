@@ -175,8 +175,9 @@ class Exchange:
             rtp = rtcp = None
         strict = self.wishes.is_strict
         media.signalled = rtp
-        pair.rtp.expect(rtp, self.now, kind=kind, is_strict=strict, is_muxed=media.is_muxed)
-        pair.rtcp.expect(rtcp, self.now, kind=kind, is_strict=strict, is_muxed=False)
+        known = self.wishes.signalled_from
+        pair.rtp.expect(rtp, self.now, kind=kind, is_strict=strict, is_muxed=media.is_muxed, known=known)
+        pair.rtcp.expect(rtcp, self.now, kind=kind, is_strict=strict, is_muxed=False, known=known)
         other = self.receiver.line(media.index).pair
         if other is not None:
             for stream in other.streams:
@@ -215,7 +216,14 @@ def _inherit(old: PortPair, fresh: PortPair, now: float) -> None:
     for before, after in zip(old.streams, fresh.streams, strict=True):
         kind = Kind.RTP if before.lowest == Kind.RTP.value[0] else Kind.RAW
         if before.signalled is not None and len(before.signalled) == len(after.local):
-            after.expect(before.signalled, now, kind=kind, is_strict=before.is_strict, is_muxed=before.is_muxed)
+            after.expect(
+                before.signalled,
+                now,
+                kind=kind,
+                is_strict=before.is_strict,
+                is_muxed=before.is_muxed,
+                known=before.known,
+            )
 
 
 def connect(one: PartyMedia, two: PartyMedia) -> None:

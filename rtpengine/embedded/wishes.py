@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final, TypeAlias
 
 from rtpengine.bencode import Value
+from rtpengine.embedded.addresses import canonical_address
 from rtpengine.embedded.description import PROFILES, Fault
 from rtpengine.embedded.sdes import SUITES
 
@@ -59,6 +60,7 @@ class Wishes:
         "received_from",
         "replaces_origin",
         "rtcp_mux",
+        "signalled_from",
         "suites",
     )
 
@@ -81,8 +83,12 @@ class Wishes:
         self.address_family: Final = family if family in ("IP4", "IP6") else ""
         self.direction: Final = _raw(request, "direction")[:2]
         source = _raw(request, "received-from")
-        self.received_from: Final = source[1] if "SIP-source-address" in flags and len(source) == 2 else ""
+        told = source[1] if len(source) == 2 else ""
+        stands_in = "SIP-source-address" in flags
+        self.received_from: Final = told if stands_in else ""
         """The address that signalling came from, where it is to stand for the one in the SDP."""
+        self.signalled_from: Final = "" if stands_in else canonical_address(told, "IP6" if ":" in told else "IP4")
+        """The same where it only helps to tell the peer's media from a stranger's; the real daemon ignores it then."""
 
 
 def _suites(sdes: list[str]) -> frozenset[str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from rtpengine.embedded.stream import WINDOW, Kind, Stream, StreamState
+from rtpengine.embedded.stream import GRACE, WINDOW, Kind, Stream, StreamState
 
 SIGNALLED = ("192.0.2.1", 4000)
 OTHER_PORT = ("192.0.2.1", 4444)
@@ -141,3 +141,46 @@ def test_forgotten_stream_takes_nothing(stream: Stream) -> None:
     expect(stream, SIGNALLED)
     stream.forget()
     assert not stream.admit(SIGNALLED, 0.1)
+
+
+KNOWN = "198.51.100.7"
+
+
+def known_stream(*, is_strict: bool = True) -> Stream:
+    """A peer behind a NAT: its SDP names an inner address, its signalling comes from `KNOWN`."""
+    stream = Stream(socket.socket(socket.AF_INET, socket.SOCK_DGRAM), ("192.0.2.9", 40000), 0.0, is_rtcp=False)
+    stream.expect(("10.0.0.5", 4000), 0.0, kind=Kind.RTP, is_strict=is_strict, is_muxed=False, known=KNOWN)
+    stream.sock.close()
+    return stream
+
+
+def test_injected_first_packet_does_not_beat_the_host_of_the_signalling() -> None:
+    """RTP bleed: who sends first is anybody; where the peer signals from is not."""
+    stream = known_stream()
+    assert not stream.admit(("203.0.113.66", 9), 0.1)
+    assert stream.remote == ("10.0.0.5", 4000)
+    assert stream.admit((KNOWN, 31000), 0.2)
+    assert stream.remote == (KNOWN, 31000)
+    assert not stream.admit(("203.0.113.66", 9), 1.0)
+    assert stream.admit((KNOWN, 31000), WINDOW)
+    assert stream.agreed == (KNOWN, 31000)
+    assert not stream.admit((KNOWN, 31002), WINDOW + 1)
+
+
+def test_media_from_a_third_host_are_learnt_where_nothing_better_comes() -> None:
+    """A proxy signals for a phone whose media come from somewhere else."""
+    stream = known_stream()
+    assert stream.admit(("203.0.113.20", 5000), GRACE)
+    assert stream.admit(("203.0.113.20", 5000), WINDOW)
+    assert stream.agreed == ("203.0.113.20", 5000)
+    assert not stream.is_sure
+
+
+def test_stranger_that_was_learnt_gives_way_to_the_peer() -> None:
+    """A peer that was silent at first (on hold, early media) is not locked out of its own call."""
+    stream = known_stream()
+    assert stream.admit(("203.0.113.66", 9), GRACE)
+    assert stream.admit(("203.0.113.66", 9), WINDOW)
+    assert stream.admit((KNOWN, 31000), WINDOW + 5)
+    assert stream.agreed == stream.remote == (KNOWN, 31000)
+    assert not stream.admit(("203.0.113.66", 9), WINDOW + 6)
