@@ -53,6 +53,8 @@ def begin(call: Call, request: Request, exit_: Exit, now: Now) -> None:
     if not exit_.request(out, request, request.body, request.content_type, left):
         call.relays.remove(out)
         exit_.respond(incoming, 500)
+        return
+    exit_.respond(incoming, 100)  # held by the transaction until 3.5 s (RFC 4320 section 4.1): the asker then rests
 
 
 def _register(call: Call, leg: Leg, out: Outgoing, request: Request, exit_: Exit, now: Now) -> bool:

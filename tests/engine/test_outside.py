@@ -120,7 +120,11 @@ def test_relayed_message_is_given_up_before_the_asker_is() -> None:
     node.peers.pop((node.pbx.host, 5060))
     node.carrier.target = "sip:+4930@sbc.example.net"
     node.carrier.request("MESSAGE", b"hello", content_type="text/plain")
-    node.advance(29)
+    node.advance(3)
+    assert node.carrier.idle()
+    node.advance(1)
+    node.carrier.take_response(100)
+    node.advance(25)
     node.carrier.take_response(504)
     node.assert_clean()
 
