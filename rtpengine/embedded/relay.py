@@ -143,7 +143,6 @@ class Relay:
             or stream.is_muxed
             or stream.srtp is not None
             or not stream.is_sure
-            or not stream.is_sure
             or stream.packets < _OFFLOAD_AFTER
             or out is None
             or out.srtp is not None

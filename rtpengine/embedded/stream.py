@@ -11,6 +11,7 @@ was agreed for want of a better one gives way to the peer's own host.
 
 from __future__ import annotations
 
+import secrets
 import socket
 from enum import Enum
 from typing import Final
@@ -54,6 +55,7 @@ class Stream:
 
     __slots__ = (
         "agreed",
+        "cname",
         "errors",
         "fast_octets",
         "fast_packets",
@@ -84,6 +86,8 @@ class Stream:
         self.sock: Final = sock
         self.local: Final = local
         self.is_rtcp: Final = is_rtcp
+        self.cname: Final = secrets.token_hex(8).encode()
+        """The name under which RTCP shows this peer to the other one (RFC 7022: random, for one session)."""
         self.state = StreamState.BOUND
         self.is_strict = False
         self.is_muxed = False

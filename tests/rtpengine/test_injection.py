@@ -1,0 +1,56 @@
+"""RTP injected from a third host before the peer has sent anything: the embedded engine, real packets."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from rtpengine import Answer, Delete, Offer
+from tests.rtpengine import engines
+from tests.rtpengine.engines import HOST, SILENCE, STRICT, EngineUnderTest, Peer, heard, media_ports, rtp_packet
+from tests.rtpengine.test_srtp import SecurePeer, options
+
+pytestmark = pytest.mark.interop
+
+ELSEWHERE = "127.0.0.3"
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[EngineUnderTest]:
+    """The embedded one: 10.5.3 learns from whoever is first."""
+    with engines.embedded("41700-41799") as running:
+        yield running
+
+
+@pytest.mark.parametrize("is_secure", [False, True])
+def test_stranger_is_neither_forwarded_nor_answered(engine: EngineUnderTest, is_secure: bool) -> None:
+    """The caller is behind a NAT: its SDP names a host that nothing comes from; the stranger is there first."""
+    caller, callee, stranger = SecurePeer(), Peer(), Peer(ELSEWHERE)
+    call_id = f"inject-{secrets.token_hex(6)}"
+    inner = b"IN IP4 192.0.2.77"
+    sdp = (caller.secure_sdp() if is_secure else caller.sdp()).replace(b"IN IP4 127.0.0.1", inner)
+    wanted = replace(options("RTP/AVP") if is_secure else STRICT, received_from=HOST)
+    offered = engine.ask(Offer(call_id, "a", sdp, options=wanted)).sdp
+    answer = replace(options() if is_secure else STRICT, received_from=HOST)
+    answered = engine.ask(Answer(call_id, "a", "b", callee.sdp(), options=answer)).sdp
+    port = media_ports(answered)[0]
+    for number in range(3):
+        stranger.rtp.sendto(rtp_packet(number), (HOST, port))
+    assert heard(callee.rtp, SILENCE) is None
+    if is_secure:
+        caller.learn(answered)
+        caller.send(rtp_packet(10), port)
+    else:
+        caller.rtp.sendto(rtp_packet(10), (HOST, port))
+    assert heard(callee.rtp) == rtp_packet(10)
+    stranger.rtp.sendto(rtp_packet(11), (HOST, port))
+    assert heard(callee.rtp, SILENCE) is None
+    callee.rtp.sendto(rtp_packet(20), (HOST, media_ports(offered)[0]))
+    assert (caller.hears() if is_secure else heard(caller.rtp)) == rtp_packet(20)
+    assert heard(stranger.rtp, SILENCE) is None
+    engine.ask(Delete(call_id))
+    for peer in (caller, callee, stranger):
+        peer.close()
