@@ -49,7 +49,8 @@ class Wheel:
         limit = int(now * _GRAIN + 1e-6)
         while self._heap and self._heap[0] <= limit:
             slot = heapq.heappop(self._heap)
-            for machine in self._slots.pop(slot):
+            # Each once: whoever repeats a request arms its machine again with every copy.
+            for machine in dict.fromkeys(self._slots.pop(slot)):
                 deadline = machine.next_timer
                 if deadline is None:
                     continue

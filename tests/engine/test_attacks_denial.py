@@ -182,3 +182,18 @@ def test_400_has_a_to_tag_that_is_the_same_for_each_copy() -> None:
     first, second = node.carrier.wires
     assert first == second
     assert b"To: <sip:a@b>;tag=" in first
+
+
+def test_copies_of_a_request_do_not_multiply_its_timers() -> None:
+    """Timer G of a refused INVITE ran once for every copy received, each time it was due."""
+    node = Node()
+    node.carrier.invite(extra="Require: frobnicate\n")
+    data = f"INVITE {node.carrier.target} SIP/2.0\r\n".encode()
+    assert node.carrier.invite_sent is not None
+    data += "".join([f"{name}: {value}\r\n" for name, value in node.carrier.invite_sent.fields]).encode()
+    data += b"\r\n" + node.carrier.invite_sent.body
+    for _ in range(100):
+        node.carrier.raw(data)
+    wheel = node.engine.egress.wheel
+    node.advance(1.1)
+    assert len(wheel.due(node.time + 3.5)) <= 2

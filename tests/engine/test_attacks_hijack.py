@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from sbc.outputs import Dropped, DropReason
 from sbc.wire import Flow
 from tests.engine.test_outside import register
 from tests.kit.flows import ring, talk
-from tests.kit.node import INSIDE, OUTSIDE, PBX, STRANGER, Node
-from tests.kit.peer import Peer
+from tests.kit.node import INSIDE, OUTSIDE, PBX, STRANGER, Node, config
+from tests.kit.peer import Peer, sdp
 
 VICTIM = "198.51.100.77"
 
@@ -112,3 +114,38 @@ def test_tel_uri_cannot_smuggle_a_host_into_the_request_uri() -> None:
     invite = node.pbx.take_request("INVITE")
     assert invite.uri.host == PBX
     assert "evil" not in invite.request_uri
+
+
+@pytest.mark.xfail(strict=True, reason="design question: which addresses may speak in a dialog, beyond its realm")
+def test_reinvite_from_a_third_address_with_stolen_tags_moves_no_media() -> None:
+    """Who saw one packet knows the tags; a dialog is bound to its realm only. Carriers do speak from many addresses."""
+    node = Node()
+    talk(node, node.carrier, node.pbx)
+    thief = node.peer("thief", STRANGER, OUTSIDE)
+    _steal(thief, node.carrier)
+    thief.request("INVITE", sdp(STRANGER, version=9))
+    assert node.pbx.idle()
+
+
+@pytest.mark.xfail(
+    strict=True, reason="design question: targets that a peer may name are bound to its realm by nothing"
+)
+def test_contact_of_an_outside_peer_cannot_make_us_send_to_inner_hosts() -> None:
+    """A Contact or Record-Route of the other side's network: our BYE goes there, from the outside listener."""
+    node = Node(config(hide=("10.20.0.0/16",)))
+    node.carrier.send(
+        "INVITE sip:+4930@sbc.example.net SIP/2.0\nVia: SIP/2.0/UDP 198.51.100.10:5060;branch=z9hG4bKq\n"
+        "From: <sip:a@b>;tag=1\nTo: <sip:+4930@x>\nCall-ID: q\nCSeq: 1 INVITE\nMax-Forwards: 70\n"
+        "Contact: <sip:a@10.20.0.99:8080>\nContent-Type: application/sdp",
+        sdp(node.carrier.host),
+    )
+    invite = node.pbx.take_request("INVITE")
+    node.pbx.reply(invite, 200, sdp(PBX))
+    node.pbx.take_request("ACK")
+    answer = node.carrier.take_response(200)
+    node.carrier.send(
+        "ACK sip:x SIP/2.0\nVia: SIP/2.0/UDP 198.51.100.10:5060;branch=z9hG4bKa\nFrom: <sip:a@b>;tag=1\n"
+        f"To: {answer.require('To')}\nCall-ID: q\nCSeq: 1 ACK\nMax-Forwards: 70"
+    )
+    node.pbx.request("BYE")
+    assert not [sent for sent in node.sent if sent.flow.host == "10.20.0.99"]
