@@ -8,7 +8,6 @@ import fnmatch
 import json
 import queue
 import re
-import shlex
 import threading
 import time
 from dataclasses import dataclass
@@ -86,9 +85,11 @@ class Bench:
             if not why and not self.direct:
                 why = self._health()
         except (AssertionError, OSError) as error:
-            why = str(error)
+            why = _brief(str(error))
         seconds = time.monotonic() - began
-        return Outcome(row.suite, row.file, row.peer, "fail" if why else "pass", why or row.note, seconds)
+        verdict = "fail" if why else "pass"
+        why = f"{why} ({row.note})" if why and row.note else why or row.note
+        return Outcome(row.suite, row.file, row.peer, verdict, why, seconds)
 
     def _clear(self) -> None:
         """End what an earlier scenario left in the node, and forget what its log said."""
@@ -203,13 +204,31 @@ def _judge(row: Row, sipp: Sipp) -> str:
     wanted = row.right.split()[1:]
     seen = re.findall(r"received 'SIP/2\.0 (\d{3}) ", sipp.complaint())
     if code == 0 or not set(seen) & set(wanted):
-        return f"SIPp {code}, stopped at {seen or 'nothing'}: {_first(sipp.complaint())}"
+        return f"SIPp {code}, not stopped at {' or '.join(wanted)}: {_first(sipp.complaint())}"
     return ""
 
 
 def _first(complaint: str) -> str:
-    lines = [line for line in complaint.splitlines() if line.strip() and "events occurred" not in line]
-    return shlex.join([" ".join(lines)[:300]]).strip("'") if lines else "said nothing"
+    """What SIPp complained about, in a few words that are the same on every machine."""
+    text = " ".join(complaint.split())
+    if match := re.search(
+        r"while expecting '([^']*)' \(index (\d+)\), received '(SIP/2\.0 )?(.{0,40}?) (?:Via|SIP/2\.0)", text
+    ):
+        return f"expected {match[1]} at step {match[2]}, got {match[4]}"
+    if match := re.search(r"unexpected (BYE|CANCEL) for call", text):
+        return f"an unexpected {match[1]}"
+    if match := re.search(r"receive timeout on message [^:]*:(\d+)", text):
+        return f"nothing came at step {match[1]}"
+    if match := re.search(r"Failed regexp match: looking in '.*?', with regexp '(.*?)'", text):
+        return f"what came does not match {match[1]}"
+    return re.sub(r"\d{4}-\d\d-\d\d [\d:.]+ [\d.]+: ", "", text)[:160] or "said nothing"
+
+
+def _brief(trouble: str) -> str:
+    """The first thing wrong in an assertion's text."""
+    if match := re.search(r'"action": "(\w+)", "realm": "(\w+)", "token": "([^"]*)", "place": "([^"]*)"', trouble):
+        return f"the node's audit {match[1]} {match[3]} in the {match[4]} toward {match[2]}"
+    return " ".join(trouble.split())[:200]
 
 
 def run_rows(todo: list[Row], *, direct: bool = False, rigs: int = 2) -> list[Outcome]:
