@@ -54,11 +54,15 @@ def _bare_user(user: str) -> str:
     if "%" in user:
         user = user.replace("%3A", "%3a").replace("%3B", "%3b").partition("%40")[0]
         user = user.partition("%3a")[0].partition("%3b")[0]
-    digits = user.replace(".", "").replace("-", "").replace("_", "")
-    # Three dots or dashes between digits: an address. A number in visual separators begins with a plus.
-    if digits.isdigit() and user.count(".") + user.count("-") + user.count("_") == 3 and user[0] != "+":
+    octets = user.replace("-", ".").replace("_", ".").split(".") if user[:1].isdigit() else []
+    # Four octets between dots or dashes: an address. `1-800-555-1234` is none.
+    if len(octets) == 4 and all(_is_octet(octet) for octet in octets):
         return ""
     return user
+
+
+def _is_octet(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= 3 and int(text) <= 255
 
 
 def _tel(opaque: str, domain: str) -> str:

@@ -25,3 +25,17 @@ def test_foreign_to_tag_stays_after_failover() -> None:
     node.carrier.ack()
     hang_up(node, node.carrier, second)
     node.assert_clean()
+
+
+def test_caller_with_dashes_in_its_number_keeps_it_and_an_address_does_not_cross() -> None:
+    """RFC 3966 section 3: visual separators; `1-800-555-1234` has four groups and is no IPv4 address."""
+    for user, shown in (
+        ("1-800-555-1234", "1-800-555-1234@"),
+        ("10-20-0-99", ""),
+        ("10.20.0.99", ""),
+        ("1.2.3.²", "1.2.3.²@"),
+    ):
+        node = Node()
+        node.pbx.name = user
+        node.pbx.invite()
+        assert node.carrier.take_request("INVITE").require("From").startswith(f"<sip:{shown}sbc.example.net>")
