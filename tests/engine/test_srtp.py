@@ -7,6 +7,8 @@ from dataclasses import replace
 
 import pytest
 
+import rtpengine
+from sbc.call.security import takes_offer
 from sbc.outputs import CallEnded
 from sbc.sip import Response
 from tests.kit.flows import assert_no_leak
@@ -169,4 +171,36 @@ def test_reinvite_that_gives_up_security_is_refused_and_the_call_goes_on() -> No
     assert isinstance(response, Response)
     assert response.status == 488
     assert edge.node.engine.active_calls == 1
+    edge.bench.close()
+
+
+def test_engine_is_told_where_each_peer_signals_from() -> None:
+    """Media are likely to come from there: a stranger's first packet must not win."""
+    edge = Edge("never", "never")
+    told: list[str] = []
+
+    def listen(command: rtpengine.Command) -> rtpengine.Reply:
+        if isinstance(command, rtpengine.Offer | rtpengine.Answer):
+            told.append(command.options.received_from)
+        return edge.bench.ask(command)
+
+    edge.node.media = listen
+    edge.call(OFFER)
+    edge.answer(ANSWER)
+    assert told == ["198.51.100.10", "10.20.0.5"]
+    edge.bench.close()
+
+
+def test_target_that_cannot_have_the_offer_is_passed_over() -> None:
+    """The offer holds keys for the first target's side; a second one in clear must not see it."""
+    edge = Edge("never", "required")
+    edge.call(OFFER)
+    call = next(iter(edge.node.engine.egress.calls.values()))
+    leg = call.b
+    assert leg is not None
+    assert takes_offer(call, leg)
+    edge.node.config.realms["inside"] = replace(edge.node.config.realms["inside"], srtp="never")
+    fresh = edge.node.engine.egress.callee_leg(call, call.hops[0])
+    assert fresh is not None
+    assert not takes_offer(call, fresh)
     edge.bench.close()
