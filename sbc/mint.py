@@ -25,7 +25,7 @@ class Mint:
         if len(key) < 16 or not slots:
             raise ValueError("a mint needs 16 bytes of entropy and a slot")
         self._key: Final = key[:64]
-        self._slots: Final = slots
+        self._slots: Final = [f"{slot:02x}" for slot in slots]
         self._counter = 0
         self._pool = ""
         self._position = 0
@@ -45,7 +45,7 @@ class Mint:
         """22 hexadecimal digits, the slot first: the user part of our Contact, tags, everything opaque."""
         slots = self._slots
         self._turn = turn = (self._turn + 1) % len(slots)
-        return f"{slots[turn]:02x}{self._opaque()}"
+        return slots[turn] + self._opaque()
 
     def branch(self) -> str:
         """A Via branch with the RFC 3261 cookie; the slot follows the cookie."""
@@ -66,7 +66,7 @@ class Mint:
     def keyed_token(self, seed: bytes) -> str:
         """A token, slot included, that is the same for the same seed, as long as key and slots are."""
         digest = hashlib.blake2b(seed, key=self._key, digest_size=_STEP + 1).digest()
-        return f"{self._slots[digest[0] % len(self._slots)]:02x}{digest[1:].hex()}"
+        return self._slots[digest[0] % len(self._slots)] + digest[1:].hex()
 
     def number(self, bits: int = 31) -> int:
         """A random number of at most `bits` (up to 63) bits, never 0: SDP session ids, first CSeq numbers."""
