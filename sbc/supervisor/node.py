@@ -360,4 +360,4 @@ def _settle_memory() -> None:
     """What is loaded now stays: keep the collector from walking it, and let it run less often than for a script."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 10, 20)
+    gc.set_threshold(5_000, 20, 50)
