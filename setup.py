@@ -66,7 +66,7 @@ COLD = {
     "sbc/topology/sdp_table.py",
 }
 
-# Measured (docs/performance.md): -O3 and one file for all take twice as long and gain one instruction in a hundred.
+# Measured (docs/performance.md): -O2 in one file for all takes half as long again, for one instruction in a hundred.
 OPTIMISATION = "1"
 
 # Commands of setuptools that build; the others only ask for metadata.

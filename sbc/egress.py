@@ -38,19 +38,13 @@ from sbc.transaction import (
     TransactionTable,
 )
 from sbc.trunks import Trunks, longest
-from sbc.waiting import GiveUp, Parked, Unanswered
+from sbc.waiting import GiveUp, Names, Parked
 from sbc.wheel import Wheel
 from sbc.wire import Flow, Now
 
 NONE: Final[Fields] = []
 _MINIMAL: Final[frozenset[str]] = frozenset({"ACK", "BYE", "CANCEL"})
 _PORTS: Final[dict[str, int]] = {"UDP": 5060, "TCP": 5060, "TLS": 5061, "WS": 80, "WSS": 443}
-_LOOKUP_SECONDS: Final = 10.0
-"""A look-up without an answer by then has failed."""
-_NAME_SECONDS: Final = 60.0
-"""How long a resolved name is kept; the resolver behind `Lookup` does not tell the TTL."""
-_NAMES: Final = 4096
-"""Names kept at most: peers choose them, in their Contacts."""
 _DATAGRAM: Final = 65507
 """Bytes that a UDP datagram carries over IPv4."""
 RECORDED_BYTES: Final = 16_000_000
@@ -75,12 +69,9 @@ class Egress(Exit):
         self.bindings: Final = calls.Bindings()
         self.calls: Final[dict[str, Call]] = {}
         self.waiting: Final[dict[int, Call | None]] = {}
-        self.parked: Final[dict[int, list[Parked]]] = {}
         self.recorder: Final[deque[tuple[float, str, str, Flow, bytes]]] = deque(maxlen=recorded)
         self._recorded = 0
-        self._names: Final[dict[str, tuple[tuple[str, ...], float]]] = {}
-        self._asked: Final[dict[str, int]] = {}
-        self._waiting_names: Final[dict[int, str]] = {}
+        self.names: Final = Names()
         self._serial = 0
         self.trunks: Final = Trunks(snapshot.router.health)
         self.failed: list[Outgoing] = []
@@ -151,7 +142,7 @@ class Egress(Exit):
         host = uri.host[1:-1] if uri.host.startswith("[") else uri.host
         port = uri.port or _PORTS.get(listener.transport, 5060)
         proof = wanted_names(out.leg.call.config, out.leg.trunk, listener, host)
-        address = host if is_address(host) else self._resolved(host)
+        address = host if is_address(host) else self.names.resolved(host, self.now.monotonic)
         if address:
             self._send(out, wire, Flow(listener.index, listener.transport, address, port, 0, proof))
         else:
@@ -199,7 +190,7 @@ class Egress(Exit):
         host = uri.host[1:-1] if uri.host.startswith("[") else uri.host
         port = uri.port or _PORTS.get(listener.transport, 5060)
         proof = wanted_names(leg.call.config, leg.trunk, listener, host)
-        address = host if is_address(host) else self._resolved(host)
+        address = host if is_address(host) else self.names.resolved(host, self.now.monotonic)
         if not address:
             self._park(Parked(None, wire, listener, host, port, proof))
             return
@@ -534,44 +525,30 @@ class Egress(Exit):
 
     # Names
 
-    def _resolved(self, name: str) -> str:
-        known = self._names.get(name)
-        return known[0][0] if known is not None and known[1] > self.now.monotonic else ""
-
     def _park(self, parked: Parked) -> None:
-        asked = self._asked.get(parked.name)
-        if asked is None:
-            asked = self._ask(parked.name)
-        self.parked[asked].append(parked)
+        self._ask(parked.name)
+        self.names.park(parked)
 
     def ask_names(self, names: tuple[str, ...]) -> None:
         """Look names up though nothing waits for them yet: who calls from there must be recognised."""
         for name in names:
-            if name not in self._asked:
-                self._ask(name)
+            self._ask(name)
 
-    def _ask(self, name: str) -> int:
+    def _ask(self, name: str) -> None:
+        if self.names.is_asked(name):
+            return
         self._serial += 1
-        serial = self._serial
-        self._asked[name] = serial
-        self.parked[serial] = []
-        self._waiting_names[serial] = name
-        self.outputs.append(Lookup(serial, name))
-        deadline = self.now.monotonic + _LOOKUP_SECONDS
-        self.wheel.arm(Unanswered(serial, self.parked, deadline), deadline)
-        return serial
+        self.outputs.append(Lookup(self._serial, name))
+        deadline = self.names.ask(self._serial, name, self.now.monotonic)
+        self.wheel.arm(deadline, deadline.deadline)
 
     def unpark(self, lookup: int, addresses: tuple[str, ...]) -> bool:
         """Send what waited for a name, or note it as failed; False where nobody waits for that look-up."""
-        waiting = self.parked.pop(lookup, None)
-        if waiting is None:
+        answered = self.names.take(lookup, addresses, self.now.monotonic)
+        if answered is None:
             return False
-        name = self._waiting_names.pop(lookup)
-        self._asked.pop(name, None)
+        name, waiting = answered
         if addresses:
-            if len(self._names) >= _NAMES:
-                self._names.clear()
-            self._names[name] = (addresses, self.now.monotonic + _NAME_SECONDS)
             self.snapshot.router.note_addresses(name, addresses)
         for parked in waiting:
             usable = [a for a in addresses if (":" in a) == (":" in parked.listener.host)]

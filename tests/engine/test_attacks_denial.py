@@ -140,7 +140,7 @@ def test_names_in_contacts_are_forgotten_some_time() -> None:
         (lookup,) = node.engine.egress.outputs[-1:]
         assert isinstance(lookup, Lookup)
         node.act(node.engine.lookup_answer(lookup.id, ("192.0.2.1",), node.now))
-    assert len(node.engine.egress._names) <= 4096
+    assert len(node.engine.egress.names._known) <= 4096
 
 
 def test_recorder_is_bounded_in_bytes_too() -> None:
