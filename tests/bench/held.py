@@ -48,7 +48,7 @@ def say(text: str) -> None:
 
 
 def hold(rig: Rig, node: Node, calls: int, rate: int) -> tuple[int, int]:
-    """Put so many calls up, read the memory when no more come, let them end; how many were up and the resident bytes."""
+    """Put so many calls up, read the memory when no more come, let them end; how many were up, resident bytes."""
     caller, callee = start(rig, calls, rate, int(calls / rate + 20))
     up, since = 0, time.monotonic()
     while up < calls and time.monotonic() - since < 5 and caller.process.running:
