@@ -29,11 +29,12 @@ class Refusals:
         if isinstance(message, Response) or data.lstrip()[:4].upper() == b"SIP/":
             self.drop(DropReason.MALFORMED_RESPONSE, flow, detail)
             return
-        if not isinstance(message, Request) or message.method == "ACK" or error.fault is Fault.OVERLONG:
+        is_ack = data.lstrip()[:4].upper() == b"ACK " or (isinstance(message, Request) and message.method == "ACK")
+        if not isinstance(message, Request) or is_ack or error.fault is Fault.OVERLONG:
             self.drop(DropReason.MALFORMED, flow, detail)
             return
         # RFC 3261 section 8.2.7: without a transaction the tag must be the same for each copy.
-        seed = f"{message.get('Call-ID')}\n{message.get('CSeq')}\n{message.get('From')}"
+        seed = f"{flow.listener}\n{message.get('Call-ID')}\n{message.get('CSeq')}\n{message.get('From')}"
         tag = self.egress.mint.keyed_token(seed.encode("utf-8", "surrogateescape"))
         incoming = _answerable(message, flow, tag)
         if incoming is None:

@@ -16,6 +16,10 @@ from sbc.wire import Now
 
 NO_SUITE: Final = "No usable crypto suite"
 """The embedded engine's word for it."""
+_UNFIT: Final[frozenset[str]] = frozenset(
+    {"Failed to parse SDP", "Incomplete SDP specification", "Error rewriting SDP", "No SDP body in message"}
+)
+"""What a media engine says of a description it cannot use: the offerer's fault, not the engine's."""
 RELAYED: Final[frozenset[str]] = frozenset({"INFO", "OPTIONS", "MESSAGE"})
 
 
@@ -155,9 +159,11 @@ def receive_media(call: Call, reply: rtpengine.Reply | None, exit_: Exit, now: N
     if reply is not None:
         try:
             raw = media.reply(reply)
-        except rtpengine.Refused:
+        except rtpengine.Refused as refusal:
             if reply.error_reason == NO_SUITE:
                 call.objection = "SRTP without a usable key"
+            elif step.kind is StepKind.OFFER and not refusal.is_limit and reply.error_reason in _UNFIT:
+                call.objection = "offer cannot be anchored"
     if raw:
         call.ready = raw
     elif not call.objection:

@@ -177,11 +177,13 @@ def _receive_answer(call: Call, out: Outgoing, response: Response, exit_: Exit, 
         _refuse_answer(call, out, response, exit_)
         return
     fork = fork_of(call, out, response, exit_)
-    if fork is None or not tag:
+    if fork is None:
         _refuse_answer(call, out, response, exit_)
         finish(call, exit_, now, status=502, released_by="sbc", cause="answer without a dialog")
         return
     fork.dialog.confirm(response)
+    if not tag:
+        exit_.track(fork.dialog, out.leg)  # a peer of RFC 2543: it is found by our tag alone
     leg, a_leg = out.leg, call.caller_leg
     leg.note(response)
     session.learn(leg, response, now)

@@ -29,12 +29,12 @@ def is_wanted(config: Config) -> bool:
 
 
 def interfaces_of(config: Config) -> list[tuple[str, str]]:
-    """(interface name, address) for each realm, in order: the realm's own name where the configuration gives none."""
-    named: dict[str, str] = {}
+    """(interface name, address) for each realm and family, in order: the realm's own name where none is configured."""
+    named: dict[tuple[str, bool], str] = {}
     for realm in config.realms.values():
-        if realm.listeners:
-            named.setdefault(realm.media_interface or realm.name, realm.listeners[0].host)
-    return list(named.items())
+        for listener in realm.listeners:
+            named.setdefault((realm.media_interface or realm.name, ":" in listener.host), listener.host)
+    return [(name, host) for (name, _), host in named.items()]
 
 
 def command_line(config: Config, port: int) -> list[str]:

@@ -105,13 +105,13 @@ def test_call_fails_once_every_engine_has_been_tried() -> None:
 
 
 def test_refusal_that_speaks_of_the_call_is_not_shopped_around() -> None:
-    """Another engine would say the same."""
+    """Another engine would say the same; it is the offer that is not acceptable (RFC 3261 section 21.4.26)."""
     pooled = Pooled()
     pooled.node.carrier.invite()
     pooled.node.carrier.take_response(100)
     pooled.serve(BAD_SDP)
     assert [name for _, name in pooled.seen].count("offer") == 1
-    pooled.node.carrier.take_response(503)
+    pooled.node.carrier.take_response(488)
 
 
 def test_answer_never_moves() -> None:

@@ -136,6 +136,8 @@ class Learned:
             # "1.1.1.1" is the one short token: an address is one whatever its length.
             if len(unit) < SHORTEST and (len(unit) != 7 or not is_ipv4(unit)):
                 continue
+            if unit == b"0.0.0.0":
+                continue  # nobody's address: hold in the old way (RFC 3264 section 8.4)
             if unit not in known and unit not in VOCABULARY and unit not in self._shared and unit not in out:
                 out.append(unit)
         return out
