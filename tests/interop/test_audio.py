@@ -15,15 +15,15 @@ _NEAR, _FAR = 440.0, 1000.0
 @pytest.mark.parametrize(("source", "destination"), [(OUTSIDE, INSIDE), (INSIDE, OUTSIDE)])
 def test_a_call_between_two_phones_has_audio_at_both_ends(rig: Rig, source: Side, destination: Side) -> None:
     """Anchored by the embedded engine; no RTP or RTCP packet tells one side of the other."""
-    _talk(rig, source, destination)
+    _assert_both_hear(rig, source, destination)
 
 
 def test_audio_crosses_over_ipv6(six: Rig) -> None:
     """The same on IPv6."""
-    _talk(six, OUTSIDE6, INSIDE6)
+    _assert_both_hear(six, OUTSIDE6, INSIDE6)
 
 
-def _talk(rig: Rig, source: Side, destination: Side) -> None:
+def _assert_both_hear(rig: Rig, source: Side, destination: Side) -> None:
     need("baresip")
     far = Phone(
         rig.work(),

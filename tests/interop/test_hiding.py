@@ -53,14 +53,14 @@ _WAYS = {
 def test_a_flow_shows_nothing_of_the_other_side(rig: Rig, flow: str, way: str) -> None:
     """Design 3b; leak checklist 4.1 to 4.5."""
     caller, callee, values = _FLOWS[flow]
-    _run(rig, *_WAYS[way], caller, callee, values)
+    _assert_hidden_flow(rig, *_WAYS[way], caller, callee, values)
 
 
 @pytest.mark.parametrize("flow", ["a good call", "the callee re-invites", "the caller cancels"])
 def test_a_flow_over_ipv6_shows_nothing_of_the_other_side(six: Rig, flow: str) -> None:
     """The same with IPv6 references in every place."""
     caller, callee, values = _FLOWS[flow]
-    _run(six, OUTSIDE6, INSIDE6, caller, callee, values)
+    _assert_hidden_flow(six, OUTSIDE6, INSIDE6, caller, callee, values)
 
 
 @pytest.mark.parametrize("way", _WAYS)
@@ -81,7 +81,9 @@ def test_a_refusal_shows_nothing_of_the_other_side(rig: Rig, refusal: str, way: 
     rig.assert_hidden()
 
 
-def _run(rig: Rig, source: Side, destination: Side, caller: str, callee: str, values: dict[str, str]) -> None:
+def _assert_hidden_flow(
+    rig: Rig, source: Side, destination: Side, caller: str, callee: str, values: dict[str, str]
+) -> None:
     given = {"reason": "Because", **values}
     far = rig.sipp(destination, callee, call=False, values=given)
     near = rig.sipp(source, caller, call=True, values=given, options=("-s", "4930222"))
