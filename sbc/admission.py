@@ -22,6 +22,10 @@ from sbc.wire import Flow
 _NO_SIPS: Final = [("Warning", '380 sbc "SIPS Not Allowed"')]
 
 
+_INSIDE_ONLY: Final[frozenset[str]] = frozenset({"BYE", "INFO", "PRACK", "UPDATE"})
+"""Methods that mean nothing without a dialog (RFC 3261 section 15.1.2, RFC 3262, 3311, 6086)."""
+
+
 class Admission:
     """Lets requests in, or has them refused. `draining` refuses everything that is new."""
 
@@ -69,7 +73,8 @@ class Admission:
             self._relay_outside(incoming, data, flow)
         else:
             self.egress.record("", "in", flow, data)
-            self.refusals.refuse(incoming, 405, flow, "method outside a dialog")
+            status = 481 if method in _INSIDE_ONLY else 405
+            self.refusals.refuse(incoming, status, flow, "method outside a dialog")
 
     def _relay_outside(self, incoming: Incoming, data: bytes, flow: Flow) -> None:
         """One request through policy and routing, without a call."""

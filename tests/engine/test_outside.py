@@ -229,3 +229,11 @@ def test_look_up_that_is_never_answered_fails_what_waited_for_it() -> None:
     node.advance(11)
     node.carrier.ack_failure(node.carrier.take_response(408))
     node.assert_clean()
+
+
+def test_bye_that_names_no_dialog_gets_481() -> None:
+    """RFC 3261 section 15.1.2: also where it has no To tag at all."""
+    node = Node()
+    node.carrier.target = "sip:sbc.example.net"
+    node.carrier.request("BYE")
+    node.carrier.take_response(481)
