@@ -25,9 +25,9 @@ def test_bracket_in_a_quoted_parameter_is_no_end_of_the_address(value: str) -> N
         f'From: {value}\nTo: <sip:+4930@x>;z=";tag=>"\nCall-ID: q\nCSeq: 1 INVITE\nMax-Forwards: 70\n'
         "Contact: <sip:a@198.51.100.10>",
     )
-    invite = node.pbx.take_request("INVITE")
+    invite = node.pbx.expect_request("INVITE")
     node.pbx.reply(invite, 180)
-    response = node.carrier.take_response(180)
+    response = node.carrier.expect_response(180)
     assert response.from_tag == "1"
     assert len(response.to_tag) == 22
 
@@ -37,7 +37,7 @@ def test_thousands_of_required_extensions_are_refused_in_a_short_answer() -> Non
     node = Node()
     tags = ",".join([f"{number:x}" for number in range(5000)])
     node.carrier.invite(extra=f"Require: {tags}\n")
-    response = node.carrier.take_response(420)
+    response = node.carrier.expect_response(420)
     assert response.tokens("Unsupported")[:2] == ["0", "1"]
     assert len(response.tokens("Unsupported")) == 32
 
@@ -46,7 +46,7 @@ def test_flood_of_2xx_forks_is_acknowledged_a_few_times_only() -> None:
     """RFC 3261 section 13.2.2.4 gives no bound to forks; each costs an ACK, and a BYE that is repeated for 32 s."""
     node = Node()
     node.carrier.invite()
-    invite = node.pbx.take_request("INVITE")
+    invite = node.pbx.expect_request("INVITE")
     for number in range(200):
         node.pbx.reply(invite, 200, sdp(node.pbx.host), tag=f"fork-{number}")
     assert len(node.engine.egress.dialogs) < 20
@@ -58,18 +58,18 @@ def test_fork_that_was_refused_cannot_end_the_call() -> None:
     node = Node()
     invite = ring(node, node.carrier, node.pbx)
     node.pbx.reply(invite, 200, sdp(node.pbx.host), tag="first")
-    node.pbx.take_request("ACK")
-    node.carrier.take_response(200)
+    node.pbx.expect_request("ACK")
+    node.carrier.expect_response(200)
     node.carrier.ack()
     node.pbx.reply(invite, 200, sdp(node.pbx.host), tag="second")
-    node.pbx.take_request("ACK")
-    bye = node.pbx.take_request("BYE")
+    node.pbx.expect_request("ACK")
+    bye = node.pbx.expect_request("BYE")
     node.pbx.send(
         f"BYE {invite.contacts[0].uri} SIP/2.0\nVia: SIP/2.0/UDP {node.pbx.host}:5060;branch=z9hG4bKfork\n"
         f"Max-Forwards: 70\nFrom: {invite.require('To')};tag=second\nTo: {invite.require('From')}\n"
         f"Call-ID: {invite.call_id}\nCSeq: 1 BYE"
     )
-    node.pbx.take_response(200)
+    node.pbx.expect_response(200)
     node.pbx.reply(bye, 200)
     assert node.engine.active_calls == 1
     assert node.carrier.idle()
@@ -80,7 +80,7 @@ def test_503_says_once_when_to_come_again() -> None:
     node = Node()
     invite = ring(node, node.carrier, node.pbx)
     node.pbx.reply(invite, 503, extra="Retry-After: 120")
-    response = node.carrier.take_response(503)
+    response = node.carrier.expect_response(503)
     assert isinstance(response, Response)
     assert len(response.get_all("Retry-After")) == 1
     assert node.carrier.unread == []
@@ -93,7 +93,7 @@ def test_message_that_no_datagram_carries_is_refused_here_and_fails_nothing_else
     other = node.peer("other", "198.51.100.11", OUTSIDE)
     words = ", ".join(['"a" <sip:a@b>'] * 250)
     other.invite(extra="".join([f"Diversion: {words}\n" for _ in range(14)]))
-    other.take_response(500)
+    other.expect_response(500)
     assert max([len(sent.data) for sent in node.sent]) <= 65507
     assert node.engine.active_calls == 1
 
@@ -128,7 +128,7 @@ def test_route_set_that_fills_a_datagram_makes_no_dialog() -> None:
     """RFC 3261 section 12.1.1: each of our requests would have to carry it, and the BYE could not be sent."""
     node = Node()
     node.carrier.invite(extra=f"Record-Route: {', '.join(['<sip:proxy.example.net;lr>'] * 256)}\n" * 8)
-    node.carrier.take_response(400)
+    node.carrier.expect_response(400)
     assert node.engine.active_calls == 0
 
 
@@ -156,18 +156,18 @@ def test_reinvite_that_is_never_answered_is_taken_back_and_the_call_goes_on() ->
     node = Node(config(timers=Timers(liveness=0, session=0)))
     talk(node, node.carrier, node.pbx)
     node.carrier.request("INVITE", sdp(node.carrier.host, 5000, version=2))
-    node.carrier.take_response(100)
-    invite = node.pbx.take_request("INVITE")
+    node.carrier.expect_response(100)
+    invite = node.pbx.expect_request("INVITE")
     node.pbx.reply(invite, 100)
     node.advance(200)
-    node.pbx.reply(node.pbx.take_request("CANCEL"), 200)
+    node.pbx.reply(node.pbx.expect_request("CANCEL"), 200)
     node.pbx.reply(invite, 487)
-    node.pbx.take_request("ACK")
-    node.carrier.ack_failure(node.carrier.take_response(504))
+    node.pbx.expect_request("ACK")
+    node.carrier.ack_failure(node.carrier.expect_response(504))
     assert node.engine.active_calls == 1
     node.carrier.request("INVITE", sdp(node.carrier.host, 5002, version=3))
-    node.carrier.take_response(100)
-    node.pbx.take_request("INVITE")
+    node.carrier.expect_response(100)
+    node.pbx.expect_request("INVITE")
 
 
 def test_400_has_a_to_tag_that_is_the_same_for_each_copy() -> None:

@@ -23,15 +23,15 @@ def test_register_of_a_stranger_moves_no_binding_before_the_registrar_agrees() -
     node = Node()
     victim, thief = node.peer("alice", VICTIM, OUTSIDE), node.peer("thief", STRANGER, OUTSIDE)
     register(victim)
-    request = node.pbx.take_request("REGISTER")
+    request = node.pbx.expect_request("REGISTER")
     token = request.contacts[0].uri.user
     node.pbx.reply(request, 200, extra=f"Contact: <sip:{token}@198.51.100.1>;expires=600")
     register(thief, contact=f"<sip:alice@{VICTIM}:5060>")
-    node.pbx.reply(node.pbx.take_request("REGISTER"), 401)
+    node.pbx.reply(node.pbx.expect_request("REGISTER"), 401)
     _dial(node, token)
-    victim.take_response(200)
-    assert victim.take_request("INVITE").uri.host == VICTIM
-    thief.take_response(403)
+    victim.expect_response(200)
+    assert victim.expect_request("INVITE").uri.host == VICTIM
+    thief.expect_response(403)
     assert thief.idle()
 
 
@@ -41,7 +41,7 @@ def test_refused_registers_leave_no_binding_behind() -> None:
     phone = node.peer("phone", STRANGER, OUTSIDE)
     for number in range(20):
         register(phone, contact=f"<sip:u{number}@{STRANGER}>", extra="Expires: 86400\n")
-        node.pbx.reply(node.pbx.take_request("REGISTER"), 403)
+        node.pbx.reply(node.pbx.expect_request("REGISTER"), 403)
     assert len(node.engine.egress.bindings) == 0
 
 
@@ -50,7 +50,7 @@ def test_registered_phone_is_not_shown_the_token_that_names_it_to_the_registrar(
     node = Node()
     phone = node.peer("alice", VICTIM, OUTSIDE)
     register(phone)
-    request = node.pbx.take_request("REGISTER")
+    request = node.pbx.expect_request("REGISTER")
     token = request.contacts[0].uri.user
     node.pbx.reply(request, 200, extra=f"Contact: <sip:{token}@198.51.100.1>;expires=600")
     _dial(node, token)
@@ -64,7 +64,7 @@ def test_cancel_from_another_address_is_answered_481_and_stops_nothing() -> None
     stranger = node.peer("stranger", STRANGER, OUTSIDE)
     stranger.invite_sent, stranger.call_id = node.carrier.invite_sent, node.carrier.call_id
     stranger.cancel()
-    stranger.take_response(481)
+    stranger.expect_response(481)
     assert node.engine.active_calls == 1
     assert node.pbx.idle()
 
@@ -76,7 +76,7 @@ def test_bye_with_the_tags_of_the_other_realm_finds_no_dialog() -> None:
     thief = node.peer("thief", "10.20.0.99", INSIDE)
     _steal(thief, node.carrier)
     thief.request("BYE")
-    thief.take_response(481)
+    thief.expect_response(481)
     assert node.engine.active_calls == 1
 
 
@@ -89,7 +89,7 @@ def test_response_through_another_realm_is_dropped() -> None:
     """RFC 3261 section 17.1.3 compares the branch; the realm is ours to compare."""
     node = Node()
     node.carrier.invite()
-    invite = node.pbx.take_request("INVITE")
+    invite = node.pbx.expect_request("INVITE")
     before = len(node.sent)
     vias = "".join(f"Via: {via}\r\n" for via in invite.vias)
     node.carry(
@@ -111,7 +111,7 @@ def test_tel_uri_cannot_smuggle_a_host_into_the_request_uri() -> None:
     node.pbx.inbox.clear()
     node.carrier.remote, node.carrier.target = "<sip:100@sbc.example.net>", "tel:100@evil.example:5060"
     node.carrier.request("INVITE")
-    invite = node.pbx.take_request("INVITE")
+    invite = node.pbx.expect_request("INVITE")
     assert invite.uri.host == PBX
     assert "evil" not in invite.request_uri
 
@@ -139,10 +139,10 @@ def test_contact_of_an_outside_peer_cannot_make_us_send_to_inner_hosts() -> None
         "Contact: <sip:a@10.20.0.99:8080>\nContent-Type: application/sdp",
         sdp(node.carrier.host),
     )
-    invite = node.pbx.take_request("INVITE")
+    invite = node.pbx.expect_request("INVITE")
     node.pbx.reply(invite, 200, sdp(PBX))
-    node.pbx.take_request("ACK")
-    answer = node.carrier.take_response(200)
+    node.pbx.expect_request("ACK")
+    answer = node.carrier.expect_response(200)
     node.carrier.send(
         "ACK sip:x SIP/2.0\nVia: SIP/2.0/UDP 198.51.100.10:5060;branch=z9hG4bKa\nFrom: <sip:a@b>;tag=1\n"
         f"To: {answer.require('To')}\nCall-ID: q\nCSeq: 1 ACK\nMax-Forwards: 70"

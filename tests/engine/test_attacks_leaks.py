@@ -21,7 +21,7 @@ def test_request_uri_crosses_as_a_user_and_nothing_else(dialled: str, sent: str)
     """RFC 4904 trunk groups, passwords; needless escapes (RFC 3261 section 19.1.4) must not pass a rule by either."""
     node = Node()
     node.pbx.invite(number=dialled)
-    invite = node.carrier.take_request("INVITE")
+    invite = node.carrier.expect_request("INVITE")
     assert invite.request_uri == f"sip:{sent}@{CARRIER}"
     assert invite.to_address.uri.user == sent
 
@@ -31,7 +31,7 @@ def test_bypass_discloses_descriptions_and_no_other_body() -> None:
     node = Node(config(mode="bypass"))
     talk(node, node.carrier, node.pbx)
     node.pbx.request("INFO", b"ask 10.20.0.5 about it", content_type="text/plain")
-    node.pbx.take_response(500)
+    node.pbx.expect_response(500)
     assert node.carrier.idle()
 
 
@@ -51,6 +51,6 @@ def test_numbers_and_flags_of_a_description_cross_without_words() -> None:
     ]
     node = Node(config(mode="anchor"))
     node.pbx.invite(body="\r\n".join([*lines, ""]).encode())
-    body = node.carrier.take_request("INVITE").body
+    body = node.carrier.expect_request("INVITE").body
     assert b"innername" not in body
     assert b"a=maxptime:20\r\na=sendrecv\r\na=rtcp-mux\r\n" in body

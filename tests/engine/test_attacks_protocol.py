@@ -13,15 +13,15 @@ def test_foreign_to_tag_stays_after_failover() -> None:
     second = node.peer("second", PBX2, node.pbx.listener)
     node.carrier.remote_tag = "foreign"
     node.carrier.invite()
-    node.carrier.take_response(100)
-    invite = node.pbx.take_request("INVITE")
+    node.carrier.expect_response(100)
+    invite = node.pbx.expect_request("INVITE")
     node.pbx.reply(invite, 180)
-    node.carrier.take_response(180)
+    node.carrier.expect_response(180)
     node.pbx.reply(invite, 503)
-    node.pbx.take_request("ACK")
-    second.reply(second.take_request("INVITE"), 200, sdp(PBX2))
-    second.take_request("ACK")
-    assert node.carrier.take_response(200).to_tag == "foreign"
+    node.pbx.expect_request("ACK")
+    second.reply(second.expect_request("INVITE"), 200, sdp(PBX2))
+    second.expect_request("ACK")
+    assert node.carrier.expect_response(200).to_tag == "foreign"
     node.carrier.ack()
     hang_up(node, node.carrier, second)
     node.assert_clean()
@@ -38,4 +38,4 @@ def test_caller_with_dashes_in_its_number_keeps_it_and_an_address_does_not_cross
         node = Node()
         node.pbx.name = user
         node.pbx.invite()
-        assert node.carrier.take_request("INVITE").require("From").startswith(f"<sip:{shown}sbc.example.net>")
+        assert node.carrier.expect_request("INVITE").require("From").startswith(f"<sip:{shown}sbc.example.net>")

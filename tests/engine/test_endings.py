@@ -14,13 +14,13 @@ def test_cancel_reaches_the_callee_and_the_caller_has_its_487_at_once() -> None:
     node = Node()
     invite = ring(node, node.carrier, node.pbx)
     node.carrier.cancel()
-    node.carrier.take_response(200)
-    node.carrier.ack_failure(node.carrier.take_response(487))
-    cancel = node.pbx.take_request("CANCEL")
+    node.carrier.expect_response(200)
+    node.carrier.ack_failure(node.carrier.expect_response(487))
+    cancel = node.pbx.expect_request("CANCEL")
     assert cancel.vias == invite.vias
     node.pbx.reply(cancel, 200)
     node.pbx.reply(invite, 487)
-    node.pbx.take_request("ACK")
+    node.pbx.expect_request("ACK")
     node.assert_clean()
 
 
@@ -28,16 +28,16 @@ def test_cancel_waits_for_a_provisional_response() -> None:
     """RFC 3261 section 9.1: no CANCEL before one."""
     node = Node()
     node.carrier.invite()
-    node.carrier.take_response(100)
-    invite = node.pbx.take_request("INVITE")
+    node.carrier.expect_response(100)
+    invite = node.pbx.expect_request("INVITE")
     node.carrier.cancel()
-    node.carrier.take_response(200)
-    node.carrier.ack_failure(node.carrier.take_response(487))
+    node.carrier.expect_response(200)
+    node.carrier.ack_failure(node.carrier.expect_response(487))
     assert node.pbx.idle()
     node.pbx.reply(invite, 180)
-    node.pbx.reply(node.pbx.take_request("CANCEL"), 200)
+    node.pbx.reply(node.pbx.expect_request("CANCEL"), 200)
     node.pbx.reply(invite, 487)
-    node.pbx.take_request("ACK")
+    node.pbx.expect_request("ACK")
     assert node.carrier.idle()
     node.assert_clean()
 
@@ -48,11 +48,11 @@ def test_answer_that_crosses_a_cancel_is_acknowledged_and_ended() -> None:
     invite = ring(node, node.carrier, node.pbx)
     node.carrier.cancel()
     node.pbx.reply(invite, 200, sdp(node.pbx.host))
-    node.pbx.take_request("CANCEL")
-    node.pbx.take_request("ACK")
-    node.pbx.reply(node.pbx.take_request("BYE"), 200)
-    node.carrier.take_response(200)
-    node.carrier.ack_failure(node.carrier.take_response(487))
+    node.pbx.expect_request("CANCEL")
+    node.pbx.expect_request("ACK")
+    node.pbx.reply(node.pbx.expect_request("BYE"), 200)
+    node.carrier.expect_response(200)
+    node.carrier.ack_failure(node.carrier.expect_response(487))
     node.advance(40)
     assert node.engine.active_calls == 0
     assert len(node.engine.egress.dialogs) == 0
@@ -63,12 +63,12 @@ def test_cancel_while_the_media_engine_thinks_deletes_the_session_after_its_repl
     node = Node(config(mode="anchor"))
     node.media = None
     node.carrier.invite()
-    node.carrier.take_response(100)
+    node.carrier.expect_response(100)
     (offer,) = node.commands
     node.commands.clear()
     node.carrier.cancel()
-    node.carrier.take_response(200)
-    node.carrier.ack_failure(node.carrier.take_response(487))
+    node.carrier.expect_response(200)
+    node.carrier.ack_failure(node.carrier.expect_response(487))
     assert node.commands == []
     node.act(node.engine.media_reply(offer.id, FakeMedia()(offer.command), node.now))
     assert [type(c.command).__name__ for c in node.commands] == ["Delete"]
@@ -79,12 +79,12 @@ def test_bye_from_both_sides_at_once_is_answered_on_both() -> None:
     """RFC 5407 section 3.2.4."""
     node = Node()
     talk(node, node.carrier, node.pbx)
-    node.pbx.take_request("ACK") if not node.pbx.idle() else None
+    node.pbx.expect_request("ACK") if not node.pbx.idle() else None
     node.carrier.request("BYE")
-    node.carrier.take_response(200)
-    crossing = node.pbx.take_request("BYE")
+    node.carrier.expect_response(200)
+    crossing = node.pbx.expect_request("BYE")
     node.pbx.request("BYE")
-    node.pbx.take_response(200)
+    node.pbx.expect_response(200)
     node.pbx.reply(crossing, 200)
     node.assert_clean()
     assert len(node.events_of(CallEnded)) == 1
@@ -95,13 +95,13 @@ def test_bye_of_the_callee_before_the_callers_ack_waits_for_it() -> None:
     node = Node()
     invite = ring(node, node.carrier, node.pbx)
     node.pbx.reply(invite, 200, sdp(node.pbx.host))
-    node.pbx.take_request("ACK")
-    node.carrier.take_response(200)
+    node.pbx.expect_request("ACK")
+    node.carrier.expect_response(200)
     node.pbx.request("BYE")
-    node.pbx.take_response(200)
+    node.pbx.expect_response(200)
     assert node.carrier.idle()
     node.carrier.ack()
-    node.carrier.reply(node.carrier.take_request("BYE"), 200)
+    node.carrier.reply(node.carrier.expect_request("BYE"), 200)
     node.assert_clean()
 
 
@@ -110,11 +110,11 @@ def test_bye_in_an_early_dialog_ends_the_call() -> None:
     node = Node()
     invite = ring(node, node.carrier, node.pbx)
     node.carrier.request("BYE")
-    node.carrier.take_response(200)
-    node.carrier.take_response(487)
-    node.pbx.reply(node.pbx.take_request("CANCEL"), 200)
+    node.carrier.expect_response(200)
+    node.carrier.expect_response(487)
+    node.pbx.reply(node.pbx.expect_request("CANCEL"), 200)
     node.pbx.reply(invite, 487)
-    node.pbx.take_request("ACK")
+    node.pbx.expect_request("ACK")
     node.advance(60)
     assert node.engine.active_calls == 0
     assert len(node.engine.egress.dialogs) == 0
@@ -126,7 +126,7 @@ def test_second_bye_gets_481() -> None:
     talk(node, node.carrier, node.pbx)
     hang_up(node, node.carrier, node.pbx)
     node.carrier.request("BYE")
-    node.carrier.take_response(481)
+    node.carrier.expect_response(481)
 
 
 def test_bye_to_a_vanished_peer_leaves_nothing() -> None:
@@ -135,7 +135,7 @@ def test_bye_to_a_vanished_peer_leaves_nothing() -> None:
     talk(node, node.carrier, node.pbx)
     node.peers.pop((node.pbx.host, 5060))
     node.carrier.request("BYE")
-    node.carrier.take_response(200)
+    node.carrier.expect_response(200)
     node.assert_clean()
 
 
@@ -145,11 +145,11 @@ def test_vanished_peer_is_noticed_and_the_other_side_told() -> None:
     talk(node, node.carrier, node.pbx)
     gone = node.peers.pop((node.pbx.host, 5060))
     node.advance(601)
-    options = node.carrier.take_request("OPTIONS")
+    options = node.carrier.expect_request("OPTIONS")
     node.carrier.reply(options, 200)
     assert gone.idle()
     node.advance(33)
-    node.carrier.reply(node.carrier.take_request("BYE"), 200)
+    node.carrier.reply(node.carrier.expect_request("BYE"), 200)
     node.assert_clean()
     (record,) = node.events_of(CallEnded)
     assert isinstance(record, CallEnded)
@@ -162,7 +162,7 @@ def test_peers_that_answer_are_left_in_peace() -> None:
     talk(node, node.carrier, node.pbx)
     node.advance(601)
     for peer in (node.carrier, node.pbx):
-        peer.reply(peer.take_request("OPTIONS"), 200)
+        peer.reply(peer.expect_request("OPTIONS"), 200)
     node.advance(500)
     assert node.carrier.idle()
     assert node.engine.active_calls == 1
@@ -174,7 +174,7 @@ def test_longest_call_is_ended_on_both_sides() -> None:
     talk(node, node.carrier, node.pbx)
     node.advance(101)
     for peer in (node.carrier, node.pbx):
-        peer.reply(peer.take_request("BYE"), 200)
+        peer.reply(peer.expect_request("BYE"), 200)
     node.assert_clean()
 
 
@@ -185,16 +185,16 @@ def test_operator_hangs_up_a_talking_and_a_ringing_call() -> None:
     (row,) = node.engine.calls(node.now)
     node.act(node.engine.hangup(str(row["id"]), node.now))
     for peer in (node.carrier, node.pbx):
-        peer.reply(peer.take_request("BYE"), 200)
+        peer.reply(peer.expect_request("BYE"), 200)
     node.assert_clean()
     node = Node()
     invite = ring(node, node.carrier, node.pbx)
     (row,) = node.engine.calls(node.now)
     node.act(node.engine.hangup(str(row["id"]), node.now))
-    node.carrier.ack_failure(node.carrier.take_response(480))
-    node.pbx.reply(node.pbx.take_request("CANCEL"), 200)
+    node.carrier.ack_failure(node.carrier.expect_response(480))
+    node.pbx.reply(node.pbx.expect_request("CANCEL"), 200)
     node.pbx.reply(invite, 487)
-    node.pbx.take_request("ACK")
+    node.pbx.expect_request("ACK")
     node.assert_clean()
 
 
@@ -205,7 +205,7 @@ def test_draining_node_refuses_new_calls_and_keeps_old_ones() -> None:
     node.act(node.engine.drain(node.now))
     other = node.peer("other", node.carrier.host, 0, port=5099)
     other.invite()
-    assert other.take_response(503).get("Retry-After") == "30"
+    assert other.expect_response(503).get("Retry-After") == "30"
     hang_up(node, node.carrier, node.pbx)
     assert node.engine.active_calls == 0
 
@@ -214,8 +214,8 @@ def test_answer_without_early_dialog_works() -> None:
     """A callee may answer without ringing."""
     node = Node()
     node.carrier.invite()
-    node.carrier.take_response(100)
-    answer(node, node.carrier, node.pbx, node.pbx.take_request("INVITE"))
+    node.carrier.expect_response(100)
+    answer(node, node.carrier, node.pbx, node.pbx.expect_request("INVITE"))
     hang_up(node, node.pbx, node.carrier)
     node.assert_clean()
 
@@ -225,8 +225,8 @@ def test_cancelled_invite_without_a_final_response_is_given_up() -> None:
     node = Node()
     ring(node, node.carrier, node.pbx)
     node.carrier.cancel()
-    node.carrier.take_response(200)
-    node.carrier.ack_failure(node.carrier.take_response(487))
+    node.carrier.expect_response(200)
+    node.carrier.ack_failure(node.carrier.expect_response(487))
     node.advance(31)
     assert len(node.engine.egress.transactions) > 0
     node.assert_clean()

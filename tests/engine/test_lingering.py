@@ -34,8 +34,8 @@ def test_refused_call_is_let_go_at_once() -> None:
     node = Node()
     invite = ring(node, node.carrier, node.pbx)
     node.pbx.reply(invite, 486)
-    node.pbx.take_request("ACK")
-    node.carrier.take_response(486)
+    node.pbx.expect_request("ACK")
+    node.carrier.expect_response(486)
 
     assert len(node.engine.egress.transactions) > 0
     assert living_calls() == before
@@ -62,7 +62,7 @@ def test_other_fork_that_answers_behind_the_end_is_acknowledged_and_ended() -> N
     hang_up(node, node.carrier, node.pbx)
     node.pbx.reply(invite, 200, sdp(node.pbx.host), tag="late-fork")
 
-    ack, bye = node.pbx.take_request("ACK"), node.pbx.take_request("BYE")
+    ack, bye = node.pbx.expect_request("ACK"), node.pbx.expect_request("BYE")
     assert (ack.to_tag, ack.call_id, ack.cseq.number) == ("late-fork", invite.call_id, invite.cseq.number)
     assert (bye.to_tag, bye.from_tag) == ("late-fork", invite.from_tag)
     node.pbx.reply(bye, 200)

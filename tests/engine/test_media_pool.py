@@ -45,11 +45,11 @@ class Pooled:
 
 def answered(pooled: Pooled) -> None:
     """The PBX answers, and the carrier acknowledges."""
-    invite = pooled.node.pbx.take_request("INVITE")
+    invite = pooled.node.pbx.expect_request("INVITE")
     pooled.node.pbx.reply(invite, 200, sdp("10.20.0.5"))
     pooled.serve()
-    pooled.node.pbx.take_request("ACK")
-    pooled.node.carrier.take_response(200)
+    pooled.node.pbx.expect_request("ACK")
+    pooled.node.carrier.expect_response(200)
     pooled.node.carrier.ack()
 
 
@@ -57,7 +57,7 @@ def test_all_commands_of_a_session_go_to_one_engine() -> None:
     """An engine does not know what another one holds."""
     pooled = Pooled()
     pooled.node.carrier.invite()
-    pooled.node.carrier.take_response(100)
+    pooled.node.carrier.expect_response(100)
     pooled.serve()
     answered(pooled)
     pooled.node.carrier.request("BYE")
@@ -71,7 +71,7 @@ def test_full_engine_is_passed_over_and_stays_in_the_pool(refusal: rtpengine.Rep
     """`load limit` speaks of the engine, not of the call."""
     pooled = Pooled()
     pooled.node.carrier.invite()
-    pooled.node.carrier.take_response(100)
+    pooled.node.carrier.expect_response(100)
     pooled.serve(refusal)
     first, second = pooled.seen
     assert first[0] != second[0]
@@ -85,7 +85,7 @@ def test_silent_engine_is_told_to_forget_and_another_one_asked() -> None:
     """It may have done the work and only its reply was lost."""
     pooled = Pooled()
     pooled.node.carrier.invite()
-    pooled.node.carrier.take_response(100)
+    pooled.node.carrier.expect_response(100)
     pooled.serve(None)
     (first, _), (deleted, name), (second, again) = pooled.seen
     assert (deleted, name, again) == (first, "delete", "offer")
@@ -98,29 +98,29 @@ def test_call_fails_once_every_engine_has_been_tried() -> None:
     """RFC 3261 section 21.5.4."""
     pooled = Pooled()
     pooled.node.carrier.invite()
-    pooled.node.carrier.take_response(100)
+    pooled.node.carrier.expect_response(100)
     pooled.serve(FULL, FULL, FULL)
     assert {engine for engine, name in pooled.seen if name == "offer"} == {0, 1, 2}
-    pooled.node.carrier.take_response(503)
+    pooled.node.carrier.expect_response(503)
 
 
 def test_refusal_that_speaks_of_the_call_is_not_shopped_around() -> None:
     """Another engine would say the same; it is the offer that is not acceptable (RFC 3261 section 21.4.26)."""
     pooled = Pooled()
     pooled.node.carrier.invite()
-    pooled.node.carrier.take_response(100)
+    pooled.node.carrier.expect_response(100)
     pooled.serve(BAD_SDP)
     assert [name for _, name in pooled.seen].count("offer") == 1
-    pooled.node.carrier.take_response(488)
+    pooled.node.carrier.expect_response(488)
 
 
 def test_answer_never_moves() -> None:
     """The caller's side of it is on the engine that was silent; somewhere else it is `Unknown call-id`."""
     pooled = Pooled()
     pooled.node.carrier.invite()
-    pooled.node.carrier.take_response(100)
+    pooled.node.carrier.expect_response(100)
     pooled.serve()
-    invite = pooled.node.pbx.take_request("INVITE")
+    invite = pooled.node.pbx.expect_request("INVITE")
     pooled.node.pbx.reply(invite, 200, sdp("10.20.0.5"))
     pooled.serve(None)
     assert len({engine for engine, _ in pooled.seen}) == 1
@@ -132,7 +132,7 @@ def test_drained_engine_keeps_its_calls_and_gets_no_more() -> None:
     node = pooled.node
     node.act(node.engine.switch_media("192.0.2.9:2220", False, node.now))
     node.carrier.invite()
-    node.carrier.take_response(100)
+    node.carrier.expect_response(100)
     pooled.serve()
     assert pooled.seen[0][0] == 1
     answered(pooled)
@@ -159,7 +159,7 @@ def test_calls_of_a_lost_engine_end_with_a_cause() -> None:
     talk(node, node.carrier, node.pbx)
     node.act(node.engine.media_lost(0, node.now))
     for peer in (node.carrier, node.pbx):
-        peer.reply(peer.take_request("BYE"), 200)
+        peer.reply(peer.expect_request("BYE"), 200)
     (event,) = node.events_of(CallEnded)
     assert isinstance(event, CallEnded)
     assert event.cause == "media engine lost"

@@ -23,11 +23,11 @@ def test_reinvite_crosses_both_ways(mode: str, from_caller: bool) -> None:
     talk(node, node.carrier, node.pbx)
     asker, asked = sides(node, from_caller)
     asker.request("INVITE", sdp(asker.host, direction="sendonly", version=2))
-    reinvite = asked.take_request("INVITE")
+    reinvite = asked.expect_request("INVITE")
     assert b"a=sendonly" in reinvite.body
     asked.reply(reinvite, 200, sdp(asked.host, direction="recvonly", version=2))
-    asked.take_request("ACK")
-    assert b"a=recvonly" in asker.take_response(200).body
+    asked.expect_request("ACK")
+    assert b"a=recvonly" in asker.expect_response(200).body
     asker.ack()
     hang_up(node, asker, asked)
     if mode == "anchor":
@@ -41,13 +41,13 @@ def test_reinvite_without_offer_is_answered_in_the_ack(mode: str) -> None:
     node = Node(config(mode=mode))
     talk(node, node.carrier, node.pbx)
     node.pbx.request("INVITE")
-    reinvite = node.carrier.take_request("INVITE")
+    reinvite = node.carrier.expect_request("INVITE")
     assert reinvite.body == b""
     node.carrier.reply(reinvite, 200, sdp(node.carrier.host, version=2))
     assert node.carrier.idle()
-    assert node.pbx.take_response(200).body
+    assert node.pbx.expect_response(200).body
     node.pbx.ack(sdp(node.pbx.host, version=2))
-    assert node.carrier.take_request("ACK").body
+    assert node.carrier.expect_request("ACK").body
     hang_up(node, node.carrier, node.pbx)
     node.assert_clean()
 
@@ -58,12 +58,12 @@ def test_reinvites_from_both_sides_at_once_get_491() -> None:
     talk(node, node.carrier, node.pbx)
     node.carrier.request("INVITE", sdp(node.carrier.host, version=2))
     node.pbx.request("INVITE", sdp(node.pbx.host, version=2))
-    reinvite = node.pbx.take_request("INVITE")
-    glare = node.pbx.take_response(491)
+    reinvite = node.pbx.expect_request("INVITE")
+    glare = node.pbx.expect_response(491)
     node.pbx.ack_failure(glare)
     node.pbx.reply(reinvite, 200, sdp(node.pbx.host, version=2))
-    node.pbx.take_request("ACK")
-    node.carrier.take_response(200)
+    node.pbx.expect_request("ACK")
+    node.carrier.expect_response(200)
     node.carrier.ack()
     hang_up(node, node.carrier, node.pbx)
     node.assert_clean()
@@ -76,14 +76,14 @@ def test_failed_reinvite_leaves_the_call_as_it_was(status: int, mode: str) -> No
     node = Node(config(mode=mode))
     talk(node, node.carrier, node.pbx)
     node.carrier.request("INVITE", sdp(node.carrier.host, version=2))
-    node.pbx.reply(node.pbx.take_request("INVITE"), status)
-    node.pbx.take_request("ACK")
-    node.carrier.ack_failure(node.carrier.take_response(status))
+    node.pbx.reply(node.pbx.expect_request("INVITE"), status)
+    node.pbx.expect_request("ACK")
+    node.carrier.ack_failure(node.carrier.expect_response(status))
     assert node.engine.active_calls == 1
     node.carrier.request("INVITE", sdp(node.carrier.host, version=3))
-    node.pbx.reply(node.pbx.take_request("INVITE"), 200, sdp(node.pbx.host, version=3))
-    node.pbx.take_request("ACK")
-    node.carrier.take_response(200)
+    node.pbx.reply(node.pbx.expect_request("INVITE"), 200, sdp(node.pbx.host, version=3))
+    node.pbx.expect_request("ACK")
+    node.carrier.expect_response(200)
     node.carrier.ack()
     hang_up(node, node.pbx, node.carrier)
     node.assert_clean()
@@ -94,11 +94,11 @@ def test_reinvite_to_a_peer_that_lost_the_dialog_ends_the_call() -> None:
     node = Node()
     talk(node, node.carrier, node.pbx)
     node.carrier.request("INVITE", sdp(node.carrier.host, version=2))
-    node.pbx.reply(node.pbx.take_request("INVITE"), 481)
-    node.pbx.take_request("ACK")
-    node.carrier.ack_failure(node.carrier.take_response(481))
-    node.carrier.reply(node.carrier.take_request("BYE"), 200)
-    node.pbx.reply(node.pbx.take_request("BYE"), 481)
+    node.pbx.reply(node.pbx.expect_request("INVITE"), 481)
+    node.pbx.expect_request("ACK")
+    node.carrier.ack_failure(node.carrier.expect_response(481))
+    node.carrier.reply(node.carrier.expect_request("BYE"), 200)
+    node.pbx.reply(node.pbx.expect_request("BYE"), 481)
     node.assert_clean()
     (record,) = node.events_of(CallEnded)
     assert isinstance(record, CallEnded)
@@ -110,14 +110,14 @@ def test_cancelled_reinvite_leaves_the_call_as_it_was() -> None:
     node = Node()
     talk(node, node.carrier, node.pbx)
     node.carrier.request("INVITE", sdp(node.carrier.host, version=2))
-    reinvite = node.pbx.take_request("INVITE")
+    reinvite = node.pbx.expect_request("INVITE")
     node.pbx.reply(reinvite, 180)
     node.carrier.cancel()
-    node.carrier.take_response(200)
-    node.carrier.ack_failure(node.carrier.take_response(487))
-    node.pbx.reply(node.pbx.take_request("CANCEL"), 200)
+    node.carrier.expect_response(200)
+    node.carrier.ack_failure(node.carrier.expect_response(487))
+    node.pbx.reply(node.pbx.expect_request("CANCEL"), 200)
     node.pbx.reply(reinvite, 487)
-    node.pbx.take_request("ACK")
+    node.pbx.expect_request("ACK")
     hang_up(node, node.carrier, node.pbx)
     node.assert_clean()
 
@@ -127,14 +127,14 @@ def test_info_and_options_cross_with_their_answers() -> None:
     node = Node()
     talk(node, node.carrier, node.pbx)
     node.carrier.request("INFO", b"Signal=5\r\nDuration=160\r\n", content_type="application/dtmf-relay")
-    info = node.pbx.take_request("INFO")
+    info = node.pbx.expect_request("INFO")
     assert info.body == b"Signal=5\r\nDuration=160\r\n"
     assert info.content_type == "application/dtmf-relay"
     node.pbx.reply(info, 200)
-    node.carrier.take_response(200)
+    node.carrier.expect_response(200)
     node.pbx.request("OPTIONS")
-    node.carrier.reply(node.carrier.take_request("OPTIONS"), 200)
-    node.pbx.take_response(200)
+    node.carrier.reply(node.carrier.expect_request("OPTIONS"), 200)
+    node.pbx.expect_response(200)
     hang_up(node, node.carrier, node.pbx)
     node.assert_clean()
 
@@ -157,7 +157,7 @@ def test_request_out_of_order_gets_500() -> None:
     talk(node, node.carrier, node.pbx)
     node.carrier.cseq -= 5
     node.carrier.request("INFO", b"Signal=5\r\n", content_type="application/dtmf-relay")
-    node.carrier.take_response(500)
+    node.carrier.expect_response(500)
     assert node.pbx.idle()
 
 
@@ -166,7 +166,7 @@ def test_info_with_an_unknown_body_gets_415() -> None:
     node = Node()
     talk(node, node.carrier, node.pbx)
     node.carrier.request("INFO", b"<secret/>", content_type="application/vnd.inner+xml")
-    node.carrier.take_response(415)
+    node.carrier.expect_response(415)
     assert node.pbx.idle()
 
 
@@ -177,14 +177,14 @@ def test_target_refresh_moves_the_peer() -> None:
     node.peers[(node.carrier.host, 5077)] = node.carrier
     node.carrier.port = 5077
     node.carrier.request("INVITE", sdp(node.carrier.host, version=2))
-    node.pbx.reply(node.pbx.take_request("INVITE"), 200, sdp(node.pbx.host, version=2))
-    node.pbx.take_request("ACK")
-    node.carrier.take_response(200)
+    node.pbx.reply(node.pbx.expect_request("INVITE"), 200, sdp(node.pbx.host, version=2))
+    node.pbx.expect_request("ACK")
+    node.carrier.expect_response(200)
     node.carrier.ack()
     del node.peers[(node.carrier.host, 5060)]
     node.pbx.request("BYE")
-    node.pbx.take_response(200)
-    assert node.carrier.take_request("BYE").request_uri.endswith(":5077")
+    node.pbx.expect_response(200)
+    assert node.carrier.expect_request("BYE").request_uri.endswith(":5077")
 
 
 def test_info_during_a_reinvite_does_not_hide_the_ack() -> None:
@@ -192,13 +192,13 @@ def test_info_during_a_reinvite_does_not_hide_the_ack() -> None:
     node = Node()
     talk(node, node.carrier, node.pbx)
     node.carrier.request("INVITE", sdp(node.carrier.host, version=2, direction="sendonly"))
-    reinvite = node.pbx.take_request("INVITE")
+    reinvite = node.pbx.expect_request("INVITE")
     node.carrier.request("INFO", b"Signal=5\r\n", content_type="application/dtmf-relay")
-    node.pbx.reply(node.pbx.take_request("INFO"), 200)
-    node.carrier.take_response(200)
+    node.pbx.reply(node.pbx.expect_request("INFO"), 200)
+    node.carrier.expect_response(200)
     node.pbx.reply(reinvite, 200, sdp(node.pbx.host, version=2))
-    node.pbx.take_request("ACK")
-    node.carrier.take_response(200)
+    node.pbx.expect_request("ACK")
+    node.carrier.expect_response(200)
     node.carrier.ack()
     node.advance(40)
     assert node.engine.active_calls == 1

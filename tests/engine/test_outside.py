@@ -28,7 +28,7 @@ def test_options_is_answered_here() -> None:
     node = Node()
     node.carrier.target = "sip:sbc.example.net"
     node.carrier.request("OPTIONS")
-    response = node.carrier.take_response(200)
+    response = node.carrier.expect_response(200)
     assert "INVITE" in (response.get("Allow") or "")
     assert node.pbx.idle()
 
@@ -38,16 +38,16 @@ def test_unknown_method_gets_501_and_a_known_one_405() -> None:
     node = Node()
     node.carrier.target = "sip:sbc.example.net"
     node.carrier.request("FROBNICATE")
-    node.carrier.take_response(501)
+    node.carrier.expect_response(501)
     node.carrier.request("PUBLISH")
-    assert "INVITE" in (node.carrier.take_response(405).get("Allow") or "")
+    assert "INVITE" in (node.carrier.expect_response(405).get("Allow") or "")
 
 
 def test_required_extension_that_we_lack_gets_420_with_its_name() -> None:
     """RFC 3261 section 8.2.2.3."""
     node = Node()
     node.carrier.invite(extra="Require: timer, frobnicate\n")
-    response = node.carrier.take_response(420)
+    response = node.carrier.expect_response(420)
     assert response.tokens("Unsupported") == ["frobnicate"]
 
 
@@ -56,7 +56,7 @@ def test_register_reaches_the_registrar_with_a_contact_of_ours_and_calls_find_th
     node = Node()
     phone = node.peer("alice", "203.0.113.66", OUTSIDE)
     register(phone)
-    request = node.pbx.take_request("REGISTER")
+    request = node.pbx.expect_request("REGISTER")
     contact = request.contacts[0]
     assert contact.uri.host == "10.20.0.1"
     node.pbx.send(
@@ -64,13 +64,13 @@ def test_register_reaches_the_registrar_with_a_contact_of_ours_and_calls_find_th
         f"To: {request.require('To')};tag=registrar\nCall-ID: {request.call_id}\nCSeq: {request.cseq}\n"
         f"Contact: {contact};expires=300, <sip:bob@10.20.0.99>;expires=60"
     )
-    response = phone.take_response(200)
+    response = phone.expect_response(200)
     assert [str(c) for c in response.contacts] == ["<sip:alice@203.0.113.66:5060>;expires=300"]
 
     node.pbx.remote, node.pbx.target = "<sip:alice@pbx.corp.local>", str(contact.uri)
     node.pbx.request("INVITE", b"v=0\r\no=- 1 1 IN IP4 10.20.0.5\r\ns=-\r\nc=IN IP4 10.20.0.5\r\nt=0 0\r\n")
-    node.pbx.take_response(100)
-    invite = phone.take_request("INVITE")
+    node.pbx.expect_response(100)
+    invite = phone.expect_request("INVITE")
     assert invite.request_uri == "sip:alice@203.0.113.66:5060"
     answer(node, node.pbx, phone, invite)
     hang_up(node, phone, node.pbx)
@@ -82,9 +82,9 @@ def test_refresh_keeps_call_id_contact_and_counts_cseq_up() -> None:
     node = Node()
     phone = node.peer("alice", "203.0.113.66", OUTSIDE)
     register(phone)
-    first = node.pbx.take_request("REGISTER")
+    first = node.pbx.expect_request("REGISTER")
     register(phone)
-    second = node.pbx.take_request("REGISTER")
+    second = node.pbx.expect_request("REGISTER")
     assert first.call_id == second.call_id
     assert first.contacts[0].uri == second.contacts[0].uri
     assert second.cseq.number == first.cseq.number + 1
@@ -96,7 +96,7 @@ def test_two_contacts_that_differ_behind_an_escaped_null_are_two_bindings() -> N
     node = Node()
     phone = node.peer("alice", "203.0.113.66", OUTSIDE)
     register(phone, "<sip:%00@host5.example.com>, <sip:%00%00@host5.example.com>")
-    request = node.pbx.take_request("REGISTER")
+    request = node.pbx.expect_request("REGISTER")
     assert len({contact.uri.user for contact in request.contacts}) == 2
 
 
@@ -105,12 +105,12 @@ def test_message_crosses_and_an_unknown_body_does_not() -> None:
     node = Node()
     node.carrier.target = "sip:+4930@sbc.example.net"
     node.carrier.request("MESSAGE", b"hello", content_type="text/plain")
-    message = node.pbx.take_request("MESSAGE")
+    message = node.pbx.expect_request("MESSAGE")
     assert message.body == b"hello"
     node.pbx.reply(message, 202)
-    node.carrier.take_response(202)
+    node.carrier.expect_response(202)
     node.carrier.request("MESSAGE", b"<x/>", content_type="application/xml")
-    node.carrier.take_response(415)
+    node.carrier.expect_response(415)
     node.assert_clean()
 
 
@@ -123,9 +123,9 @@ def test_relayed_message_is_given_up_before_the_asker_is() -> None:
     node.advance(3)
     assert node.carrier.idle()
     node.advance(1)
-    node.carrier.take_response(100)
+    node.carrier.expect_response(100)
     node.advance(25)
-    node.carrier.take_response(504)
+    node.carrier.expect_response(504)
     node.assert_clean()
 
 
@@ -133,7 +133,7 @@ def test_same_request_on_two_ways_gets_482() -> None:
     """RFC 3261 section 8.2.2.2."""
     node = Node()
     request = node.carrier.invite()
-    node.carrier.take_response(100)
+    node.carrier.expect_response(100)
     copy = node.carrier.wires  # keep the first branch's answer apart
     del copy[:]
     data = request.vias[0]
@@ -143,7 +143,7 @@ def test_same_request_on_two_ways_gets_482() -> None:
         + [f"{name}: {value}" for name, value in request.fields if name not in ("Via", "Content-Length")]
     )
     node.carrier.send(text, request.body)
-    node.carrier.take_response(482)
+    node.carrier.expect_response(482)
 
 
 def test_stray_response_is_dropped_by_name() -> None:
@@ -194,7 +194,7 @@ def test_policy_decides_on_options_too() -> None:
     for peer, status in ((stranger, 403), (node.carrier, 200)):
         peer.target = "sip:sbc.example.net"
         peer.request("OPTIONS")
-        peer.take_response(status)
+        peer.expect_response(status)
 
 
 def test_trunk_written_as_a_name_is_looked_up_at_start_and_its_calls_recognised() -> None:
@@ -207,7 +207,7 @@ def test_trunk_written_as_a_name_is_looked_up_at_start_and_its_calls_recognised(
     router = node.engine.egress.snapshot.router
     assert router.identify(node.config.listeners[INSIDE], node.pbx.host).trunk == "pbx"
     node.carrier.invite()
-    node.pbx.take_request("INVITE")
+    node.pbx.expect_request("INVITE")
     assert len(node.lookups) == 1
 
 
@@ -218,16 +218,16 @@ def test_call_to_a_name_without_an_address_fails_over_or_fails() -> None:
     node.carrier.invite()
     (lookup,) = node.lookups
     node.act(node.engine.lookup_answer(lookup.id, (), node.now))
-    second.take_request("INVITE")
+    second.expect_request("INVITE")
 
 
 def test_look_up_that_is_never_answered_fails_what_waited_for_it() -> None:
     """Design 3a, async facts: a deadline that is itself a timer."""
     node = Node(config(pbx=("sip:pbx.corp.example",)))
     node.carrier.invite()
-    node.carrier.take_response(100)
+    node.carrier.expect_response(100)
     node.advance(11)
-    node.carrier.ack_failure(node.carrier.take_response(408))
+    node.carrier.ack_failure(node.carrier.expect_response(408))
     node.assert_clean()
 
 
@@ -236,4 +236,4 @@ def test_bye_that_names_no_dialog_gets_481() -> None:
     node = Node()
     node.carrier.target = "sip:sbc.example.net"
     node.carrier.request("BYE")
-    node.carrier.take_response(481)
+    node.carrier.expect_response(481)

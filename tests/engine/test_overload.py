@@ -57,12 +57,12 @@ def test_what_is_under_way_is_served_and_probes_are_answered() -> None:
     ring(node, second, node.pbx)
     drown(node)
     node.carrier.request("INVITE", sdp(CARRIER, version=2))
-    node.pbx.reply(node.pbx.take_request("INVITE"), 200, sdp(PBX, version=2))
-    node.pbx.take_request("ACK")
-    node.carrier.take_response(200)
+    node.pbx.reply(node.pbx.expect_request("INVITE"), 200, sdp(PBX, version=2))
+    node.pbx.expect_request("ACK")
+    node.carrier.expect_response(200)
     node.carrier.ack()
     second.cancel()
-    second.take_response(200)
+    second.expect_response(200)
     assert statuses(node, "OPTIONS", 5) == [200] * 5
     assert statuses(node, "REGISTER", 5).count(503) == 5
 
@@ -76,14 +76,14 @@ def test_a_call_for_help_is_let_in_whatever_the_load() -> None:
     node.carrier.target = "urn:service:sos.fire"
     node.carrier.remote = "<urn:service:sos.fire>"
     node.carrier.request("INVITE", sdp(CARRIER))
-    invite = node.pbx.take_request("INVITE")
+    invite = node.pbx.expect_request("INVITE")
     assert invite.request_uri == "urn:service:sos.fire"
     assert invite.get("To") == "<urn:service:sos.fire>"
     del node.engine.egress.calls["other"]
-    node.carrier.take_response(100)
+    node.carrier.expect_response(100)
     node.pbx.reply(invite, 200, sdp(PBX))
-    node.pbx.take_request("ACK")
-    node.carrier.take_response(200)
+    node.pbx.expect_request("ACK")
+    node.carrier.expect_response(200)
     node.carrier.ack()
     hang_up(node, node.carrier, node.pbx)
 

@@ -37,7 +37,7 @@ def answer_probes(peer: Peer, status: int = 200) -> int:
     """Answer what came, all of which must be OPTIONS; how many there were."""
     count = 0
     while not peer.idle():
-        peer.reply(peer.take_request("OPTIONS"), status)
+        peer.reply(peer.expect_request("OPTIONS"), status)
         count += 1
     return count
 
@@ -69,7 +69,7 @@ def test_a_probe_is_our_own_request_and_says_nothing_of_anybody() -> None:
     node = Node(probed(f"sip:{PBX}"))
     start(node)
     node.advance(FIRST_WITHIN)
-    first = node.pbx.take_request("OPTIONS")
+    first = node.pbx.expect_request("OPTIONS")
     assert first.request_uri == f"sip:{PBX}"
     assert str(first.from_address.uri) == "sip:pbx.corp.local"
     assert first.get("To") == f"<sip:{PBX}>"
@@ -77,7 +77,7 @@ def test_a_probe_is_our_own_request_and_says_nothing_of_anybody() -> None:
     assert first.top_via.host == EDGE_IN
     node.pbx.reply(first, 200)
     run(node, EVERY * 1.1)
-    second = node.pbx.take_request("OPTIONS")
+    second = node.pbx.expect_request("OPTIONS")
     assert second.call_id != first.call_id
     assert second.from_tag != first.from_tag
     assert node.events_of(Leaked) == []
@@ -151,21 +151,21 @@ def test_calls_that_wait_for_a_target_found_dead_go_to_the_next_at_once() -> Non
     start(node)
     run(node, 6, node.pbx, spare)
     node.carrier.invite()
-    node.carrier.take_response(100)
-    late = node.pbx.take_request("INVITE")
+    node.carrier.expect_response(100)
+    late = node.pbx.expect_request("INVITE")
     begin = node.time
     while spare.idle():
         node.advance(0.5)
         while not spare.idle() and isinstance(spare.inbox[0], Request) and spare.inbox[0].method == "OPTIONS":
             answer_probes(spare)
     assert node.time - begin < 32
-    invite = spare.take_request("INVITE")
+    invite = spare.expect_request("INVITE")
     node.pbx.inbox.clear()
     node.pbx.reply(late, 180)
-    assert node.pbx.take_request("CANCEL").cseq.number == late.cseq.number
+    assert node.pbx.expect_request("CANCEL").cseq.number == late.cseq.number
     spare.reply(invite, 200, sdp(PBX2))
-    spare.take_request("ACK")
-    node.carrier.take_response(200)
+    spare.expect_request("ACK")
+    node.carrier.expect_response(200)
     node.carrier.ack()
     assert node.engine.active_calls == 1
 
@@ -176,8 +176,8 @@ def test_a_failed_call_makes_us_ask_soon() -> None:
     start(node)
     run(node, 10, node.pbx, node.peers[(PBX2, 5060)])
     node.carrier.invite()
-    node.pbx.reply(node.pbx.take_request("INVITE"), 503)
-    node.pbx.take_request("ACK")
+    node.pbx.reply(node.pbx.expect_request("INVITE"), 503)
+    node.pbx.expect_request("ACK")
     assert run(node, 4, node.pbx) == 1
     assert states(node) == ["up", "up"]
 
@@ -190,12 +190,12 @@ def test_an_invite_that_must_be_sent_again_makes_us_ask_soon() -> None:
     run(node, 6, node.pbx, spare)
     begin = node.time
     node.carrier.invite()
-    node.pbx.take_request("INVITE")
+    node.pbx.expect_request("INVITE")
     while states(node)[0] == "up":
         node.advance(0.1)
     assert node.time - begin < 3 * (PATIENCE + 3.3) + 1
     node.advance(0.1)
-    assert spare.take_request("INVITE").request_uri.startswith("sip:+493012345@")
+    assert spare.expect_request("INVITE").request_uri.startswith("sip:+493012345@")
 
 
 def test_calls_move_on_from_a_dead_target_a_few_at_a_time() -> None:
@@ -244,10 +244,10 @@ def test_a_trunk_taken_out_of_service_gets_and_gives_no_calls_but_keeps_those_it
     node.act(node.engine.switch_trunk("pbx", "", False, node.now))
     second = node.peer("second", CARRIER, OUTSIDE, 5070)
     second.invite()
-    second.ack_failure(second.take_response(503))
+    second.ack_failure(second.expect_response(503))
     desk = node.peer("desk", PBX, INSIDE, 5070)
     desk.invite("+15550100")
-    desk.ack_failure(desk.take_response(503))
+    desk.ack_failure(desk.expect_response(503))
     assert node.engine.active_calls == 1
     hang_up(node, node.carrier, node.pbx)
     node.act(node.engine.switch_trunk("pbx", "", True, node.now))
@@ -366,11 +366,11 @@ def test_crank_back_is_the_trunk_s_own_list(status: int, is_tried: bool) -> None
     node = Node(replace(made, trunks={**made.trunks, "pbx": pbx}))
     spare = node.peer("spare", PBX2, INSIDE)
     node.carrier.invite()
-    node.pbx.reply(node.pbx.take_request("INVITE"), status)
-    node.pbx.take_request("ACK")
+    node.pbx.reply(node.pbx.expect_request("INVITE"), status)
+    node.pbx.expect_request("ACK")
     assert spare.idle() is not is_tried
     if not is_tried:
-        node.carrier.take_response(status)
+        node.carrier.expect_response(status)
 
 
 # Calls by the thousand: no peers, only bytes.

@@ -40,7 +40,7 @@ def test_callee_sees_nothing_of_the_callers_side() -> None:
     """Design 2.5: default-deny; only the number, the display name and the codecs cross."""
     node = Node(config(mode="anchor"))
     node.carrier.invite(extra="X-Carrier-Route: core7.carrier.example\nOrganization: ACME carrier.example\n")
-    invite = node.pbx.take_request("INVITE")
+    invite = node.pbx.expect_request("INVITE")
     assert invite.request_uri == "sip:+493012345@10.20.0.5"
     assert invite.from_address.uri.host == "pbx.corp.local"
     assert invite.get("User-Agent") is None
@@ -55,7 +55,7 @@ def test_trying_is_sent_before_anything_is_known_of_the_callee() -> None:
     node = Node(config(mode="anchor"))
     node.media = None
     node.carrier.invite()
-    node.carrier.take_response(100)
+    node.carrier.expect_response(100)
     assert node.carrier.idle()
     assert node.pbx.idle()
     assert len(node.commands) == 1
@@ -66,17 +66,17 @@ def test_early_media_crosses_in_a_183_and_its_answer_is_repeated_in_the_200(mode
     """RFC 3261 section 13.2.1: an answer in a provisional response."""
     node = Node(config(mode=mode))
     node.carrier.invite()
-    node.carrier.take_response(100)
-    invite = node.pbx.take_request("INVITE")
+    node.carrier.expect_response(100)
+    invite = node.pbx.expect_request("INVITE")
     node.pbx.reply(invite, 183, sdp(node.pbx.host))
-    early = node.carrier.take_response(183)
+    early = node.carrier.expect_response(183)
     assert early.body
     assert early.contacts
     node.pbx.reply(invite, 200, sdp(node.pbx.host))
-    final = node.carrier.take_response(200)
+    final = node.carrier.expect_response(200)
     assert final.body == early.body  # same origin version: nothing changed
     node.carrier.ack()
-    node.pbx.take_request("ACK")
+    node.pbx.expect_request("ACK")
     hang_up(node, node.carrier, node.pbx)
     node.assert_clean()
 
@@ -89,9 +89,9 @@ def test_late_offer_is_made_by_the_callee_and_answered_in_the_ack(mode: str) -> 
     assert invite.body == b""
     node.pbx.reply(invite, 200, sdp(node.pbx.host))
     assert node.pbx.idle()  # the ACK needs the caller's answer
-    assert node.carrier.take_response(200).body
+    assert node.carrier.expect_response(200).body
     node.carrier.ack(sdp(node.carrier.host))
-    ack = node.pbx.take_request("ACK")
+    ack = node.pbx.expect_request("ACK")
     assert b"m=audio" in ack.body
     hang_up(node, node.pbx, node.carrier)
     if mode == "anchor":
@@ -113,8 +113,8 @@ def test_failure_is_mapped_and_says_nothing_of_the_callee(status: int, shown: in
         extra='Contact: <sip:other@10.20.0.9>\nWWW-Authenticate: Digest realm="pbx.corp.local", nonce="abc"\n'
         'Warning: 399 pbx.corp.local "inner trouble"\n',
     )
-    node.pbx.take_request("ACK")
-    response = node.carrier.take_response(shown)
+    node.pbx.expect_request("ACK")
+    response = node.carrier.expect_response(shown)
     assert "pbx" not in response.reason_phrase
     node.carrier.ack_failure(response)
     assert_no_leak(node)
@@ -128,9 +128,9 @@ def test_second_target_is_tried_when_the_first_says_503() -> None:
     second = node.peer("pbx2", PBX2, INSIDE)
     invite = ring(node, node.carrier, node.pbx)
     node.pbx.reply(invite, 503)
-    node.pbx.take_request("ACK")
+    node.pbx.expect_request("ACK")
     assert node.carrier.idle()
-    answer(node, node.carrier, second, second.take_request("INVITE"))
+    answer(node, node.carrier, second, second.expect_request("INVITE"))
     hang_up(node, second, node.carrier)
     node.assert_clean()
 
@@ -140,13 +140,13 @@ def test_second_target_is_tried_when_the_first_is_silent_and_is_first_next_time(
     node = Node(config(pbx=("sip:10.20.0.77", f"sip:{PBX2}")))
     second = node.peer("pbx2", PBX2, INSIDE)
     node.carrier.invite()
-    node.carrier.take_response(100)
+    node.carrier.expect_response(100)
     node.advance(33)
-    answer(node, node.carrier, second, second.take_request("INVITE"))
+    answer(node, node.carrier, second, second.expect_request("INVITE"))
     hang_up(node, node.carrier, second)
     other = node.peer("carrier2", "198.51.100.10", 0, port=5062)
     other.invite()
-    second.take_request("INVITE")
+    second.expect_request("INVITE")
 
 
 def test_silent_callee_gives_the_caller_408() -> None:
@@ -154,9 +154,9 @@ def test_silent_callee_gives_the_caller_408() -> None:
     node = Node()
     node.peers.pop((node.pbx.host, 5060))
     node.carrier.invite()
-    node.carrier.take_response(100)
+    node.carrier.expect_response(100)
     node.advance(33)
-    response = node.carrier.take_response(408)
+    response = node.carrier.expect_response(408)
     node.carrier.ack_failure(response)
     node.assert_clean()
 
@@ -166,11 +166,11 @@ def test_longest_ringing_ends_the_call_on_both_sides() -> None:
     node = Node()
     invite = ring(node, node.carrier, node.pbx)
     node.advance(181)
-    cancel = node.pbx.take_request("CANCEL")
+    cancel = node.pbx.expect_request("CANCEL")
     node.pbx.reply(cancel, 200)
     node.pbx.reply(invite, 487)
-    node.pbx.take_request("ACK")
-    node.carrier.ack_failure(node.carrier.take_response(408))
+    node.pbx.expect_request("ACK")
+    node.carrier.ack_failure(node.carrier.expect_response(408))
     node.assert_clean()
 
 
@@ -179,8 +179,8 @@ def test_media_engine_that_refuses_fails_the_call_with_503_and_leaves_nothing() 
     node = Node(config(mode="anchor"))
     node.media = lambda command: None
     node.carrier.invite()
-    node.carrier.take_response(100)
-    node.carrier.ack_failure(node.carrier.take_response(503))
+    node.carrier.expect_response(100)
+    node.carrier.ack_failure(node.carrier.expect_response(503))
     assert node.pbx.idle()
     node.assert_clean()
 
@@ -191,8 +191,8 @@ def test_answer_of_another_fork_is_acknowledged_and_ended() -> None:
     invite = ring(node, node.carrier, node.pbx)
     answer(node, node.carrier, node.pbx, invite)
     node.pbx.reply(invite, 200, sdp(node.pbx.host), tag="second-fork")
-    assert node.pbx.take_request("ACK").to_tag == "second-fork"
-    bye = node.pbx.take_request("BYE")
+    assert node.pbx.expect_request("ACK").to_tag == "second-fork"
+    bye = node.pbx.expect_request("BYE")
     assert bye.to_tag == "second-fork"
     node.pbx.reply(bye, 200)
     assert node.carrier.idle()
@@ -204,15 +204,15 @@ def test_forks_are_shown_as_early_dialogs_of_their_own() -> None:
     """Design 3a: each B early dialog maps to its own A tag."""
     node = Node()
     node.carrier.invite()
-    node.carrier.take_response(100)
-    invite = node.pbx.take_request("INVITE")
+    node.carrier.expect_response(100)
+    invite = node.pbx.expect_request("INVITE")
     node.pbx.reply(invite, 180, tag="fork-one")
     node.pbx.reply(invite, 180, tag="fork-two")
-    tags = {node.carrier.take_response(180).to_tag, node.carrier.take_response(180).to_tag}
+    tags = {node.carrier.expect_response(180).to_tag, node.carrier.expect_response(180).to_tag}
     assert len(tags) == 2
     node.pbx.reply(invite, 200, sdp(node.pbx.host), tag="fork-two")
-    node.pbx.take_request("ACK")
-    assert node.carrier.take_response(200).to_tag in tags
+    node.pbx.expect_request("ACK")
+    assert node.carrier.expect_response(200).to_tag in tags
     assert len(node.engine.egress.dialogs) == 2
 
 
@@ -222,15 +222,15 @@ def test_2xx_is_repeated_until_the_ack_and_the_call_ended_without_one() -> None:
     node.carrier.sees_copies = True
     invite = ring(node, node.carrier, node.pbx)
     node.pbx.reply(invite, 200, sdp(node.pbx.host))
-    node.pbx.take_request("ACK")
-    node.carrier.take_response(200)
+    node.pbx.expect_request("ACK")
+    node.carrier.expect_response(200)
     node.advance(0.6)
-    node.carrier.take_response(200)
+    node.carrier.expect_response(200)
     node.advance(40)
     while not node.carrier.idle() and node.carrier.inbox[0].cseq.method != "BYE":
-        node.carrier.take_response(200)
-    node.carrier.reply(node.carrier.take_request("BYE"), 200)
-    node.pbx.reply(node.pbx.take_request("BYE"), 200)
+        node.carrier.expect_response(200)
+    node.carrier.reply(node.carrier.expect_request("BYE"), 200)
+    node.pbx.reply(node.pbx.expect_request("BYE"), 200)
     node.assert_clean()
 
 
@@ -250,7 +250,7 @@ def test_ack_that_kept_the_branch_of_its_invite_is_taken() -> None:
     node = Node()
     invite = ring(node, node.carrier, node.pbx)
     node.pbx.reply(invite, 200, sdp(node.pbx.host))
-    node.carrier.take_response(200)
+    node.carrier.expect_response(200)
     sent = node.carrier.invite_sent
     assert sent is not None
     node.carrier.send(
@@ -267,7 +267,7 @@ def test_ended_calls_are_let_go_at_once() -> None:
     node = Node()
     talk(node, node.carrier, node.pbx)
     alarm = next(iter(node.engine.egress.calls.values())).alarm
-    node.pbx.take_request("ACK") if not node.pbx.idle() else None
+    node.pbx.expect_request("ACK") if not node.pbx.idle() else None
     hang_up(node, node.carrier, node.pbx)
     assert alarm.call is None
 
@@ -279,8 +279,8 @@ def test_copy_of_a_2xx_whose_ack_waits_for_the_callers_answer_is_absorbed() -> N
     node.pbx.reply(invite, 200, sdp(node.pbx.host))
     node.pbx.reply(invite, 200, sdp(node.pbx.host))
     assert node.pbx.idle()
-    node.carrier.take_response(200)
+    node.carrier.expect_response(200)
     node.carrier.ack(sdp(node.carrier.host))
-    assert node.pbx.take_request("ACK").body
+    assert node.pbx.expect_request("ACK").body
     hang_up(node, node.carrier, node.pbx)
     node.assert_clean()

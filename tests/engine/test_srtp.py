@@ -39,16 +39,16 @@ class Edge:
     def call(self, offer: bytes) -> bytes:
         """Carrier calls; the offer that the PBX sees, empty where it sees none."""
         self.node.carrier.invite(body=offer)
-        self.node.carrier.take_response(100)
+        self.node.carrier.expect_response(100)
         if self.node.pbx.idle():
             return b""
-        self.invite = self.node.pbx.take_request("INVITE")
+        self.invite = self.node.pbx.expect_request("INVITE")
         return self.invite.body
 
     def answer(self, body: bytes) -> Response:
         """PBX answers; what the carrier gets."""
         self.node.pbx.reply(self.invite, 200, body)
-        self.node.pbx.take_request("ACK")
+        self.node.pbx.expect_request("ACK")
         reply = self.node.carrier.take()
         assert isinstance(reply, Response)
         return reply
@@ -129,7 +129,7 @@ def test_offer_against_the_realm_gets_488_before_anything_rings(outside: str, of
     """RFC 3261 section 21.4.26; no INVITE goes out and no session stays."""
     edge = Edge(outside, "never")
     assert edge.call(offer) == b""
-    edge.node.carrier.ack_failure(edge.node.carrier.take_response(488))
+    edge.node.carrier.ack_failure(edge.node.carrier.expect_response(488))
     assert edge.cause() == cause
     assert not edge.bench.engine.calls
     edge.node.assert_clean()
@@ -141,7 +141,7 @@ def test_answer_that_gives_up_security_ends_the_call(answer: bytes) -> None:
     edge = Edge("never", "required")
     edge.call(OFFER)
     assert edge.answer(answer).status == 488
-    edge.node.pbx.take_request("BYE")
+    edge.node.pbx.expect_request("BYE")
     assert edge.cause() == "the answer gives up SRTP"
     assert not edge.bench.engine.calls
 
@@ -153,7 +153,7 @@ def test_keys_are_not_shown_without_tls_unless_the_operator_says_so() -> None:
     edge.bench.close()
     edge = Edge("never", "required", without_tls=False)
     assert edge.call(OFFER) == b""
-    edge.node.carrier.take_response(488)
+    edge.node.carrier.expect_response(488)
     assert edge.cause() == "SRTP is required, and its keys would cross without TLS"
 
 

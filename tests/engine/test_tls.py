@@ -77,8 +77,8 @@ def test_a_sips_call_is_secure_from_end_to_end() -> None:
     caller = SecurePeer(node, "carrier", CARRIER, TLS_OUT)
     pbx = SecurePeer(node, "pbx", PBX, TLS_IN)
     caller.call_securely()
-    caller.take_response(100)
-    invite = pbx.take_request("INVITE")
+    caller.expect_response(100)
+    invite = pbx.expect_request("INVITE")
     assert invite.request_uri == f"sips:+493012345@{PBX}"
     assert invite.contacts[0].uri.scheme == "sips"
     assert invite.vias[0].startswith("SIP/2.0/TLS 10.20.0.1:5061")
@@ -104,7 +104,7 @@ def test_sips_without_a_way_by_tls_is_refused_and_goes_nowhere() -> None:
     node = Node(tls_config(pbx=f"sip:{PBX}"))
     caller = SecurePeer(node, "carrier", CARRIER, TLS_OUT)
     caller.call_securely()
-    response = caller.take_response(480)
+    response = caller.expect_response(480)
     assert response.get("Warning") == '380 sbc "SIPS Not Allowed"'
     assert node.pbx.idle()
     assert [transmit.flow.transport for transmit in node.sent] == ["TLS"] * len(node.sent)
@@ -118,8 +118,8 @@ def test_a_secure_dialog_stays_so_whatever_contact_the_peer_gives(contact: str) 
     pbx = SecurePeer(node, "pbx", PBX, TLS_IN)
     pbx.contact = contact
     caller.call_securely()
-    caller.take_response(100)
-    invite = pbx.take_request("INVITE")
+    caller.expect_response(100)
+    invite = pbx.expect_request("INVITE")
     answer(node, caller, pbx, invite)
     hang_up(node, caller, pbx)
     assert {transmit.flow.transport for transmit in node.sent} == {"TLS"}
@@ -137,11 +137,11 @@ def test_a_sips_contact_in_a_dialog_without_tls_gets_nothing_in_clear() -> None:
     )
     invite = ring(node, node.carrier, pbx)
     pbx.reply(invite, 200, b"v=0\r\no=- 1 1 IN IP4 10.20.0.5\r\ns=-\r\nc=IN IP4 10.20.0.5\r\nt=0 0\r\n")
-    node.carrier.take_response(200)
+    node.carrier.expect_response(200)
     assert pbx.idle()
     node.carrier.ack()
     node.carrier.request("BYE")
-    node.carrier.take_response(200)
+    node.carrier.expect_response(200)
     assert pbx.idle()
     assert node.engine.active_calls == 0
 
@@ -151,7 +151,7 @@ def test_a_trunk_is_known_by_the_name_it_proves_from_any_address() -> None:
     SecurePeer(node, "pbx", PBX, TLS_IN)
     caller = SecurePeer(node, "mobile", "203.0.113.99", TLS_OUT, ("edge.carrier.example",))
     caller.invite()
-    caller.take_response(100)
+    caller.expect_response(100)
 
 
 @pytest.mark.parametrize("names", [(), ("carrier.example",), ("edge.other.example",)])
@@ -159,9 +159,9 @@ def test_the_address_alone_does_not_make_a_trunk_of_who_must_prove_a_name(names:
     node = Node(only_the_carrier(tls_config(names=("*.carrier.example",))))
     caller = SecurePeer(node, "carrier", CARRIER, TLS_OUT, names)
     caller.invite()
-    caller.take_response(403)
+    caller.expect_response(403)
     node.carrier.invite()
-    node.carrier.take_response(403)
+    node.carrier.expect_response(403)
 
 
 def test_a_refusal_says_which_names_did_not_do() -> None:
@@ -184,7 +184,7 @@ def test_with_sources_both_the_address_and_the_name_must_be_right(
     SecurePeer(node, "pbx", PBX, TLS_IN)
     caller = SecurePeer(node, "someone", host, TLS_OUT, names)
     caller.invite()
-    caller.take_response(status)
+    caller.expect_response(status)
 
 
 @pytest.mark.parametrize(
@@ -205,6 +205,6 @@ def test_whom_we_call_must_prove_its_host_or_one_of_its_names(
     node.pbx.invite()
     for lookup in node.lookups:
         node.act(node.engine.lookup_answer(lookup.id, (CARRIER,), node.now))
-    peer.take_request("INVITE")
+    peer.expect_request("INVITE")
     flow = next(one.flow for one in node.sent if one.data.startswith(b"INVITE"))
     assert (flow.transport, flow.host, flow.port, flow.names) == ("TLS", CARRIER, 5061, wanted)

@@ -42,7 +42,7 @@ def test_a_trunk_that_is_full_takes_no_call_from_it() -> None:
     second = another(node)
     talk(node, node.carrier, node.pbx)
     second.invite()
-    refusal = second.take_response(503)
+    refusal = second.expect_response(503)
     second.ack_failure(refusal)
     assert refusal.get("Retry-After") is not None
     (event,) = node.events_of(Refused)
@@ -66,7 +66,7 @@ def test_a_full_target_is_passed_over_and_with_the_last_one_the_caller_gets_503(
     talk(node, node.carrier, node.pbx)
     talk(node, second, spare)
     third.invite()
-    refusal = third.take_response(503)
+    refusal = third.expect_response(503)
     third.ack_failure(refusal)
     assert refusal.get("Retry-After") is not None
     assert node.pbx.idle()
@@ -95,7 +95,7 @@ def test_calls_in_both_directions_share_a_trunk() -> None:
     talk(node, node.carrier, node.pbx)
     other = node.peer("desk", PBX, INSIDE, 5070)
     other.invite("+15550100")
-    other.ack_failure(other.take_response(503))
+    other.ack_failure(other.expect_response(503))
     hang_up(node, node.carrier, node.pbx)
     assert node.engine.egress.trunks.places == 0
 
@@ -131,7 +131,7 @@ def test_a_call_ends_when_the_trunk_s_longest_duration_is_over() -> None:
         node.advance(2)
         assert node.engine.active_calls == 0
         for side in (node.carrier, node.pbx):
-            side.reply(side.take_request("BYE"), 200)
+            side.reply(side.expect_request("BYE"), 200)
         (ended,) = node.events_of(CallEnded)
         assert isinstance(ended, CallEnded)
         assert (ended.released_by, ended.cause) == ("sbc", "longest call")
@@ -143,15 +143,15 @@ def test_a_place_moves_with_the_call_to_the_next_target() -> None:
     node = Node(config(pbx=(f"sip:{PBX}", f"sip:{PBX2}")))
     spare = node.peer("spare", PBX2, INSIDE)
     node.carrier.invite()
-    node.pbx.reply(node.pbx.take_request("INVITE"), 503)
-    node.pbx.take_request("ACK")
-    invite = spare.take_request("INVITE")
+    node.pbx.reply(node.pbx.expect_request("INVITE"), 503)
+    node.pbx.expect_request("ACK")
+    invite = spare.expect_request("INVITE")
     rows = {row["name"]: row for row in node.engine.egress.trunks.rows(node.config, node.now)}
     targets = rows["pbx"]["targets"]
     assert isinstance(targets, list)
     assert [(row["calls"], row["state"]) for row in targets] == [(0, "down"), (1, "up")]
     spare.reply(invite, 486)
-    spare.take_request("ACK")
+    spare.expect_request("ACK")
     assert node.engine.egress.trunks.places == 0
 
 
@@ -186,11 +186,11 @@ def test_a_call_to_a_name_that_is_ourselves_is_refused() -> None:
     """RFC 3261 section 16.3 item 4 in spirit: 482, found after DNS, and nothing is sent."""
     node = Node(config(pbx=("sip:pbx.example.net",)))
     node.carrier.invite()
-    node.carrier.take_response(100)
+    node.carrier.expect_response(100)
     (lookup,) = [one for one in node.lookups if one.name == "pbx.example.net"][-1:]
     sent = len(node.sent)
     node.act(node.engine.lookup_answer(lookup.id, (node.config.listeners[INSIDE].host,), node.now))
-    node.carrier.ack_failure(node.carrier.take_response(482))
+    node.carrier.ack_failure(node.carrier.expect_response(482))
     assert [one.data[:11] for one in node.sent[sent:]] == [b"SIP/2.0 482"]
     (ended,) = node.events_of(CallEnded)
     assert isinstance(ended, CallEnded)
@@ -205,7 +205,7 @@ def test_a_loop_does_not_speak_against_the_target_and_the_advertised_address_cou
     node = Node(replace(made, realms=realms, listeners=(made.listeners[OUTSIDE], inside)))
     node.carrier.invite()
     node.act(node.engine.lookup_answer(node.lookups[-1].id, ("192.0.2.99",), node.now))
-    node.carrier.take_response(482)
+    node.carrier.expect_response(482)
     assert [one.state.value for one in node.engine.egress.trunks.health.of("pbx")] == ["up"]
 
 

@@ -18,10 +18,10 @@ def early(node: Node, asked: str = REL + ALLOW, tag: str = "") -> tuple[Request,
     invite = start(node, asked)
     node.pbx.reply(invite, 183, sdp(node.pbx.host), extra=f"{ALLOW}Require: 100rel\nRSeq: 5", tag=tag)
     pracked(node, invite, 5)
-    response = node.carrier.take_response(183)
+    response = node.carrier.expect_response(183)
     if response.get("RSeq"):
         prack(node, response)
-        node.carrier.take_response(200)
+        node.carrier.expect_response(200)
     return invite, response
 
 
@@ -33,10 +33,10 @@ def sides(node: Node, from_caller: bool) -> tuple[Peer, Peer]:
 def with_update(node: Node) -> None:
     """A call up between peers that know UPDATE."""
     node.carrier.invite(extra=ALLOW)
-    invite = node.pbx.take_request("INVITE")
+    invite = node.pbx.expect_request("INVITE")
     node.pbx.reply(invite, 200, sdp(node.pbx.host), extra=ALLOW)
-    node.pbx.take_request("ACK")
-    node.carrier.take_response(200)
+    node.pbx.expect_request("ACK")
+    node.carrier.expect_response(200)
     node.carrier.ack()
 
 
@@ -51,11 +51,11 @@ def test_update_crosses_before_the_answer(mode: str, from_caller: bool) -> None:
     invite, _ = early(node)
     asker, asked = sides(node, from_caller)
     asker.request("UPDATE", sdp(asker.host, direction="sendonly", version=2))
-    update = asked.take_request("UPDATE")
+    update = asked.expect_request("UPDATE")
     assert b"a=sendonly" in update.body
     assert update.get("Session-Expires") is None
     asked.reply(update, 200, sdp(asked.host, direction="recvonly", version=2))
-    assert b"a=recvonly" in asker.take_response(200).body
+    assert b"a=recvonly" in asker.expect_response(200).body
     answer(node, invite)
     assert final(node).body == b""
     hang_up(node, asker, asked)
@@ -73,13 +73,13 @@ def test_update_without_sdp_concerns_its_leg_alone(from_caller: bool) -> None:
     node.peers[(asker.host, 5099)] = asker
     asker.port = 5099
     asker.request("UPDATE")
-    assert asker.take_response(200).body == b""
+    assert asker.expect_response(200).body == b""
     assert asked.idle()
     answer(node, invite)
     final(node)
     asked.request("BYE")
-    asked.take_response(200)
-    assert asker.take_request("BYE").request_uri.endswith(":5099")
+    asked.expect_response(200)
+    assert asker.expect_request("BYE").request_uri.endswith(":5099")
 
 
 @pytest.mark.parametrize("from_caller", [True, False])
@@ -89,7 +89,7 @@ def test_update_that_changes_nothing_is_answered_here(from_caller: bool) -> None
     early(node)
     asker, asked = sides(node, from_caller)
     asker.request("UPDATE", sdp(asker.host))
-    assert asker.take_response(200).body
+    assert asker.expect_response(200).body
     assert asked.idle()
 
 
@@ -99,8 +99,8 @@ def test_refused_update_leaves_the_early_session_as_it_was(status: int) -> None:
     node = Node(config(mode="anchor"))
     invite, _ = early(node)
     node.carrier.request("UPDATE", sdp(node.carrier.host, direction="sendonly", version=2))
-    node.pbx.reply(node.pbx.take_request("UPDATE"), status)
-    node.carrier.take_response(status)
+    node.pbx.reply(node.pbx.expect_request("UPDATE"), status)
+    node.carrier.expect_response(status)
     answer(node, invite)
     final(node)
     hang_up(node, node.carrier, node.pbx)
@@ -112,10 +112,10 @@ def test_update_of_a_caller_whose_offer_is_unanswered_gets_500() -> None:
     node = Node()
     invite = start(node, REL + ALLOW)
     node.pbx.reply(invite, 180)
-    ringing = node.carrier.take_response(180)
+    ringing = node.carrier.expect_response(180)
     node.carrier.remote_tag, node.carrier.target = ringing.to_tag, str(ringing.contacts[0].uri)
     node.carrier.request("UPDATE", sdp(node.carrier.host, version=2))
-    assert node.carrier.take_response(500).get("Retry-After")
+    assert node.carrier.expect_response(500).get("Retry-After")
     assert node.pbx.idle()
 
 
@@ -125,7 +125,7 @@ def test_update_of_a_callee_that_owes_the_answer_gets_491() -> None:
     invite = start(node)
     node.pbx.reply(invite, 180)
     node.pbx.request("UPDATE", sdp(node.pbx.host, version=2))
-    node.pbx.take_response(491)
+    node.pbx.expect_response(491)
 
 
 def test_update_before_the_prack_is_there_gets_491() -> None:
@@ -134,11 +134,11 @@ def test_update_before_the_prack_is_there_gets_491() -> None:
     invite = start(node, REL + ALLOW)
     ring(node, invite, 5)
     pracked(node, invite, 5)
-    response = node.carrier.take_response(183)
+    response = node.carrier.expect_response(183)
     node.pbx.request("UPDATE", sdp(node.pbx.host, version=2))
-    node.pbx.take_response(491)
+    node.pbx.expect_response(491)
     prack(node, response)
-    node.carrier.take_response(200)
+    node.carrier.expect_response(200)
 
 
 def test_updates_from_both_sides_at_once_get_491_and_a_second_one_500() -> None:
@@ -146,13 +146,13 @@ def test_updates_from_both_sides_at_once_get_491_and_a_second_one_500() -> None:
     node = Node()
     early(node)
     node.carrier.request("UPDATE", sdp(node.carrier.host, direction="sendonly", version=2))
-    update = node.pbx.take_request("UPDATE")
+    update = node.pbx.expect_request("UPDATE")
     node.pbx.request("UPDATE", sdp(node.pbx.host, direction="sendonly", version=2))
-    node.pbx.take_response(491)
+    node.pbx.expect_response(491)
     node.carrier.request("UPDATE", sdp(node.carrier.host, direction="inactive", version=3))
-    assert node.carrier.take_response(500).get("Retry-After")
+    assert node.carrier.expect_response(500).get("Retry-After")
     node.pbx.reply(update, 200, sdp(node.pbx.host, version=2))
-    node.carrier.take_response(200)
+    node.carrier.expect_response(200)
 
 
 def test_2xx_waits_for_an_update_under_way() -> None:
@@ -160,11 +160,11 @@ def test_2xx_waits_for_an_update_under_way() -> None:
     node = Node(config(mode="anchor"))
     invite, _ = early(node)
     node.carrier.request("UPDATE", sdp(node.carrier.host, direction="sendonly", version=2))
-    update = node.pbx.take_request("UPDATE")
+    update = node.pbx.expect_request("UPDATE")
     answer(node, invite)
     assert node.carrier.idle()
     node.pbx.reply(update, 200, sdp(node.pbx.host, direction="recvonly", version=2))
-    assert node.carrier.take_response(200).cseq.method == "UPDATE"
+    assert node.carrier.expect_response(200).cseq.method == "UPDATE"
     final(node)
     hang_up(node, node.carrier, node.pbx)
     node.assert_clean()
@@ -175,9 +175,9 @@ def test_early_update_that_gets_no_answer_is_504_and_the_call_goes_on() -> None:
     node = Node()
     invite, _ = early(node)
     node.carrier.request("UPDATE", sdp(node.carrier.host, direction="sendonly", version=2))
-    node.pbx.take_request("UPDATE")
+    node.pbx.expect_request("UPDATE")
     node.advance(28.1)
-    node.carrier.take_response(504)
+    node.carrier.expect_response(504)
     answer(node, invite)
     final(node)
     hang_up(node, node.carrier, node.pbx)
@@ -188,11 +188,11 @@ def test_failed_invite_ends_an_update_under_way() -> None:
     node = Node()
     invite, _ = early(node)
     node.carrier.request("UPDATE", sdp(node.carrier.host, direction="sendonly", version=2))
-    update = node.pbx.take_request("UPDATE")
+    update = node.pbx.expect_request("UPDATE")
     node.pbx.reply(invite, 486)
-    node.pbx.take_request("ACK")
-    node.carrier.take_response(481)
-    node.carrier.ack_failure(node.carrier.take_response(486))
+    node.pbx.expect_request("ACK")
+    node.carrier.expect_response(481)
+    node.carrier.ack_failure(node.carrier.expect_response(486))
     node.pbx.reply(update, 481)
     node.assert_clean()
 
@@ -203,10 +203,10 @@ def test_update_of_a_callee_for_a_caller_without_100rel_is_answered_here(mode: s
     node = Node(config(mode=mode))
     invite, first = early(node, "")
     node.pbx.request("UPDATE", sdp(node.pbx.host, 6000, version=2))
-    assert node.pbx.take_response(200).body
+    assert node.pbx.expect_response(200).body
     shown = first.body
     if mode == "bypass" or not node.carrier.idle():
-        shown = node.carrier.take_response(183).body
+        shown = node.carrier.expect_response(183).body
         assert b"m=audio 6000" in shown
     answer(node, invite)
     assert final(node).body == shown
@@ -219,14 +219,14 @@ def test_update_of_a_callee_for_a_caller_without_update_is_put_off() -> None:
     node = Node()
     invite, _ = early(node, REL)
     node.pbx.request("UPDATE", sdp(node.pbx.host, 6000, version=2))
-    assert node.pbx.take_response(500).get("Retry-After")
+    assert node.pbx.expect_response(500).get("Retry-After")
     answer(node, invite)
     final(node)
     node.pbx.request("UPDATE", sdp(node.pbx.host, 6000, version=2))
-    reinvite = node.carrier.take_request("INVITE")
+    reinvite = node.carrier.expect_request("INVITE")
     node.carrier.reply(reinvite, 200, sdp(node.carrier.host, version=2))
-    node.carrier.take_request("ACK")
-    assert node.pbx.take_response(200).body
+    node.carrier.expect_request("ACK")
+    assert node.pbx.expect_response(200).body
     hang_up(node, node.carrier, node.pbx)
     node.assert_clean()
 
@@ -240,12 +240,12 @@ def test_other_fork_answers_after_an_update(mode: str, from_caller: bool) -> Non
     invite, _ = early(node, tag="one")
     asker, asked = sides(node, from_caller)
     asker.request("UPDATE", sdp(asker.host, direction="sendonly", version=2))
-    asked.reply(asked.take_request("UPDATE"), 200, sdp(asked.host, version=2))
-    asker.take_response(200)
+    asked.reply(asked.expect_request("UPDATE"), 200, sdp(asked.host, version=2))
+    asker.expect_response(200)
     node.pbx.reply(invite, 180, sdp(node.pbx.host), tag="three")
-    assert node.carrier.take_response(180).body == b""
+    assert node.carrier.expect_response(180).body == b""
     node.pbx.reply(invite, 200, sdp(node.pbx.host, 6002), tag="three")
-    assert node.pbx.take_request("ACK").to_tag == "three"
+    assert node.pbx.expect_request("ACK").to_tag == "three"
     assert b"m=audio" in final(node).body
     node.pbx.tag = "three"
     hang_up(node, node.carrier, node.pbx)
@@ -257,10 +257,10 @@ def test_other_fork_answers_during_an_update() -> None:
     node = Node(config(mode="anchor"))
     invite, _ = early(node, tag="one")
     node.carrier.request("UPDATE", sdp(node.carrier.host, direction="sendonly", version=2))
-    node.pbx.take_request("UPDATE")
+    node.pbx.expect_request("UPDATE")
     node.pbx.reply(invite, 200, sdp(node.pbx.host), tag="two")
-    node.pbx.take_request("ACK")
-    node.carrier.take_response(481)
+    node.pbx.expect_request("ACK")
+    node.carrier.expect_response(481)
     assert final(node).body
     hang_up(node, node.carrier, node.pbx)
 
@@ -275,11 +275,11 @@ def test_offer_in_a_prack_crosses_as_update(mode: str) -> None:
     invite = start(node, REL + ALLOW)
     node.pbx.reply(invite, 183, sdp(node.pbx.host), extra=f"{ALLOW}Require: 100rel\nRSeq: 5")
     pracked(node, invite, 5)
-    prack(node, node.carrier.take_response(183), sdp(node.carrier.host, direction="sendonly", version=2))
-    update = node.pbx.take_request("UPDATE")
+    prack(node, node.carrier.expect_response(183), sdp(node.carrier.host, direction="sendonly", version=2))
+    update = node.pbx.expect_request("UPDATE")
     assert b"a=sendonly" in update.body
     node.pbx.reply(update, 200, sdp(node.pbx.host, direction="recvonly", version=2))
-    response = node.carrier.take_response(200)
+    response = node.carrier.expect_response(200)
     assert response.cseq.method == "PRACK"
     assert b"a=recvonly" in response.body
     answer(node, invite)
@@ -294,8 +294,8 @@ def test_offer_in_a_prack_is_refused_where_the_callee_cannot_be_asked() -> None:
     invite = start(node, REL + ALLOW)
     ring(node, invite, 5)
     pracked(node, invite, 5)
-    prack(node, node.carrier.take_response(183), sdp(node.carrier.host, direction="sendonly", version=2))
-    node.carrier.take_response(488)
+    prack(node, node.carrier.expect_response(183), sdp(node.carrier.host, direction="sendonly", version=2))
+    node.carrier.expect_response(488)
     answer(node, invite)
     final(node)
     hang_up(node, node.carrier, node.pbx)
@@ -312,10 +312,10 @@ def test_update_crosses_as_update_where_the_peer_allows_it(from_caller: bool) ->
     with_update(node)
     asker, asked = sides(node, from_caller)
     asker.request("UPDATE", sdp(asker.host, direction="sendonly", version=2))
-    update = asked.take_request("UPDATE")
+    update = asked.expect_request("UPDATE")
     assert {"PRACK", "UPDATE"} <= set(update.tokens("Allow"))
     asked.reply(update, 200, sdp(asked.host, direction="recvonly", version=2))
-    assert b"a=recvonly" in asker.take_response(200).body
+    assert b"a=recvonly" in asker.expect_response(200).body
     assert asked.idle()
     hang_up(node, asker, asked)
     node.assert_clean()
@@ -327,11 +327,11 @@ def test_update_becomes_a_reinvite_where_the_peer_lacks_it(allow: str) -> None:
     node = Node()
     talk(node, node.carrier, node.pbx)
     node.carrier.request("UPDATE", sdp(node.carrier.host, direction="sendonly", version=2), extra=allow)
-    reinvite = node.pbx.take_request("INVITE")
+    reinvite = node.pbx.expect_request("INVITE")
     node.pbx.reply(reinvite, 180)
     node.pbx.reply(reinvite, 200, sdp(node.pbx.host, direction="recvonly", version=2))
-    node.pbx.take_request("ACK")
-    response = node.carrier.take_response(200)
+    node.pbx.expect_request("ACK")
+    response = node.carrier.expect_response(200)
     assert response.cseq.method == "UPDATE"
     assert b"a=recvonly" in response.body
     hang_up(node, node.carrier, node.pbx)
@@ -344,10 +344,10 @@ def test_update_refused_as_unknown_is_asked_again_by_reinvite(status: int) -> No
     node = Node()
     with_update(node)
     node.carrier.request("UPDATE", sdp(node.carrier.host, direction="sendonly", version=2))
-    node.pbx.reply(node.pbx.take_request("UPDATE"), status)
-    node.pbx.reply(node.pbx.take_request("INVITE"), 200, sdp(node.pbx.host, version=2))
-    node.pbx.take_request("ACK")
-    node.carrier.take_response(200)
+    node.pbx.reply(node.pbx.expect_request("UPDATE"), status)
+    node.pbx.reply(node.pbx.expect_request("INVITE"), 200, sdp(node.pbx.host, version=2))
+    node.pbx.expect_request("ACK")
+    node.carrier.expect_response(200)
     hang_up(node, node.carrier, node.pbx)
     node.assert_clean()
 
@@ -358,23 +358,23 @@ def test_reinvite_made_of_an_update_is_taken_back_in_time(answered: bool) -> Non
     node = Node(config(mode="anchor"))
     talk(node, node.carrier, node.pbx)
     node.carrier.request("UPDATE", sdp(node.carrier.host, direction="sendonly", version=2))
-    reinvite = node.pbx.take_request("INVITE")
+    reinvite = node.pbx.expect_request("INVITE")
     node.pbx.reply(reinvite, 180)
     node.advance(28.1)
-    node.carrier.take_response(504)
-    cancel = node.pbx.take_request("CANCEL")
+    node.carrier.expect_response(504)
+    cancel = node.pbx.expect_request("CANCEL")
     if answered:
         node.pbx.reply(reinvite, 200, sdp(node.pbx.host, version=2))
         node.pbx.reply(cancel, 481)
-        node.pbx.take_request("ACK")
-        back = node.pbx.take_request("INVITE")
+        node.pbx.expect_request("ACK")
+        back = node.pbx.expect_request("INVITE")
         assert b"sendonly" not in back.body
         node.pbx.reply(back, 200, sdp(node.pbx.host, version=3))
-        node.pbx.take_request("ACK")
+        node.pbx.expect_request("ACK")
     else:
         node.pbx.reply(cancel, 200)
         node.pbx.reply(reinvite, 487)
-        node.pbx.take_request("ACK")
+        node.pbx.expect_request("ACK")
     hang_up(node, node.carrier, node.pbx)
     node.assert_clean()
 
@@ -384,11 +384,11 @@ def test_update_and_reinvite_that_cross_both_get_491() -> None:
     node = Node()
     with_update(node)
     node.carrier.request("UPDATE", sdp(node.carrier.host, direction="sendonly", version=2))
-    update = node.pbx.take_request("UPDATE")
+    update = node.pbx.expect_request("UPDATE")
     node.pbx.request("INVITE", sdp(node.pbx.host, direction="inactive", version=2))
-    node.pbx.ack_failure(node.pbx.take_response(491))
+    node.pbx.ack_failure(node.pbx.expect_response(491))
     node.pbx.reply(update, 491)
-    node.carrier.take_response(491)
+    node.carrier.expect_response(491)
     hang_up(node, node.carrier, node.pbx)
     node.assert_clean()
 
@@ -402,15 +402,15 @@ def test_reinvite_before_the_ack_gets_491(with_prack: bool) -> None:
     else:
         invite = start(node)
     node.pbx.reply(invite, 200, sdp(node.pbx.host))
-    node.pbx.take_request("ACK")
+    node.pbx.expect_request("ACK")
     for method in ("INVITE", "UPDATE"):
         node.pbx.request(method, sdp(node.pbx.host, direction="inactive", version=2))
-        response = node.pbx.take_response(491)
+        response = node.pbx.expect_response(491)
         if method == "INVITE":
             node.pbx.ack_failure(response)
     final(node)
     node.pbx.request("INVITE", sdp(node.pbx.host, direction="inactive", version=3))
-    assert b"a=inactive" in node.carrier.take_request("INVITE").body
+    assert b"a=inactive" in node.carrier.expect_request("INVITE").body
 
 
 def test_bye_crosses_an_update() -> None:
@@ -418,11 +418,11 @@ def test_bye_crosses_an_update() -> None:
     node = Node()
     with_update(node)
     node.carrier.request("UPDATE", sdp(node.carrier.host, direction="sendonly", version=2))
-    update = node.pbx.take_request("UPDATE")
+    update = node.pbx.expect_request("UPDATE")
     node.pbx.request("BYE")
-    node.pbx.take_response(200)
-    node.carrier.take_response(487)
-    node.carrier.reply(node.carrier.take_request("BYE"), 200)
+    node.pbx.expect_response(200)
+    node.carrier.expect_response(487)
+    node.carrier.reply(node.carrier.expect_request("BYE"), 200)
     node.pbx.reply(update, 481)
     node.assert_clean()
 
@@ -432,9 +432,9 @@ def test_update_after_bye_gets_481() -> None:
     node = Node()
     with_update(node)
     node.pbx.request("BYE")
-    node.pbx.take_response(200)
-    bye = node.carrier.take_request("BYE")
+    node.pbx.expect_response(200)
+    bye = node.carrier.expect_request("BYE")
     node.carrier.request("UPDATE", sdp(node.carrier.host, version=2))
-    node.carrier.take_response(481)
+    node.carrier.expect_response(481)
     node.carrier.reply(bye, 200)
     node.assert_clean()

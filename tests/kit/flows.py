@@ -10,19 +10,19 @@ from tests.kit.peer import Peer, sdp
 def ring(node: Node, caller: Peer, callee: Peer, body: bytes | None = None) -> Request:
     """INVITE, 100, 180: the callee rings. Gives the INVITE the callee got."""
     caller.invite(body=body)
-    caller.take_response(100)
-    invite = callee.take_request("INVITE")
+    caller.expect_response(100)
+    invite = callee.expect_request("INVITE")
     callee.reply(invite, 100)
     callee.reply(invite, 180)
-    caller.take_response(180)
+    caller.expect_response(180)
     return invite
 
 
 def answer(node: Node, caller: Peer, callee: Peer, invite: Request) -> None:
     """200 and both ACKs: the call talks."""
     callee.reply(invite, 200, sdp(callee.host))
-    callee.take_request("ACK")
-    caller.take_response(200)
+    callee.expect_request("ACK")
+    caller.expect_response(200)
     caller.ack()
 
 
@@ -34,8 +34,8 @@ def talk(node: Node, caller: Peer, callee: Peer) -> None:
 def hang_up(node: Node, who: Peer, other: Peer) -> None:
     """BYE from `who`, answered on both sides; nothing may be left."""
     who.request("BYE")
-    who.take_response(200)
-    other.reply(other.take_request("BYE"), 200)
+    who.expect_response(200)
+    other.reply(other.expect_request("BYE"), 200)
     assert who.idle()
     assert other.idle()
 

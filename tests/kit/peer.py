@@ -62,7 +62,7 @@ class Peer:
         """The oldest message not yet taken."""
         return self.inbox.pop(0)
 
-    def take_request(self, method: str) -> Request:
+    def expect_request(self, method: str) -> Request:
         """The oldest message, which must be a request of this method; answers to it go by `reply`."""
         message = self.take()
         assert isinstance(message, Request), message
@@ -75,7 +75,7 @@ class Peer:
             self.target = str(message.contacts[0].uri)
         return message
 
-    def take_response(self, status: int) -> Response:
+    def expect_response(self, status: int) -> Response:
         """The oldest message, which must be a response with this status."""
         message = self.take()
         while status != 100 and isinstance(message, Response) and message.status == 100:
