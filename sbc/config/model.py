@@ -99,6 +99,9 @@ class Realm:
     """Whether anchored media toward this side are SRTP: `never`, `optional` (RFC 8643) or `required`."""
     sdes_without_tls: bool = False
     """Keys may stand in SDP that crosses without TLS."""
+    refer: str = ""
+    """What becomes of a REFER from this side, where its trunk does not say: `terminate`, `bridge` or `refuse`; empty:
+    `terminate` where the realm is trusted, else `refuse`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +159,8 @@ class Trunk:
     limits: Capacity = UNLIMITED
     probe: Probe | None = None
     """None: only calls tell how the targets are."""
+    refer: str = ""
+    """What becomes of a REFER from this trunk; empty: what its realm says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,3 +228,10 @@ class Config:
     """The file it was read from; empty for the quickstart."""
     version: int = 1
     """Counts reloads."""
+
+    def refer_of(self, realm: str, trunk: str) -> str:
+        """What becomes of a REFER of a peer in this realm: `terminate`, `bridge` or `refuse`."""
+        by_trunk = self.trunks.get(trunk)
+        by_realm = self.realms[realm]
+        said = by_trunk.refer if by_trunk is not None else ""
+        return said or by_realm.refer or ("terminate" if by_realm.trusted else "refuse")

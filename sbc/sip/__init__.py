@@ -40,6 +40,7 @@ from sbc.sip.reason_value import Reason, parse_reason
 from sbc.sip.retry_after import RetryAfter, parse_retry_after
 from sbc.sip.session_id import SessionId, parse_session_id
 from sbc.sip.session_timer import SessionExpires, parse_min_se, parse_session_expires
+from sbc.sip.sipfrag import SIPFRAG_CONTENT_TYPE, SIPFRAG_TYPE, fragment_status, status_fragment
 from sbc.sip.stream import PING, PONG, StreamFramer
 from sbc.sip.uri import Uri, parse_host_port, parse_uri
 from sbc.sip.user_to_user import UserToUser, parse_user_to_user
@@ -73,6 +74,8 @@ __all__ = [
     "Request",
     "Response",
     "RetryAfter",
+    "SIPFRAG_CONTENT_TYPE",
+    "SIPFRAG_TYPE",
     "SessionExpires",
     "SessionId",
     "StreamFramer",
@@ -88,6 +91,7 @@ __all__ = [
     "format_message",
     "format_params",
     "format_privacy",
+    "fragment_status",
     "get_param",
     "is_token",
     "parse_address",
@@ -126,6 +130,7 @@ __all__ = [
     "reason_phrase",
     "split_list",
     "split_outside",
+    "status_fragment",
     "tag_of",
     "unescape",
     "unquote",

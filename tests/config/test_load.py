@@ -357,3 +357,14 @@ def test_srtp_of_a_realm_is_read_and_shown() -> None:
     assert (config.realms["inside"].srtp, config.realms["inside"].sdes_without_tls) == ("optional", True)
     assert config.realms["outside"].srtp == "never"
     assert '"srtp": "optional"' in json.dumps(effective(config))
+
+
+def test_what_becomes_of_a_refer_is_read_by_trunk_then_realm_then_trust() -> None:
+    """Design 3a: refused from untrusted realms unless they say otherwise, terminated from trusted ones."""
+    plain = load(node(BASE))
+    assert (plain.refer_of("inside", ""), plain.refer_of("outside", "")) == ("terminate", "refuse")
+    text = BASE.replace("trusted = true", 'trusted = true\nrefer = "refuse"')
+    text = text.replace("[trunk.pbx]", '[trunk.pbx]\nrefer = "bridge"')
+    config = load(node(text))
+    assert (config.refer_of("inside", ""), config.refer_of("inside", "pbx")) == ("refuse", "bridge")
+    assert '"refer": "bridge"' in json.dumps(effective(config))

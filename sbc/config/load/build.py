@@ -43,6 +43,8 @@ def build(file: NodeFile, document: Document, source: str, folder: Path) -> Conf
             realms[name] = replace(realms[name], tls=_tls(table.tls, folder))
         if table.srtp != "never":
             realms[name] = replace(realms[name], srtp=table.srtp, sdes_without_tls=table.sdes_without_tls)
+        if table.refer is not None:
+            realms[name] = replace(realms[name], refer=table.refer)
     timers, limits = file.node.timers, file.node.limits
     return Config(
         name=file.node.name,
@@ -95,6 +97,8 @@ def _trunk(name: str, table: TrunkTable) -> Trunk:
         trunk = replace(trunk, tls_names=tuple(table.tls_names))
     if table.crank_back is not None:
         trunk = replace(trunk, crank_back=frozenset(table.crank_back))
+    if table.refer is not None:
+        trunk = replace(trunk, refer=table.refer)
     return trunk
 
 
@@ -167,6 +171,7 @@ def _effective_realm(realm: Realm) -> dict[str, object]:
         "dscp": {"sip": realm.dscp_sip, "rtp": realm.dscp_rtp},
         "srtp": realm.srtp,
         "sdes_without_tls": realm.sdes_without_tls,
+        "refer": realm.refer or ("terminate" if realm.trusted else "refuse"),
     }
     if realm.tls is not None:
         shown["tls"] = shown_tls(realm.tls)
@@ -182,6 +187,8 @@ def _effective_trunk(trunk: Trunk) -> dict[str, object]:
     }
     if trunk.tls_names:
         shown["tls_names"] = list(trunk.tls_names)
+    if trunk.refer:
+        shown["refer"] = trunk.refer
     if trunk.limits != UNLIMITED:
         shown["limits"] = _effective_capacity(trunk.limits)
     if trunk.probe is not None:

@@ -191,6 +191,10 @@ class TlsTable(Table):
     sni: dict[Host, Annotated[str, Field(min_length=1)]] = Field(default_factory=dict, max_length=1000)
 
 
+Refer = Literal["terminate", "bridge", "refuse"]
+"""What becomes of a REFER."""
+
+
 class RealmTable(Table):
     """`[realm.NAME]`."""
 
@@ -202,6 +206,7 @@ class RealmTable(Table):
     tls: TlsTable | None = None
     srtp: Literal["never", "optional", "required"] = "never"
     sdes_without_tls: bool = False
+    refer: Refer | None = None
 
 
 class CapacityTable(Table):
@@ -244,6 +249,7 @@ class TrunkTable(Table):
     crank_back: list[Annotated[int, Field(ge=300, le=699)]] | None = None
     probe: ProbeTable | None = None
     limits: CapacityTable = Field(default_factory=CapacityTable)
+    refer: Refer | None = None
 
 
 class EngineTable(Table):
