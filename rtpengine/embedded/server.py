@@ -26,6 +26,9 @@ TICK: Final = 0.1
 """Seconds between two turns of `Engine.handle_timer`."""
 _DATAGRAM: Final = 65536
 _BATCH: Final = 16
+_RECEIVE_BUFFER: Final = 4 << 20
+"""Bytes: the commands of some seconds, while media or the machine keep us from them."""
+_SO_RCVBUFFORCE: Final = 33
 
 
 class Server:
@@ -52,6 +55,9 @@ class Server:
     def start(self, loop: asyncio.AbstractEventLoop, host: str, port: int) -> tuple[str, int]:
         """Listen; the address bound, where port 0 was asked."""
         sock = bind_socket(host, port)
+        for option in (socket.SO_RCVBUF, _SO_RCVBUFFORCE):
+            with contextlib.suppress(OSError):
+                sock.setsockopt(socket.SOL_SOCKET, option, _RECEIVE_BUFFER)
         self._socket = sock
         loop.add_reader(sock.fileno(), self._receive)
         self._relay.attach(loop)

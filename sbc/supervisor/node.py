@@ -119,7 +119,7 @@ class Node:
             tasks.create_task(self._tick(), name="telemetry")
             if clients:
                 tasks.create_task(watch_engines(clients, worker), name="media pings")
-            tasks.create_task(self._beat(worker, transports), name="load")
+            tasks.create_task(self._beat(worker, transports, clients), name="load")
             worker.start()
             worker.settle()
             announce(transports.bound)
@@ -276,6 +276,7 @@ class Node:
         status: Json = {"mode": self.config.media.mode, "engines": len(self.config.media.engines)}
         if self._outlets is not None:
             status |= {"commands": self._outlets.commands, "unreachable": self._outlets.unreachable}
+            status["repeats"] = self._outlets.repeats
         if self._embedded is not None:
             status["embedded"] = {
                 "pid": self._embedded.pid,
@@ -328,13 +329,16 @@ class Node:
             await asyncio.sleep(_TICK)
             self._telemetry.tick(time.monotonic())
 
-    async def _beat(self, worker: Worker, transports: Transports) -> None:
-        """Measure how long messages wait: how late this loop is, and for how long a socket has not been emptied."""
+    async def _beat(self, worker: Worker, transports: Transports, clients: list[rtpengine.client.Client]) -> None:
+        """Measure how long messages wait: how late this loop is, for how long a socket has not been emptied, and how
+        long a media engine takes at the least: a call waits for it twice.
+        """
         while True:
             due = time.monotonic() + BEAT
             await asyncio.sleep(BEAT)
             now = time.monotonic()
-            worker.measure(max(now - due, transports.behind(now)))
+            media = min([delay for client in clients if (delay := client.delay()) is not None], default=0.0)
+            worker.measure(max(now - due, transports.behind(now), media))
 
 
 def changes_that_need_a_restart(old: Config, new: Config) -> list[Json]:

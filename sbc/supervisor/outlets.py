@@ -53,6 +53,11 @@ class NodeOutlets:
         self._resolving = 0
         self._resolver: Final = resolver
 
+    @property
+    def repeats(self) -> int:
+        """Commands that were sent once more for want of a reply."""
+        return sum(client.statistics().repeats for client in self._clients)
+
     def send(self, data: bytes, flow: Flow) -> None:
         """To the transports."""
         self._sender.send(data, flow)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable
 from typing import Any, cast
 
 import pytest
 
 from rtpengine import Delete, Offer, Ping, Reply, Unreachable
-from rtpengine.client import Client
+from rtpengine.client import BATCH, Client
 
 
 class Wire:
@@ -53,6 +54,10 @@ class Loop:
         """A future of a loop that never runs."""
         return self.real.create_future()
 
+    def time(self) -> float:
+        """The clock."""
+        return self.now
+
     def call_later(self, delay: float, callback: Callable[..., None], *arguments: object) -> Timer:
         """Arm."""
         timer = Timer(self.now + delay, lambda: callback(*arguments))
@@ -77,7 +82,7 @@ class Rig:
         self.loop = Loop()
         self.wire = Wire()
         self.client = Client(cast(asyncio.AbstractEventLoop, self.loop), 1.0, 4)
-        self.client._transport = cast(asyncio.DatagramTransport, self.wire)
+        self.client._transport = self.wire
 
     def reply(self, request: bytes, payload: bytes = b"d6:result2:oke") -> None:
         """The engine answers."""
@@ -196,3 +201,70 @@ def test_cancelled_waiter_does_not_disturb_the_reply(rig: Rig) -> None:
     rig.client.submit(Ping()).cancel()
     rig.reply(rig.wire.sent[0])
     assert rig.client.statistics().pending == 0
+
+
+def test_delay_is_that_of_the_quickest_reply_since_it_was_last_asked(rig: Rig) -> None:
+    """A queue delays every reply; one lost datagram delays one."""
+    assert rig.client.delay() is None
+    rig.client.submit(Delete("c1"))
+    rig.loop.advance(0.25)
+    rig.client.submit(Delete("c2"))
+    rig.loop.advance(0.5)
+    rig.reply(rig.wire.sent[0])
+    rig.reply(rig.wire.sent[1])
+    assert rig.client.delay() == 0.5
+    assert rig.client.delay() is None
+
+
+def test_delay_of_a_repeated_command_counts_from_its_first_copy(rig: Rig) -> None:
+    rig.client.submit(Ping())
+    rig.loop.advance(1.5)
+    rig.reply(rig.wire.sent[1])
+    assert rig.client.delay() == 1.5
+
+
+@pytest.mark.interop
+def test_replies_that_have_gathered_are_taken_in_one_turn_of_the_loop() -> None:
+    """Else the replies of a busy controller, which takes many messages in a turn, never catch up."""
+
+    async def scenario() -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as engine:
+            engine.bind(("127.0.0.1", 0))
+            engine.settimeout(5.0)
+            client = await Client.connect("127.0.0.1", engine.getsockname()[1])
+            futures = [client.submit(Delete(f"c{number}")) for number in range(BATCH)]
+            for _ in futures:
+                data, controller = engine.recvfrom(65535)
+                engine.sendto(
+                    data.partition(b" ")[0] + b" d6:result2:ok7:padding1500:" + b"x" * 1500 + b"e", controller
+                )
+            turns = 0
+            while not all(future.done() for future in futures):
+                turns += 1
+                assert turns < 4
+                await asyncio.sleep(0)
+            client.close()
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.interop
+def test_an_engine_that_does_not_listen_yet_is_asked_again_and_answers() -> None:
+    """The ICMP error to the first copy must not end the request, nor the client."""
+
+    async def scenario() -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as engine:
+            engine.bind(("127.0.0.1", 0))
+            port = engine.getsockname()[1]
+        client = await Client.connect("127.0.0.1", port, interval=0.1)
+        future = client.submit(Ping())
+        await asyncio.sleep(0.05)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as engine:
+            engine.bind(("127.0.0.1", port))
+            engine.setblocking(False)
+            data, controller = await asyncio.get_running_loop().sock_recvfrom(engine, 65535)
+            engine.sendto(data.partition(b" ")[0] + b" d6:result4:ponge", controller)
+            assert (await future).result.value == "pong"
+        client.close()
+
+    asyncio.run(scenario())
