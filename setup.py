@@ -38,6 +38,7 @@ HOT = [
     "sbc/build.py",
     "sbc/views.py",
     "sbc/lingering.py",
+    "sbc/inspection.py",
     "sbc/egress.py",
     "sbc/refusals.py",
     "sbc/admission.py",

@@ -11,19 +11,20 @@ from typing import Final
 import rtpengine
 from sbc import call as calls
 from sbc.build import build_follower, build_request, build_response, has_tag, own_via
-from sbc.call import Call, CallState, Exit, Incoming, Leg, Outgoing
+from sbc.call import Call, CallState, Incoming, Leg, Outgoing
 from sbc.config import Listener, Realm
 from sbc.dialog import Dialog, DialogTable
 from sbc.firewall import is_emergency
+from sbc.inspection import Inspection
 from sbc.lingering import release
 from sbc.media import Side
 from sbc.mint import Mint
-from sbc.outputs import Event, Leaked, Lookup, MediaCommand, Output, TargetChanged, Transmit
+from sbc.outputs import Event, Lookup, MediaCommand, TargetChanged, Transmit
 from sbc.placement import Placement
 from sbc.routing import NextHop
 from sbc.sip import Fields, Message, Request, Response, Uri, format_message, parse_uri
 from sbc.snapshot import Snapshot, listener_for, wanted_names
-from sbc.topology import Finding, Learned, clean, hide_identity
+from sbc.topology import hide_identity
 from sbc.transaction import (
     AckNeeded,
     ClientTransaction,
@@ -53,14 +54,13 @@ MEDIA_SECONDS: Final = 8.0
 """A media command that brought no reply by then has failed, whatever its client says."""
 
 
-class Egress(Exit):
+class Egress(Inspection):
     """Holds what sending needs: transactions, dialogs, timers, names; fills `outputs` for the input under way."""
 
     def __init__(self, snapshot: Snapshot, mint: Mint, now: Now, recorded: int) -> None:
-        self.snapshot = snapshot
+        super().__init__(snapshot)
         self.mint: Final = mint
         self.now = now
-        self.outputs: list[Output] = []
         self.pending: list[TransactionOutput] = []
         """Outputs of transactions that only the engine can act on."""
         self.transactions: Final = TransactionTable()
@@ -454,74 +454,6 @@ class Egress(Exit):
             tx = ServerTransaction(key, request, flow, timers, time)
         self.transactions.add(tx)
         return tx
-
-    # Audit
-
-    def _finish(
-        self, message: Request | Response, realm: Realm, leg: Leg | None, asked: Request | None = None
-    ) -> bytes:
-        """Format and audit; empty bytes where the message must not leave.
-
-        Without a leg, what the peer said in the request that is answered (`asked`) may go back to it.
-        """
-        wire = format_message(message)
-        mode = self.snapshot.config.audit.mode
-        if mode == "off":
-            return wire
-        own = leg.learned if leg is not None else None
-        findings = self._look(message, wire, realm, leg, own)
-        if findings and own is None and asked is not None:
-            own = self.learned()
-            own.learn_message(asked)
-            findings = self._look(message, wire, realm, leg, own)
-        if not findings:
-            return wire
-        return self._contain(message, wire, findings, realm, leg)
-
-    def learned(self) -> Learned:
-        """An empty memory of what a leg has shown."""
-        return Learned(self.snapshot.audit.shared)
-
-    def _look(self, message: Message, wire: bytes, realm: Realm, leg: Leg | None, own: Learned | None) -> list[Finding]:
-        if leg is None:
-            return self.snapshot.audit.check(wire, realm.name, None, own)
-        other = leg.other
-        foreign = other.learned if other is not None else None
-        # A bypassed call discloses what its descriptions say, and no other body.
-        disclosed = leg.call.mode == "bypass" and message.body != b"" and message.content_type == "application/sdp"
-        return self.snapshot.audit.check(wire, realm.name, foreign, own, disclosed=disclosed)
-
-    def _contain(
-        self,
-        message: Request | Response,
-        wire: bytes,
-        findings: list[Finding],
-        realm: Realm,
-        leg: Leg | None,
-    ) -> bytes:
-        """What the audit does (design 3a): toward the trusted side, what a peer chose is only reported."""
-        mode = self.snapshot.config.audit.mode
-        call = leg.call.id if leg is not None else ""
-        own = leg.learned if leg is not None else None
-        grave = [finding for finding in findings if not (realm.trusted and finding.peer_chosen)]
-        if mode == "report" or not grave:
-            self._leaked(findings, realm, "reported", call)
-            return wire
-        if mode == "strip":
-            cleaned = clean(message, grave)
-            if cleaned is not None:
-                again = format_message(cleaned)
-                left = self._look(cleaned, again, realm, leg, own)
-                if not [one for one in left if not (realm.trusted and one.peer_chosen)]:
-                    self._leaked(grave, realm, "stripped", call)
-                    return again
-        self._leaked(grave, realm, "blocked", call)
-        return b""
-
-    def _leaked(self, findings: list[Finding], realm: Realm, action: str, call: str) -> None:
-        for finding in findings:
-            token = finding.token.decode("utf-8", "replace")
-            self.outputs.append(Leaked(realm.name, token, finding.place, action, call))
 
     # Names
 

@@ -39,6 +39,7 @@ LEVELS = {
     "sbc.probes": 3,
     "sbc.views": 3,
     "sbc.lingering": 3,
+    "sbc.inspection": 3,
     "sbc.egress": 3,
     "sbc.placement": 3,
     "sbc.refusals": 3,
@@ -75,6 +76,8 @@ SIDEWAYS = {
     ("sbc.engine", "sbc.egress"),
     ("sbc.engine", "sbc.lingering"),
     ("sbc.egress", "sbc.lingering"),
+    ("sbc.egress", "sbc.inspection"),  # its other half
+    ("sbc.inspection", "sbc.snapshot"),
     ("sbc.engine", "sbc.refusals"),
     ("sbc.engine", "sbc.admission"),
     ("sbc.refusals", "sbc.egress"),

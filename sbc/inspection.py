@@ -1,0 +1,87 @@
+"""The audit of what leaves: finished bytes are looked at for tokens of the other side (design 3a)."""
+
+from __future__ import annotations
+
+from sbc.call import Exit, Leg
+from sbc.config import Realm
+from sbc.outputs import Leaked, Output
+from sbc.sip import Message, Request, Response, format_message
+from sbc.snapshot import Snapshot
+from sbc.topology import Finding, Learned, clean
+
+
+class Inspection(Exit):
+    """The half of the one exit that formats messages and looks at the bytes; `Egress` sends them.
+
+    `outputs` is what the input under way brings about: findings are reported there.
+    """
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+        self.outputs: list[Output] = []
+
+    def _finish(
+        self, message: Request | Response, realm: Realm, leg: Leg | None, asked: Request | None = None
+    ) -> bytes:
+        """Format and audit; empty bytes where the message must not leave.
+
+        Without a leg, what the peer said in the request that is answered (`asked`) may go back to it.
+        """
+        wire = format_message(message)
+        mode = self.snapshot.config.audit.mode
+        if mode == "off":
+            return wire
+        own = leg.learned if leg is not None else None
+        findings = self._look(message, wire, realm, leg, own)
+        if findings and own is None and asked is not None:
+            own = self.learned()
+            own.learn_message(asked)
+            findings = self._look(message, wire, realm, leg, own)
+        if not findings:
+            return wire
+        return self._contain(message, wire, findings, realm, leg)
+
+    def learned(self) -> Learned:
+        """An empty memory of what a leg has shown."""
+        return Learned(self.snapshot.audit.shared)
+
+    def _look(self, message: Message, wire: bytes, realm: Realm, leg: Leg | None, own: Learned | None) -> list[Finding]:
+        if leg is None:
+            return self.snapshot.audit.check(wire, realm.name, None, own)
+        other = leg.other
+        foreign = other.learned if other is not None else None
+        # A bypassed call discloses what its descriptions say, and no other body.
+        disclosed = leg.call.mode == "bypass" and message.body != b"" and message.content_type == "application/sdp"
+        return self.snapshot.audit.check(wire, realm.name, foreign, own, disclosed=disclosed)
+
+    def _contain(
+        self,
+        message: Request | Response,
+        wire: bytes,
+        findings: list[Finding],
+        realm: Realm,
+        leg: Leg | None,
+    ) -> bytes:
+        """What the audit does (design 3a): toward the trusted side, what a peer chose is only reported."""
+        mode = self.snapshot.config.audit.mode
+        call = leg.call.id if leg is not None else ""
+        own = leg.learned if leg is not None else None
+        grave = [finding for finding in findings if not (realm.trusted and finding.peer_chosen)]
+        if mode == "report" or not grave:
+            self._leaked(findings, realm, "reported", call)
+            return wire
+        if mode == "strip":
+            cleaned = clean(message, grave)
+            if cleaned is not None:
+                again = format_message(cleaned)
+                left = self._look(cleaned, again, realm, leg, own)
+                if not [one for one in left if not (realm.trusted and one.peer_chosen)]:
+                    self._leaked(grave, realm, "stripped", call)
+                    return again
+        self._leaked(grave, realm, "blocked", call)
+        return b""
+
+    def _leaked(self, findings: list[Finding], realm: Realm, action: str, call: str) -> None:
+        for finding in findings:
+            token = finding.token.decode("utf-8", "replace")
+            self.outputs.append(Leaked(realm.name, token, finding.place, action, call))
