@@ -9,6 +9,7 @@ from sbc.call import early, end, modify, relay, reliable, session, setup
 from sbc.call.body import is_unsupported, shown_sdp
 from sbc.call.call import Call, CallState
 from sbc.call.parts import Exit, Incoming, Kind, Leg, Outgoing, Step, StepKind
+from sbc.call.usage import ends_call
 from sbc.dialog import AnswerUnacknowledged, DialogState
 from sbc.media import Side
 from sbc.sip import Request, Response
@@ -134,7 +135,7 @@ def receive_timeout(out: Outgoing, exit_: Exit, now: Now, status: int = 408) -> 
         modify.fail(call, out, 408, None, exit_, now)
     elif kind is Kind.RELAY:
         relay.settle(call, out, status, None, exit_)
-        if not call.is_over:
+        if not call.is_over and ends_call(out.method, 408):
             end.hang_up(call, exit_, now, _lost(leg))
     elif kind is Kind.BYE:
         _forget(out, exit_)

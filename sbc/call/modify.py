@@ -15,6 +15,7 @@ from sbc.call.end import abort_attempt, hang_up
 from sbc.call.exchange import ask
 from sbc.call.parts import NO_FIELDS, Exit, Fork, Incoming, Kind, Leg, Outgoing, Step, StepKind
 from sbc.call.security import media_session
+from sbc.call.usage import ends_call
 from sbc.dialog import Answer
 from sbc.media import Side
 from sbc.sip import Fields, Request, Response
@@ -305,8 +306,8 @@ def fail(call: Call, out: Outgoing, status: int, response: Response | None, exit
         _send(call, modify, "INVITE", out.leg.shown, exit_)
         return
     refuse(call, status, response, exit_)
-    if status in (408, 481) and modify.fork is None:
-        # RFC 3261 section 12.2.1.2: the dialog is lost.
+    if modify.fork is None and ends_call(out.method, status):
+        # RFC 3261 section 12.2.1.2 and RFC 5057 section 5.1: the dialog is lost.
         hang_up(call, exit_, now, "callee lost" if out.leg.side is Side.B else "caller lost")
 
 

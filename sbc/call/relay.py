@@ -8,6 +8,7 @@ from sbc.call.body import PLAIN_BODIES
 from sbc.call.call import Call, CallState
 from sbc.call.end import hang_up
 from sbc.call.parts import Exit, Incoming, Kind, Leg, Outgoing
+from sbc.call.usage import ends_call
 from sbc.dialog import DialogState
 from sbc.media import Side
 from sbc.sip import Response
@@ -52,11 +53,11 @@ def receive_request(call: Call, leg: Leg, incoming: Incoming, exit_: Exit, now: 
 
 
 def receive_response(call: Call, out: Outgoing, response: Response, exit_: Exit, now: Now) -> None:
-    """Pass the final response back; 481 and 408 also mean that the other dialog is gone (RFC 3261 section 12.2.1.2)."""
+    """Pass the final response back; some also mean that the other dialog is gone (RFC 5057 section 5.1)."""
     if response.status < 200:
         return
     settle(call, out, response.status, response, exit_)
-    if response.status in (408, 481) and not call.is_over:
+    if not call.is_over and ends_call(out.method, response.status):
         hang_up(call, exit_, now, "callee lost" if out.leg.side is Side.B else "caller lost")
 
 
