@@ -64,6 +64,7 @@ COLD = {
     "sbc/topology/checklist.py",
     "sbc/topology/page.py",
     "sbc/topology/rows.py",
+    "sbc/topology/services.py",
     "sbc/topology/sdp_table.py",
 }
 

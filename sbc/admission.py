@@ -6,7 +6,7 @@ from typing import Final
 
 import policies
 from sbc import call as calls
-from sbc.call import Call, CallState, Incoming, Leg
+from sbc.call import Call, CallState, Incoming, Leg, note_session_id
 from sbc.dialog import record_routes, without_tag
 from sbc.egress import Egress
 from sbc.firewall import SHEDDABLE, Overload, is_emergency, sanity
@@ -209,6 +209,7 @@ class Admission:
 def learn(leg: Leg, message: Request | Response) -> None:
     """Remember what a peer has shown: none of it may be seen on the other side."""
     leg.learned.learn_message(message)
+    note_session_id(leg, message)
     if message.body and leg.call.mode != "bypass":
         leg.learned.learn_sdp(message.body)
 

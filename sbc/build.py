@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sbc.call import Incoming, Leg, Outgoing
+from sbc.call import Incoming, Leg, Outgoing, session_id_of
 from sbc.config import Listener
 from sbc.firewall import ALLOW, SUPPORTED
 from sbc.sip import Fields, ParseError, Request, Response, Via, get_param, reason_phrase, tag_of
@@ -47,6 +47,7 @@ def build_request(
         fields.append(("Allow", ALLOW))
     fields += out.fields
     fields += crossing
+    _correlate(fields, leg)
     if body:
         fields.append(("Content-Type", content_type))
     return Request(method, out.request_uri, fields, body)
@@ -64,7 +65,15 @@ def build_follower(out: Outgoing, method: str, to: str) -> Request:
     ]
     for route in out.routes:
         fields.append(("Route", route))
+    _correlate(fields, out.leg)
     return Request(method, out.request_uri, fields)
+
+
+def _correlate(fields: Fields, leg: Leg) -> None:
+    """Session-ID, where somebody on this call has one (RFC 7989)."""
+    other = leg.other
+    if leg.session_id or (other is not None and other.session_id):
+        fields.append(("Session-ID", session_id_of(leg)))
 
 
 def build_response(
@@ -94,6 +103,8 @@ def build_response(
         fields.append(("Supported", SUPPORTED))
     fields += extra
     fields += crossing
+    if leg is not None:
+        _correlate(fields, leg)
     if body:
         fields.append(("Content-Type", content_type))
     return Response(status, reason_phrase(status), fields, body)

@@ -24,7 +24,7 @@ from sbc.placement import Placement
 from sbc.routing import NextHop
 from sbc.sip import Fields, Message, Request, Response, Uri, format_message, parse_uri
 from sbc.snapshot import Snapshot, listener_for, wanted_names
-from sbc.topology import hide_identity
+from sbc.topology import emergency_service
 from sbc.transaction import (
     AckNeeded,
     ClientTransaction,
@@ -303,12 +303,14 @@ class Egress(Inspection):
         incoming, a_leg = call.invite_in, call.caller_leg
         if listener is None or incoming is None or incoming.request is None:
             return None
+        is_sos = is_emergency(incoming.request)
         if call.state is not CallState.OUTSIDE:
-            if not self.trunks.attempt(call, hop, is_emergency(incoming.request), self.now.monotonic):
+            if not self.trunks.attempt(call, hop, is_sos, self.now.monotonic):
                 return None
             call.longest = longest(call, hop)
         passages = self.snapshot.passages
-        passage = passages.between(a_leg.realm.name, realm.name, hop.trunk)
+        into = passages.emergency if is_sos else passages.between
+        passage = into(a_leg.realm.name, realm.name, hop.trunk)
         leg = Leg(
             call,
             Side.B,
@@ -322,7 +324,7 @@ class Egress(Inspection):
         leg.trunk = hop.trunk
         leg.call_id = self.mint.call_id()
         request = incoming.request
-        leg.local_uri = hide_identity(request.from_address, realm.domain)
+        leg.local_uri = passage.caller(request)
         host = hop.uri.host if not hop.uri.port else f"{hop.uri.host}:{hop.uri.port}"
         user = call.called
         scheme = "sips" if request.uri.scheme == "sips" else hop.uri.scheme
@@ -334,8 +336,9 @@ class Egress(Inspection):
         leg.remote_uri = f"<{scheme}:{user}@{hop.uri.host}>" if user else f"<{scheme}:{hop.uri.host}>"
         if call.contact:
             leg.remote_uri = f"<{call.contact}>"  # not the token that only the registrar knows
-        if is_emergency(request):
-            leg.target = str(request.uri)  # RFC 6881 section 9: the service URN goes through to who knows the place
+        if is_sos:
+            # RFC 6881 section 9: the service URN goes through to who knows the place.
+            leg.target = emergency_service(request.uri)
             leg.remote_uri = f"<{leg.target}>"
         leg.learned.learn_own(leg.call_id, leg.local_tag, leg.contact)
         return leg

@@ -68,6 +68,12 @@ class Mint:
         digest = hashlib.blake2b(seed, key=self._key, digest_size=_STEP + 1).digest()
         return self._slots[digest[0] % len(self._slots)] + digest[1:].hex()
 
+    def uuid(self, seed: bytes) -> str:
+        """A UUID of version 5's form, without dashes (RFC 7989 section 4.1), the same for the same seed."""
+        digits = hashlib.blake2b(seed, key=self._key, digest_size=16).hexdigest()
+        variant = "89ab"[int(digits[16], 16) & 3]
+        return f"{digits[:12]}5{digits[13:16]}{variant}{digits[17:]}"
+
     def number(self, bits: int = 31) -> int:
         """A random number of at most `bits` (up to 63) bits, never 0: SDP session ids, first CSeq numbers."""
         return (int(self._opaque()[:16], 16) & ((1 << bits) - 1)) or 1

@@ -10,6 +10,7 @@ Not for: transactions, bytes, header tables or addresses on the wire. A file per
 from sbc.call.bindings import Binding, Bindings
 from sbc.call.body import is_unsupported
 from sbc.call.call import Alarm, Call, CallState
+from sbc.call.correlate import note_session_id, session_id_of
 from sbc.call.dispatch import (
     begin,
     give_up,
@@ -46,10 +47,12 @@ __all__ = [
     "handle_timer",
     "hang_up",
     "is_unsupported",
+    "note_session_id",
     "receive_ack",
     "receive_cancel",
     "receive_media",
     "receive_request",
     "receive_response",
     "receive_timeout",
+    "session_id_of",
 ]

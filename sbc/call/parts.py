@@ -63,6 +63,7 @@ class Leg:
         "remote_uri",
         "said",
         "sdp",
+        "session_id",
         "shown",
         "side",
         "target",
@@ -103,6 +104,8 @@ class Leg:
         self.sdp: Final = SdpIdentity(mint.number(62), listener.host)
         self.shown = b""
         self.said = b""
+        self.session_id = ""
+        """The UUID by which the peer knows the session (RFC 7989), empty where it has none."""
         self.allows_update = False
         self.reliability = Reliability.NONE
         self.min_se = int(call.config.timers.min_se)

@@ -13,6 +13,7 @@ from sbc.topology.identity import asks_for_privacy, hide_identity
 from sbc.topology.passage import Passage, Passages, check_header_rules, compile_passages, direction_of
 from sbc.topology.rows import ROWS, TABLE
 from sbc.topology.sdp import SdpIdentity, SdpRefused, build_sdp
+from sbc.topology.services import emergency_service
 from sbc.topology.table import Action, Direction, Kind, Row, Value
 
 __all__ = [
@@ -36,5 +37,6 @@ __all__ = [
     "clean",
     "compile_passages",
     "direction_of",
+    "emergency_service",
     "hide_identity",
 ]

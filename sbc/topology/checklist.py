@@ -68,21 +68,21 @@ ANSWERS: Final[tuple[Answer, ...]] = (
         "Privacy",
         "Privacy",
         ("Privacy",),
-        "identity a policy passes outward is withheld from callers who ask for privacy",
+        "outward From is anonymous where asked for, and identity that a policy passes is withheld",
     ),
     Answer(
         "4.2",
         "Diversion",
         "Forwarding",
         ("Diversion", "History-Info"),
-        "outward nothing; inward Diversion, host replaced",
+        "outward nothing; inward both, hosts replaced, private targets anonymous",
     ),
     Answer(
         "4.2",
         "Referred-By",
         "Who transfers, who is served",
         ("Referred-By", "User-to-User", "P-Called-Party-ID", "P-Served-User"),
-        "do not cross",
+        "do not cross; User-to-User does between trusted realms, as hexadecimal data",
     ),
     Answer(
         "4.2",
@@ -110,7 +110,7 @@ ANSWERS: Final[tuple[Answer, ...]] = (
         "Geolocation",
         "Location",
         ("Geolocation", "Geolocation-Routing", "Geolocation-Error"),
-        "does not cross unless a policy passes it; a location body never does",
+        "references cross with calls to `urn:service:sos`, else by policy; a location body never does",
     ),
     Answer(
         "4.2",
@@ -139,7 +139,7 @@ ANSWERS: Final[tuple[Answer, ...]] = (
         "Warning",
         "Words of errors",
         ("Warning", "Reason", "Retry-After"),
-        "our reason phrases; numbers cross, words do not",
+        "our reason phrases, our name as the agent; numbers cross, words do not",
     ),
     Answer(
         "4.3",
@@ -170,7 +170,9 @@ ANSWERS: Final[tuple[Answer, ...]] = (
         ("Authorization", "Proxy-Authorization"),
         "do not cross unless a policy passes them",
     ),
-    Answer("4.3", "Session-ID", "Session-ID", ("Session-ID",), "does not cross: one id would join both sides"),
+    Answer(
+        "4.3", "Session-ID", "Session-ID", ("Session-ID",), "one of ours on each leg: the peer's would join both sides"
+    ),
     Answer(
         "4.3",
         "Feature-Caps",

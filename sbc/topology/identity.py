@@ -7,7 +7,11 @@ from typing import Final
 from sbc.sip import Address, Message
 
 ANONYMOUS: Final = "<sip:anonymous@anonymous.invalid>"
+NOBODY: Final = f'"Anonymous" {ANONYMOUS}'
+"""The From of a caller who wants to be nobody (RFC 3323 section 4.1.1.3)."""
 _NOWHERE: Final = "anonymous.invalid"
+PRIVATE: Final[frozenset[str]] = frozenset({"id", "user", "header"})
+"""Words of Privacy by which a caller's identity stays in the trust domain."""
 _NUMBER: Final[frozenset[str]] = frozenset("+0123456789-.()*#abcdefABCDEF")
 _GLOBAL: Final[frozenset[str]] = frozenset("+0123456789-.()")
 
@@ -37,11 +41,15 @@ def hide_identity(address: Address, domain: str) -> str:
 
 def asks_for_privacy(message: Message) -> bool:
     """True where the sender wants its identity kept from who is not trusted (RFC 3323 section 4.2, RFC 3325 9.3)."""
+    return not PRIVATE.isdisjoint(privacy_words(message))
+
+
+def privacy_words(message: Message) -> set[str]:
+    """What the sender asks for in Privacy, in lower case."""
     value = message.get("Privacy")
     if value is None:
-        return False
-    words = {word.strip().lower() for word in value.replace(",", ";").split(";")}
-    return not words.isdisjoint({"id", "user", "header"})
+        return set()
+    return {word.strip().lower() for word in value.replace(",", ";").split(";")}
 
 
 def _named(display: str, uri: str) -> str:

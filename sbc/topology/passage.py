@@ -6,11 +6,12 @@ from typing import Final
 
 from policies import HeaderRule
 from sbc.config import Config, Realm
-from sbc.sip import Fields, Message, Response, canonical, is_token
-from sbc.topology.identity import asks_for_privacy
+from sbc.sip import Fields, Message, Request, Response, canonical, is_token
+from sbc.topology.identity import NOBODY, PRIVATE, hide_identity, privacy_words
+from sbc.topology.parties import HIDDEN
 from sbc.topology.rows import TABLE
 from sbc.topology.table import Action, Direction, Kind, Value
-from sbc.topology.values import MAKERS, Maker, make, verbatim
+from sbc.topology.values import GUARDED, MAKERS, Maker, make, verbatim
 
 _METHODS: Final[dict[str, Kind]] = {
     "INVITE": Kind.INVITE,
@@ -26,6 +27,9 @@ _METHODS: Final[dict[str, Kind]] = {
 }
 _COUNTED: Final = 256  # header names counted by name; a peer that sends new ones for ever fills `other`
 OTHER: Final = "other"
+_HISTORY: Final = "History-Info"
+_EMERGENCY: Final = tuple(HeaderRule("", "", name, "pass") for name in ("Geolocation", "Geolocation-Routing"))
+"""RFC 6442, RFC 6881 section 6: whoever sends help must learn where the caller is."""
 
 Steps = dict[str, Maker | None]
 """Header name to the function that makes what crosses; None: it does not cross, and that is no news."""
@@ -35,20 +39,25 @@ class Plan:
     """What a direction and a policy's rules make of the table: shared by all passages that have both in common.
 
     `withheld` are identity headers that a policy passes to a side that is not trusted: a caller who asks for privacy is
-    not shown there all the same (RFC 3325 section 7).
+    not shown there all the same (RFC 3325 section 7). `is_guarded`: that side is not trusted, so wishes for privacy are
+    carried out here (RFC 3323 section 5).
     """
 
-    __slots__ = ("requests", "responses", "withheld")
+    __slots__ = ("is_guarded", "requests", "responses", "withheld")
 
-    def __init__(self, direction: Direction, rules: tuple[HeaderRule, ...]) -> None:
-        by_kind = {kind: _steps(kind, direction, rules) for kind in (*dict.fromkeys(_METHODS.values()), Kind.OTHER)}
+    def __init__(self, direction: Direction, rules: tuple[HeaderRule, ...], is_emergency: bool = False) -> None:
+        self.is_guarded: Final = direction in (Direction.OUTWARD, Direction.SIDEWAYS) and not is_emergency
+        makers = GUARDED if self.is_guarded else MAKERS
+        if is_emergency:
+            rules += _EMERGENCY
+        kinds = (*dict.fromkeys(_METHODS.values()), Kind.OTHER)
+        by_kind = {kind: _steps(kind, direction, rules, makers) for kind in kinds}
         self.requests: Final = {method: by_kind[kind] for method, kind in _METHODS.items()}
         self.requests[OTHER] = by_kind[Kind.OTHER]
         responses = (Kind.PROVISIONAL, Kind.SUCCESS, Kind.FAILURE)
-        self.responses: Final = [_steps(kind, direction, rules) for kind in responses]
+        self.responses: Final = [_steps(kind, direction, rules, makers) for kind in responses]
         passed = {canonical(rule.name) for rule in rules if rule.action == "pass"}
-        is_trusted = direction in (Direction.INWARD, Direction.WITHIN)
-        self.withheld: Final = frozenset([name for name in passed if not is_trusted and _is_identity(name)])
+        self.withheld: Final = frozenset([name for name in passed if self.is_guarded and _is_identity(name)])
 
 
 class Passage:
@@ -57,13 +66,14 @@ class Passage:
     `counters` tells how often each header without a row (or a policy's leave) was dropped.
     """
 
-    __slots__ = ("_requests", "_responses", "_withheld", "counters", "domain")
+    __slots__ = ("_is_guarded", "_requests", "_responses", "_withheld", "counters", "domain")
 
     def __init__(self, domain: str, plan: Plan) -> None:
         self.domain: Final = domain
         self._requests: Final = plan.requests
         self._responses: Final = plan.responses
         self._withheld: Final = plan.withheld
+        self._is_guarded: Final = plan.is_guarded
         self.counters: Final[dict[str, int]] = {}
 
     def cross(self, message: Message, method: str) -> Fields:
@@ -85,9 +95,19 @@ class Passage:
                     out.append((name, crossing))
             else:
                 self._count(name)
-        if self._withheld and asks_for_privacy(message):
-            return [field for field in out if field[0] not in self._withheld]
+        if self._withheld:
+            words = privacy_words(message)
+            return [field for field in out if not self._is_withheld(field[0], words)] if words else out
         return out
+
+    def caller(self, request: Request) -> str:
+        """The From, without its tag, that this realm may see: nobody's where the caller wants that (RFC 3323 5.3)."""
+        if self._is_guarded and "user" in privacy_words(request):
+            return NOBODY
+        return hide_identity(request.from_address, self.domain)
+
+    def _is_withheld(self, name: str, words: set[str]) -> bool:
+        return name in self._withheld and not words.isdisjoint(HIDDEN if name == _HISTORY else PRIVATE)
 
     def _count(self, name: str) -> None:
         counters = self.counters
@@ -99,15 +119,23 @@ class Passage:
 class Passages:
     """Every passage of a configuration."""
 
-    __slots__ = ("_passages",)
+    __slots__ = ("_emergency", "_passages")
 
-    def __init__(self, passages: dict[tuple[str, str, str], Passage]) -> None:
+    def __init__(
+        self, passages: dict[tuple[str, str, str], Passage], emergency: dict[tuple[str, str, str], Passage]
+    ) -> None:
         self._passages: Final = passages
+        self._emergency: Final = emergency
 
     def between(self, ingress_realm: str, egress_realm: str, trunk: str = "") -> Passage:
         """What crosses from one realm into another, toward a trunk where it has rules of its own."""
         found = self._passages.get((ingress_realm, egress_realm, trunk))
         return self._passages[(ingress_realm, egress_realm, "")] if found is None else found
+
+    def emergency(self, ingress_realm: str, egress_realm: str, trunk: str = "") -> Passage:
+        """The same for a call for help: with the caller's place, and whatever the caller wished to keep private."""
+        found = self._emergency.get((ingress_realm, egress_realm, trunk))
+        return self._emergency[(ingress_realm, egress_realm, "")] if found is None else found
 
     def counters(self) -> dict[str, int]:
         """Headers dropped because no row and no policy knows them, over all passages."""
@@ -131,18 +159,20 @@ def compile_passages(config: Config) -> Passages:
     A rule for a trunk outdoes one for a realm, and that one a rule for all; among equals the later one counts.
     """
     passages: dict[tuple[str, str, str], Passage] = {}
-    plans: dict[tuple[Direction, tuple[HeaderRule, ...]], Plan] = {}
+    emergency: dict[tuple[str, str, str], Passage] = {}
+    plans: dict[tuple[Direction, tuple[HeaderRule, ...], bool], Plan] = {}
     headers = sorted(config.policy.headers, key=lambda rule: (rule.trunk != "", rule.realm != ""))
     for egress in config.realms.values():
         for trunk in _trunks_with_rules(config, egress):
             rules = tuple([rule for rule in headers if _applies(rule, egress.name, trunk)])
             for ingress in config.realms.values():
                 direction = direction_of(ingress, egress)
-                plan = plans.get((direction, rules))
-                if plan is None:
-                    plan = plans[(direction, rules)] = Plan(direction, rules)
-                passages[(ingress.name, egress.name, trunk)] = Passage(egress.domain, plan)
-    return Passages(passages)
+                for made, is_emergency in ((passages, False), (emergency, True)):
+                    plan = plans.get((direction, rules, is_emergency))
+                    if plan is None:
+                        plan = plans[(direction, rules, is_emergency)] = Plan(direction, rules, is_emergency)
+                    made[(ingress.name, egress.name, trunk)] = Passage(egress.domain, plan)
+    return Passages(passages, emergency)
 
 
 def _trunks_with_rules(config: Config, egress: Realm) -> list[str]:
@@ -170,21 +200,21 @@ def _applies(rule: HeaderRule, realm: str, trunk: str) -> bool:
 
 def _is_identity(name: str) -> bool:
     row = TABLE.get(name)
-    return row is not None and row.value in (Value.IDENTITY, Value.PARTY)
+    return row is not None and row.value in (Value.IDENTITY, Value.PARTY, Value.HISTORY)
 
 
-def _steps(kind: Kind, direction: Direction, rules: tuple[HeaderRule, ...]) -> Steps:
+def _steps(kind: Kind, direction: Direction, rules: tuple[HeaderRule, ...], makers: dict[Value, Maker]) -> Steps:
     steps: Steps = {}
     for name, row in TABLE.items():
         crosses = row.action(direction) in (Action.REWRITE, Action.MAP, Action.PASS) and kind in row.kinds
-        steps[name] = MAKERS[row.value] if crosses else None
+        steps[name] = makers[row.value] if crosses else None
     for rule in rules:
         name = canonical(rule.name)
         known = TABLE.get(name)
         if known is not None and known.outward is Action.OWN:
             continue
         if rule.action == "pass":
-            steps[name] = MAKERS[known.value] if known is not None else verbatim
+            steps[name] = makers[known.value] if known is not None else verbatim
         elif rule.action == "drop":
             steps[name] = None
     return steps

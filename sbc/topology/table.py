@@ -75,6 +75,10 @@ class Value(Enum):
     STATE = "state"
     TOKEN = "token"
     DISPOSITION = "disposition"
+    HISTORY = "history"
+    WARNING = "warning"
+    USER_DATA = "user-data"
+    LOCATION = "location"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +128,7 @@ def mapped(name: str, value: Value, kinds: Kind, rfc: str, note: str) -> Row:
 
 def trusted(name: str, value: Value, kinds: Kind, rfc: str, note: str, *, inward: bool = False) -> Row:
     """A header that crosses between trusted realms only; `inward`: into one from any other as well."""
-    action = Action.REWRITE if value in (Value.IDENTITY, Value.PARTY) else Action.MAP
+    action = Action.REWRITE if value in (Value.IDENTITY, Value.PARTY, Value.HISTORY) else Action.MAP
     if value is Value.VERBATIM:
         action = Action.PASS
     return Row(name, Action.DROP, action if inward else Action.DROP, action, Action.DROP, kinds, value, rfc, note)

@@ -9,8 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from sbc.sip import ParseError, format_params, get_param, is_token, parse_address, parse_params, split_list
-from sbc.topology.identity import hide_identity
+from sbc.sip import (
+    ParseError,
+    format_params,
+    get_param,
+    is_token,
+    parse_address,
+    parse_params,
+    parse_user_to_user,
+    split_list,
+)
+from sbc.topology.causes import is_number, number, reason, warning
+from sbc.topology.parties import history, history_guarded, identity, party, party_guarded
 from sbc.topology.table import Value
 
 Maker = Callable[[str, str], str]
@@ -18,43 +28,16 @@ Maker = Callable[[str, str], str]
 
 _PRIVACY: Final[frozenset[str]] = frozenset({"header", "session", "user", "none", "critical", "id", "history"})
 _PRIORITY: Final[frozenset[str]] = frozenset({"emergency", "urgent", "normal", "non-urgent", "psap-callback"})
-_PROTOCOLS: Final[dict[str, str]] = {
-    "sip": "SIP",
-    "q.850": "Q.850",
-    "preemption": "Preemption",
-    "emm": "EMM",
-    "stir": "STIR",
-    "s1ap": "S1AP",
-    "ngap": "NGAP",
-    "rls": "RELEASE_CAUSE",
-    "release_cause": "RELEASE_CAUSE",
-}
 _STATES: Final[frozenset[str]] = frozenset({"active", "pending", "terminated"})
 _STATE_REASONS: Final[frozenset[str]] = frozenset(
     {"deactivated", "probation", "rejected", "timeout", "giveup", "noresource", "invariant"}
 )
 _DISPOSITIONS: Final[frozenset[str]] = frozenset({"session", "render", "info-package", "signal", "notification"})
-_PARTY_WORDS: Final[dict[str, frozenset[str]]] = {
-    "party": frozenset({"calling", "called"}),
-    "screen": frozenset({"yes", "no"}),
-    "privacy": frozenset({"full", "off", "name", "uri", "none"}),
-    "reason": frozenset(
-        {
-            "unknown",
-            "user-busy",
-            "no-answer",
-            "unavailable",
-            "unconditional",
-            "time-of-day",
-            "do-not-disturb",
-            "deflection",
-            "follow-me",
-            "out-of-service",
-            "away",
-        }
-    ),
-}
 _LONGEST_TOKEN: Final = 32
+_LONGEST_DATA: Final = 512
+_HEX: Final[frozenset[str]] = frozenset("0123456789abcdefABCDEF")
+_DONE: Final[frozenset[str]] = frozenset({"user", "header", "session"})
+_LOCATORS: Final[frozenset[str]] = frozenset({"http", "https", "sip", "sips", "pres"})
 
 
 def verbatim(value: str, domain: str) -> str:
@@ -62,48 +45,19 @@ def verbatim(value: str, domain: str) -> str:
     return value
 
 
-def identity(value: str, domain: str) -> str:
-    """Addresses with our domain for their hosts, no header parameters (RFC 3325 section 9.1)."""
-    return ", ".join([hide_identity(parse_address(part), domain) for part in split_list(value)])
-
-
-def party(value: str, domain: str) -> str:
-    """As `identity`, with parameters of Remote-Party-ID and Diversion whose value is a known word."""
-    out: list[str] = []
-    for part in split_list(value):
-        address = parse_address(part)
-        kept: list[tuple[str, str | None]] = []
-        for name, text in address.params:
-            word = (text or "").strip('"').lower()
-            known = _PARTY_WORDS.get(name)
-            if (known is not None and word in known) or (name in ("counter", "limit") and is_number(word, 3)):
-                kept.append((name, word))
-        out.append(hide_identity(address, domain) + format_params(tuple(kept)))
-    return ", ".join(out)
-
-
-def reason(value: str, domain: str) -> str:
-    """Protocol and cause of each value, one value a protocol (RFC 3326; several of one protocol: RFC 9366)."""
-    out: list[str] = []
-    for part in split_list(value):
-        name, _, tail = part.partition(";")
-        protocol = _PROTOCOLS.get(name.strip().lower())
-        cause = get_param(parse_params(tail), "cause") or ""
-        if protocol and is_number(cause, 4):
-            out.append(f"{protocol};cause={cause}")
-    return ", ".join(out)
-
-
-def number(value: str, domain: str) -> str:
-    """The leading number: `120 (in a meeting);duration=60` is 120."""
-    digits = value.partition(";")[0].partition("(")[0].strip()
-    return digits if is_number(digits, 10) else ""
-
-
 def privacy(value: str, domain: str) -> str:
     """The known words, in lower case (RFC 3323 section 4.2)."""
     words = [word.strip().lower() for word in value.replace(",", ";").split(";")]
     return ";".join([word for word in words if word in _PRIVACY])
+
+
+def privacy_done(value: str, domain: str) -> str:
+    """As `privacy`, without what has been done: who carries out a wish takes it away (RFC 3323 section 5.1).
+
+    Headers and sessions are ours on every leg, and the From of who asked for `user` is anonymous (`Passage.caller`).
+    """
+    words = [word for word in privacy(value, domain).split(";") if word not in _DONE]
+    return "" if words == ["critical"] else ";".join(words)
 
 
 def priority(value: str, domain: str) -> str:
@@ -162,9 +116,29 @@ def disposition(value: str, domain: str) -> str:
     return f"{name};handling={handling}" if handling in ("optional", "required") else name
 
 
-def is_number(text: str, digits: int) -> bool:
-    """True for a decimal number of at most so many digits."""
-    return text.isascii() and text.isdigit() and len(text) <= digits
+def user_to_user(value: str, domain: str) -> str:
+    """Hexadecimal data with the names of its application (RFC 7433 section 4); quoted text has no such form."""
+    out: list[str] = []
+    for part in split_list(value):
+        found = parse_user_to_user(part)
+        if found.encoding != "hex" or len(found.data) > _LONGEST_DATA or not _HEX.issuperset(found.data):
+            continue
+        kept: list[tuple[str, str | None]] = [("encoding", "hex")]
+        for name, text in found.params:
+            if name in ("purpose", "content") and text and is_token(text) and len(text) <= _LONGEST_TOKEN:
+                kept.append((name, text))
+        out.append(found.data + format_params(tuple(kept)))
+    return ", ".join(out)
+
+
+def location(value: str, domain: str) -> str:
+    """References that whoever sends help must follow (RFC 6442 section 4.1); one to a part of the body (`cid`) not."""
+    out: list[str] = []
+    for part in split_list(value):
+        uri = parse_address(part).uri
+        if uri.scheme in _LOCATORS and len(part) <= _LONGEST_DATA:
+            out.append(f"<{uri}>")
+    return ", ".join(out)
 
 
 MAKERS: Final[dict[Value, Maker]] = {
@@ -180,7 +154,18 @@ MAKERS: Final[dict[Value, Maker]] = {
     Value.STATE: state,
     Value.TOKEN: token,
     Value.DISPOSITION: disposition,
+    Value.HISTORY: history,
+    Value.WARNING: warning,
+    Value.USER_DATA: user_to_user,
+    Value.LOCATION: location,
 }
+GUARDED: Final[dict[Value, Maker]] = {
+    **MAKERS,
+    Value.PARTY: party_guarded,
+    Value.HISTORY: history_guarded,
+    Value.PRIVACY: privacy_done,
+}
+"""Toward a realm that is not trusted."""
 
 
 def make(maker: Maker, value: str, domain: str) -> str:

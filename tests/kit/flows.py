@@ -7,9 +7,9 @@ from tests.kit.node import CARRIER, EDGE_IN, EDGE_OUT, MEDIA_IN, MEDIA_OUT, PBX,
 from tests.kit.peer import Peer, sdp
 
 
-def ring(node: Node, caller: Peer, callee: Peer, body: bytes | None = None) -> Request:
+def ring(node: Node, caller: Peer, callee: Peer, body: bytes | None = None, extra: str = "") -> Request:
     """INVITE, 100, 180: the callee rings. Gives the INVITE the callee got."""
-    caller.invite(body=body)
+    caller.invite(body=body, extra=extra)
     caller.expect_response(100)
     invite = callee.expect_request("INVITE")
     callee.reply(invite, 100)
@@ -26,9 +26,9 @@ def answer(node: Node, caller: Peer, callee: Peer, invite: Request) -> None:
     caller.ack()
 
 
-def talk(node: Node, caller: Peer, callee: Peer) -> None:
+def talk(node: Node, caller: Peer, callee: Peer, extra: str = "") -> None:
     """A whole set-up."""
-    answer(node, caller, callee, ring(node, caller, callee))
+    answer(node, caller, callee, ring(node, caller, callee, extra=extra))
 
 
 def hang_up(node: Node, who: Peer, other: Peer) -> None:

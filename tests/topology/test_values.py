@@ -7,6 +7,8 @@ import pytest
 from sbc.topology import Value
 from sbc.topology.values import MAKERS, make
 
+HISTORY_486 = "<sip:1@d.example;cause=486?Reason=SIP%3Bcause%3D486>;index=1"
+
 
 @pytest.mark.parametrize(
     ("value", "peer", "crossing"),
@@ -37,6 +39,19 @@ from sbc.topology.values import MAKERS, make
         (Value.PARTY, "<sip:1@10.20.0.5>;party=calling;screen=yes;x=pbx", "<sip:1@d.example>;party=calling;screen=yes"),
         (Value.PARTY, '<sip:1@h>;reason="no-answer";counter=2', "<sip:1@d.example>;reason=no-answer;counter=2"),
         (Value.PARTY, "<sip:1@h>;reason=pbx.corp.local", "<sip:1@d.example>"),
+        (Value.HISTORY, "<sip:1@h;cause=486?Reason=SIP%3Bcause%3D486%3Btext%3D%22h%22>;index=1", HISTORY_486),
+        (
+            Value.HISTORY,
+            '"A" <sip:1@h;user=phone>;index=1;rc=1.1;mp=x@h',
+            '"A" <sip:1@d.example;user=phone>;index=1;rc=1.1',
+        ),
+        (Value.HISTORY, "<tel:+491>;index=1.2;np=1", "<tel:+491>;index=1.2;np=1"),
+        (Value.HISTORY, "<sip:1@h>", ""),
+        (Value.WARNING, '370 10.20.0.5:5060 "10 kbit/s on pbx7"', '370 d.example "Insufficient bandwidth"'),
+        (Value.WARNING, '399 pbx "pbx7 says no", 301 pbx "x"', '301 d.example "Incompatible network address formats"'),
+        (Value.USER_DATA, "56a390f3;encoding=hex;purpose=isdn-uui;x=pbx", "56a390f3;encoding=hex;purpose=isdn-uui"),
+        (Value.USER_DATA, '"call me at pbx";encoding=text', ""),
+        (Value.LOCATION, "<https://lis.example/1>;x=y, <cid:1@pbx>", "<https://lis.example/1>"),
         (Value.VERBATIM, "as it is", "as it is"),
     ],
 )

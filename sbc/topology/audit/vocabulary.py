@@ -7,6 +7,7 @@ from typing import Final
 from sbc.topology.audit.units import units
 from sbc.topology.rows import TABLE
 from sbc.topology.sdp_table import KNOWN_ATTRIBUTES
+from sbc.topology.services import SERVICES
 
 SHORTEST: Final = 8
 """Peer-chosen strings of fewer bytes are ignored: too many honest messages would hold them by chance."""
@@ -30,7 +31,8 @@ _WORDS: Final = """
 
 
 def _vocabulary() -> frozenset[bytes]:
-    text = " ".join([_WORDS, *TABLE, *KNOWN_ATTRIBUTES])
+    services = [f"sos.{label}" for label in SERVICES]
+    text = " ".join([_WORDS, *TABLE, *KNOWN_ATTRIBUTES, *services])
     return frozenset(units(text.encode()))
 
 
