@@ -28,6 +28,10 @@ class Flag(Enum):
     FULL_RTCP_ATTRIBUTE = "full-rtcp-attribute"
     ORIGINAL_SENDRECV = "original-sendrecv"
     LOOP_PROTECT = "loop-protect"
+    GENERATE_MID = "generate-mid"
+    """Each m-line has a name (RFC 5888), as browsers want it."""
+    STRIP_EXTMAP = "strip-extmap"
+    TRICKLE_ICE = "trickle-ICE"
     DIRECTIONAL = "directional"
     """From 12.4 on party selectors count only beside this one."""
     FATAL = "fatal"
@@ -122,7 +126,9 @@ class Options:
     """`off`, or `no-<suite>` for each suite that is not to be used."""
     osrtp: tuple[Osrtp, ...] = ()
     dtls: str = ""
-    """`off`: no DTLS-SRTP is offered beside SDES."""
+    """Toward the receiver: `off` (no DTLS-SRTP is offered beside SDES), `passive` or `active`."""
+    dtls_reverse: str = ""
+    """Toward the sender of an offer: `passive` or `active`. From 26.2 on `DTLS` in an answer comes too late for it."""
     received_from: str = ""
     """The address that signalling came from; sent beside the SDP's, which it replaces only under the flag
     `SIP-source-address`."""
@@ -159,6 +165,7 @@ class Options:
         for key, text in (
             ("transport protocol", self.transport_protocol),
             ("DTLS", self.dtls),
+            ("DTLS-reverse", self.dtls_reverse),
             ("address family", self.address_family),
             ("media address", self.media_address),
         ):

@@ -6,8 +6,8 @@ addresses. `start_process` runs it as a child that ends with its parent; `Server
 `python -m rtpengine` alone.
 
 It relays RTP and RTCP, multiplexed or not, over IPv4 and IPv6, learns where a peer behind a NAT really is, and takes
-nothing from anybody else. SRTP with SDES keys is terminated on each leg for itself, SRTP with DTLS keys passes through
-unopened. Not for: ICE, DTLS termination, transcoding, recording.
+nothing from anybody else. SRTP is terminated on each leg for itself, with SDES or DTLS keys; ICE is answered as a lite
+agent. Not for: transcoding.
 
 `FastPath` is what a kernel forwarder has to offer; whoever composes the program hands one to `Server`.
 """

@@ -6,6 +6,8 @@ from typing import Final
 
 from rtpengine.embedded.addresses import Endpoint, endpoint
 from rtpengine.embedded.agreement import Agreement
+from rtpengine.embedded.association import DtlsAgreement
+from rtpengine.embedded.ice import IceAgent
 from rtpengine.embedded.interfaces import Interface, LocalAddress
 from rtpengine.embedded.ports import PortPool
 from rtpengine.embedded.relay import Relay
@@ -61,11 +63,15 @@ class PartyMedia:
         "answers_mux",
         "bound_for",
         "direction",
+        "dtls",
         "formats",
+        "heard_ice",
+        "ice",
         "index",
         "is_muxed",
         "is_rejected",
         "kind",
+        "mid",
         "offered_mux",
         "pair",
         "protocol",
@@ -83,6 +89,13 @@ class PartyMedia:
         self.shown_protocol = ""
         """The profile that it was offered last."""
         self.security: Final = Agreement()
+        self.dtls: Final = DtlsAgreement()
+        self.ice: IceAgent | None = None
+        """None where the party is not to be asked for ICE, or has refused it."""
+        self.heard_ice = False
+        """The party's last description had credentials of ICE."""
+        self.mid = ""
+        """The party's name for the m-line (RFC 5888), or ours for it where it gave none."""
         self.formats: list[str] = []
         """What the party listed last."""
         self.ptime = ""
@@ -113,6 +126,8 @@ class PartyMedia:
             self.pair.close()
             self.pair = None
         self.security.clear()
+        self.dtls.clear()
+        self.ice = None
         self.bound_for = self.signalled = None
 
 

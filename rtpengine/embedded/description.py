@@ -10,14 +10,19 @@ from __future__ import annotations
 from typing import Final
 
 from rtpengine.embedded.addresses import ZERO, canonical_address
+from rtpengine.embedded.dtls import Fingerprint
 from rtpengine.embedded.sdes import CryptoLine, parse_crypto
 
 MAX_MEDIA: Final = 32
 MAX_LINES: Final = 2000
 MAX_CRYPTO: Final = 16
+MAX_FINGERPRINTS: Final = 8
 """Usable crypto lines of a section that are looked at."""
 
-PROFILES: Final = frozenset({"RTP/AVP", "RTP/AVPF", "RTP/SAVP", "RTP/SAVPF"})
+DTLS_PROFILES: Final = frozenset({"UDP/TLS/RTP/SAVP", "UDP/TLS/RTP/SAVPF"})
+"""RFC 5764 section 9: keys by DTLS alone."""
+
+PROFILES: Final = DTLS_PROFILES | {"RTP/AVP", "RTP/AVPF", "RTP/SAVP", "RTP/SAVPF"}
 """RFC 3551, 4585, 3711, 5124."""
 
 DIRECTIONS: Final = frozenset({"sendrecv", "sendonly", "recvonly", "inactive"})
@@ -42,16 +47,21 @@ class MediaSection:
         "address",
         "crypto",
         "direction",
+        "fingerprints",
         "formats",
-        "has_fingerprint",
+        "ice_pwd",
+        "ice_ufrag",
+        "is_trickling",
         "kind",
         "lines",
+        "mid",
         "port",
         "protocol",
         "ptime",
         "rtcp_address",
         "rtcp_mux",
         "rtcp_port",
+        "setup",
     )
 
     def __init__(self, kind: str, port: int, protocol: str, formats: list[str]) -> None:
@@ -72,12 +82,17 @@ class MediaSection:
         self.rtcp_mux = False
         self.crypto: Final[list[CryptoLine]] = []
         """The usable ones, in order."""
-        self.has_fingerprint = False
-        """DTLS is offered (RFC 8122), which passes through unopened."""
+        self.fingerprints: list[Fingerprint] = []
+        """RFC 8122; from the section, else from the session. DTLS is offered where there is one."""
+        self.setup = ""
+        """RFC 4145: who begins the handshake."""
+        self.ice_ufrag = self.ice_pwd = ""
+        self.is_trickling = False
+        self.mid = ""
 
     @property
     def is_profile(self) -> bool:
-        """True for the four profiles whose keys can only come from SDES."""
+        """True for the profiles of RTP that this engine speaks."""
         return self.protocol in PROFILES
 
     @property
@@ -99,9 +114,11 @@ class MediaSection:
 class Description:
     """A whole session description: the session's lines and the media sections."""
 
-    __slots__ = ("address", "direction", "lines", "media")
+    __slots__ = ("address", "defaults", "direction", "lines", "media")
 
     def __init__(self) -> None:
+        self.defaults: Final = MediaSection("", 0, "", [])
+        """Keys and credentials that stand for sections without their own."""
         self.lines: Final[list[str]] = []
         self.media: Final[list[MediaSection]] = []
         self.address = ""
@@ -134,6 +151,7 @@ def parse_description(data: bytes) -> Description:
         else:
             _parse_media_line(section, line)
     for media in description.media:
+        _inherit(media, description.defaults)
         if media.port and not media.address:
             raise Fault(INCOMPLETE)
     return description
@@ -147,6 +165,9 @@ def _parse_session_line(description: Description, line: str) -> None:
         raise Fault(PARSE)
     elif line[0] == "a" and line[2:] in DIRECTIONS:
         description.direction = line[2:]
+    elif line[0] == "a":
+        name, _, value = line[2:].partition(":")
+        _parse_channel(description.defaults, name, value.strip(" "))
     description.lines.append(line)
 
 
@@ -177,9 +198,36 @@ def _parse_media_line(section: MediaSection, line: str) -> None:
             crypto = parse_crypto(value.strip(" "))
             if crypto is not None:
                 section.crypto.append(crypto)
-        elif name == "fingerprint":
-            section.has_fingerprint = True
+        elif name == "mid":
+            section.mid = value.strip(" ")
+        else:
+            _parse_channel(section, name, value.strip(" "))
     section.lines.append(line)
+
+
+def _parse_channel(section: MediaSection, name: str, value: str) -> None:
+    """Attributes of DTLS (RFC 8122, 4145) and ICE (RFC 8839)."""
+    if name == "fingerprint":
+        algorithm, _, digest = value.partition(" ")
+        if digest and len(section.fingerprints) < MAX_FINGERPRINTS:
+            section.fingerprints.append(Fingerprint(algorithm, digest.strip(" ")))
+    elif name == "setup":
+        section.setup = value
+    elif name == "ice-ufrag" and 4 <= len(value) <= 256:
+        section.ice_ufrag = value
+    elif name == "ice-pwd" and 22 <= len(value) <= 256:
+        section.ice_pwd = value
+    elif name == "ice-options" and "trickle" in _words(value):
+        section.is_trickling = True
+
+
+def _inherit(media: MediaSection, defaults: MediaSection) -> None:
+    """What the session says for all sections."""
+    media.fingerprints = media.fingerprints or list(defaults.fingerprints)
+    media.setup = media.setup or defaults.setup
+    media.is_trickling = media.is_trickling or defaults.is_trickling
+    if not media.ice_ufrag:
+        media.ice_ufrag, media.ice_pwd = defaults.ice_ufrag, media.ice_pwd or defaults.ice_pwd
 
 
 def _parse_rtcp(section: MediaSection, value: str) -> None:

@@ -18,6 +18,7 @@ from rtpengine.embedded.interfaces import Interfaces
 from rtpengine.embedded.ports import RAN_OUT, PortPool
 from rtpengine.embedded.relay import Relay
 from rtpengine.embedded.report import Totals, describe_call, describe_engine
+from rtpengine.embedded.resources import Resources
 from rtpengine.embedded.wishes import Request, Wishes, number, required, text, words
 
 UNKNOWN_CALL: Final = "Unknown call-id"
@@ -55,7 +56,7 @@ class Engine:
         self.calls: Final[dict[str, Call]] = {}
         self.totals: Final = Totals(clock.monotonic)
         self._interfaces: Final = interfaces
-        self._pools: Final = pools
+        self._resources: Final = Resources(relay, pools)
         self._relay: Final = relay
         self._limits: Final = limits
         self._sweep: list[Call] = []
@@ -92,7 +93,7 @@ class Engine:
                 relayed = self._relay.statistics()
                 return {
                     "statistics": describe_engine(
-                        self.totals, len(self.calls), relayed, self._interfaces, self._pools, clock.monotonic
+                        self.totals, len(self.calls), relayed, self._interfaces, self._resources.pools, clock.monotonic
                     )
                 }
             case bytes():
@@ -104,8 +105,8 @@ class Engine:
         """`offer`: a new call, or a new description in an old one from either party."""
         sdp = _sdp(request)
         call_id, from_tag = _call_id(request), required(request, "from-tag")
-        if not sdp:
-            return {}
+        if not sdp or "fragment" in words(request, "flags"):
+            return {}  # a fragment brings candidates, which a lite agent has no use for
         description = _described(sdp)
         wishes = Wishes(request)
         call = self.calls.get(call_id)
@@ -181,8 +182,7 @@ class Engine:
             wishes,
             is_offer=is_offer,
             now=clock.monotonic,
-            relay=self._relay,
-            pools=self._pools,
+            resources=self._resources,
         )
         try:
             return exchange.run()
@@ -297,6 +297,7 @@ class Engine:
 
         A part at a time, so that thousands of calls do not hold up the packets of all.
         """
+        self._resources.handle_timer(clock.monotonic)
         while self._delayed and self._delayed[0][0] <= clock.monotonic:
             due, call_id = heapq.heappop(self._delayed)
             deleted = self.calls.get(call_id)

@@ -13,10 +13,9 @@ from rtpengine.embedded.addresses import ZERO, canonical_address, endpoint, fami
 from rtpengine.embedded.call import Call, Party, PartyMedia, PortPair
 from rtpengine.embedded.description import INCOMPLETE, Description, Fault, MediaSection
 from rtpengine.embedded.interfaces import LocalAddress
-from rtpengine.embedded.ports import PortPool
-from rtpengine.embedded.relay import Relay
+from rtpengine.embedded.leg import await_checks, equip, hear_ice, show_ice
+from rtpengine.embedded.resources import Resources
 from rtpengine.embedded.rewrite import LocalMedia, rewrite
-from rtpengine.embedded.sdes import CryptoLine
 from rtpengine.embedded.securing import secure
 from rtpengine.embedded.stream import Kind
 from rtpengine.embedded.wishes import Wishes
@@ -25,7 +24,7 @@ from rtpengine.embedded.wishes import Wishes
 class Exchange:
     """An offer (`is_offer`) or an answer from `sender` on its way to `receiver`."""
 
-    __slots__ = ("call", "description", "is_offer", "now", "pools", "receiver", "relay", "sender", "wishes")
+    __slots__ = ("call", "description", "is_offer", "now", "receiver", "resources", "sender", "wishes")
 
     def __init__(
         self,
@@ -36,8 +35,7 @@ class Exchange:
         *,
         is_offer: bool,
         now: float,
-        relay: Relay,
-        pools: dict[str, PortPool],
+        resources: Resources,
     ) -> None:
         self.call: Final = call
         self.sender, self.receiver = parties
@@ -45,13 +43,12 @@ class Exchange:
         self.wishes: Final = wishes
         self.is_offer: Final = is_offer
         self.now: Final = now
-        self.relay: Final = relay
-        self.pools: Final = pools
+        self.resources: Final = resources
 
     def run(self) -> bytes:
         """Apply it; the description for the receiver. Raises `Fault`."""
         for stream in self.call.streams():
-            self.relay.reclaim(stream)
+            self.resources.relay.reclaim(stream)
         self._choose_families()
         self.sender.has_spoken = True
         local = [self._section(index, section) for index, section in enumerate(self.description.media)]
@@ -60,7 +57,7 @@ class Exchange:
                 media.close()
             del party.media[len(local) :]
         shown = self.receiver.interface.address(self.receiver.family).advertised
-        return rewrite(self.description, local, shown, replace_origin=self.wishes.replaces_origin)
+        return rewrite(self.description, local, shown, self.wishes)
 
     def _choose_families(self) -> None:
         """The sender's leg uses the family of its SDP; the receiver's what is asked for, else its own, else the
@@ -83,6 +80,9 @@ class Exchange:
         if not self.receiver.has_spoken:
             theirs.kind, theirs.protocol = section.kind, self.wishes.protocol or section.protocol
         ours.is_rejected = not section.port
+        ours.mid = section.mid or ours.mid
+        if self.is_offer:
+            theirs.mid = theirs.mid or section.mid or (str(index + 1) if self.wishes.generates_mid else "")
         formats = section.formats
         if not self.is_offer and section.is_rtp:
             formats = [item for item in formats if item in theirs.formats] or formats
@@ -92,7 +92,7 @@ class Exchange:
             if not self.is_offer:
                 ours.close()
                 theirs.close()
-            return LocalMedia(shown.advertised, 0, 0, rtcp_mux=False, formats=formats)
+            return LocalMedia(shown.advertised, 0, 0, rtcp_mux=False, formats=formats, mid=theirs.mid)
         peer = self._peer_address(section)
         facing_sender = self._open(ours, self.sender, keep=True)
         keep = self.wishes.is_latching or peer is None or theirs.bound_for in (None, peer)
@@ -101,16 +101,19 @@ class Exchange:
             theirs.bound_for = peer
         self._settle_mux(section, ours, theirs)
         protocol = section.protocol
-        crypto: tuple[CryptoLine, ...] = ()
+        keys: tuple[str, ...] = ()
         if section.is_profile:
-            protocol, crypto = secure(section, ours, theirs, self.wishes, is_offer=self.is_offer)
+            protocol, keys = secure(section, ours, theirs, self.wishes, self.resources.identity, is_offer=self.is_offer)
+        hear_ice(section, ours, is_offer=self.is_offer)
+        show_ice(section, theirs, self.wishes, is_offer=self.is_offer)
         self._expect(section, ours, facing_sender, peer)
         if self.sender.peer is self.receiver or self.sender.peer is None:
             connect(ours, theirs)
         for media in (ours, theirs):
-            if media.pair is not None:
-                media.pair.rtp.srtp = media.pair.rtcp.srtp = media.security.srtp
-        return self._local(section, theirs, facing_receiver, formats, protocol, crypto)
+            equip(media, self.resources, self.now)
+            if not self.is_offer:
+                await_checks(media, self.now, is_strict=self.wishes.is_strict)
+        return self._local(section, theirs, facing_receiver, formats, protocol, keys)
 
     def _peer_address(self, section: MediaSection) -> tuple[str, int] | None:
         """Where the sender takes RTP, or None where it takes none or names an address of this very call."""
@@ -129,7 +132,7 @@ class Exchange:
         pair = media.pair
         if pair is not None and keep and pair.address is address:
             return pair
-        fresh = PortPair(self.pools[address.host], address, self.relay, self.now)
+        fresh = PortPair(self.resources.pools[address.host], address, self.resources.relay, self.now)
         if pair is not None:
             _inherit(pair, fresh, self.now)
             pair.close()
@@ -160,8 +163,11 @@ class Exchange:
             ours.answers_mux = None
 
     def _expect(self, section: MediaSection, media: PartyMedia, pair: PortPair, peer: tuple[str, int] | None) -> None:
-        """Name the sender's addresses to the streams facing it."""
-        kind = Kind.RTP if section.protocol.startswith("RTP/") else Kind.RAW
+        """Name the sender's addresses to the streams facing it; where ICE is under way it finds them itself."""
+        if media.ice is not None and pair.rtp.channel is not None and pair.rtp.channel.has_checks:
+            await_checks(media, self.now, is_strict=self.wishes.is_strict)
+            return
+        kind = Kind.RTP if section.is_rtp else Kind.RAW
         rtp = rtcp = None
         if peer is not None:
             host, port = peer
@@ -191,7 +197,7 @@ class Exchange:
         pair: PortPair,
         formats: list[str],
         protocol: str,
-        crypto: tuple[CryptoLine, ...],
+        keys: tuple[str, ...],
     ) -> LocalMedia:
         """What the receiver is shown."""
         shows_mux = media.offered_mux if self.is_offer else media.is_muxed
@@ -199,6 +205,7 @@ class Exchange:
         rtcp_port = 0
         if section.is_rtp and not self.wishes.hides_rtcp:
             rtcp_port = pair.port if shares_port else pair.port + 1
+        ports = (pair.port,) if shares_port or not section.is_rtp else (pair.port, pair.port + 1)
         return LocalMedia(
             pair.address.advertised,
             pair.port,
@@ -207,7 +214,9 @@ class Exchange:
             formats=formats,
             ptime=section.ptime or media.ptime,
             protocol=protocol,
-            crypto=crypto,
+            keys=keys,
+            ice=media.ice.attributes(pair.address.advertised, ports) if media.ice is not None else (),
+            mid=media.mid,
         )
 
 

@@ -89,7 +89,9 @@ class Relay:
             except OSError:
                 continue
             if not size or not stream.lowest <= buffer[0] <= stream.highest:
-                stream.errors += 1
+                channel = stream.channel
+                if not size or channel is None or not channel.receive(bytes(view[:size]), source, now):
+                    stream.errors += 1
                 continue
             is_rtcp = stream.is_rtcp or (stream.is_muxed and size > 1 and 192 <= buffer[1] <= 223)
             srtp = stream.srtp

@@ -1,8 +1,8 @@
 """A session description for the other party: same lines, our addresses and ports.
 
 As the real daemon writes it: attributes keep their order, but direction, `a=rtcp`, `a=rtcp-mux` and `a=ptime` go to the
-end of their section. ICE goes, whatever was asked for, since this engine speaks none; and with it BUNDLE, as each
-m-line has its own ports. Keys never cross: `a=crypto` lines are ours, or none.
+end of their section, and what codecs need comes behind all other attributes. Keys, credentials and candidates never
+cross: those written are ours, or there are none. BUNDLE goes, as each m-line has its own ports.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Final
 
 from rtpengine.embedded.addresses import ZERO, family_of
 from rtpengine.embedded.description import DIRECTIONS, Description, MediaSection
-from rtpengine.embedded.sdes import CryptoLine
+from rtpengine.embedded.wishes import Wishes
 
 _ICE: Final = frozenset(
     {
@@ -26,14 +26,15 @@ _ICE: Final = frozenset(
         "remote-candidates",
     }
 )
-_OURS: Final = DIRECTIONS | {"rtcp", "rtcp-mux", "rtcp-mux-only", "ptime"}
-_PER_FORMAT: Final = frozenset({"rtpmap", "fmtp", "rtcp-fb"})
+_KEYS: Final = frozenset({"crypto", "fingerprint", "setup", "tls-id", "dtls-message"})
+_OURS: Final = _ICE | _KEYS | {"rtcp", "rtcp-mux", "rtcp-mux-only", "ptime", "mid"}
+_PER_FORMAT: Final = ("rtpmap", "fmtp", "rtcp-fb")
 
 
 class LocalMedia:
     """What one m-line becomes."""
 
-    __slots__ = ("address", "crypto", "formats", "port", "protocol", "ptime", "rtcp_mux", "rtcp_port")
+    __slots__ = ("address", "formats", "ice", "keys", "mid", "port", "protocol", "ptime", "rtcp_mux", "rtcp_port")
 
     def __init__(
         self,
@@ -45,7 +46,9 @@ class LocalMedia:
         formats: list[str],
         ptime: str = "",
         protocol: str = "",
-        crypto: tuple[CryptoLine, ...] = (),
+        keys: tuple[str, ...] = (),
+        ice: tuple[str, ...] = (),
+        mid: str = "",
     ) -> None:
         self.address: Final = address
         """Shown in c=."""
@@ -58,71 +61,93 @@ class LocalMedia:
         self.ptime: Final = ptime
         self.protocol: Final = protocol
         """Empty: the section's own."""
-        self.crypto: Final = crypto
+        self.keys: Final = keys
+        """Attributes of SDES and DTLS, without `a=`."""
+        self.ice: Final = ice
+        self.mid: Final = mid
 
 
-def rewrite(description: Description, media: list[LocalMedia], address: str, *, replace_origin: bool) -> bytes:
+def rewrite(description: Description, media: list[LocalMedia], address: str, wishes: Wishes) -> bytes:
     """Write `description` with `media` for its sections, in order, and `address` for the session's c= and, on demand,
     o=."""
     lines: list[str] = []
     for line in description.lines:
-        written = _session_line(line, description, address, replace_origin)
+        written = _session_line(line, description, address, wishes)
         if written:
             lines.append(written)
+    if any(local.ice for local in media):
+        lines.append("a=ice-lite")
     for section, local in zip(description.media, media, strict=True):
-        _section(lines, section, local)
+        _section(lines, section, local, wishes)
     lines.append("")
     return "\r\n".join(lines).encode("latin-1")
 
 
-def _session_line(line: str, description: Description, address: str, replace_origin: bool) -> str:
+def _session_line(line: str, description: Description, address: str, wishes: Wishes) -> str:
     """One line of the session part; empty where it goes."""
     match line[0]:
         case "c":
-            return _connection(description.address if _is_zero(description.address) else address)
-        case "o" if replace_origin:
+            return _connection(description.address if _is_shown(description.address, wishes) else address)
+        case "o" if wishes.replaces_origin:
             return f"{line.rstrip(' ').rsplit(' ', 2)[0].rstrip(' ')} {family_of(address)} {address}"
         case "a":
             name, _, value = line[2:].partition(":")
-            if name in _ICE or name == "crypto" or (name == "group" and value.startswith("BUNDLE")):
+            if name in _ICE or name in _KEYS or (name == "group" and value.startswith("BUNDLE")):
                 return ""
             return line
         case _:
             return line
 
 
-def _section(lines: list[str], section: MediaSection, local: LocalMedia) -> None:
+def _section(lines: list[str], section: MediaSection, local: LocalMedia, wishes: Wishes) -> None:
     """One m-line and its attributes."""
     lines.append(f"m={section.kind} {local.port} {local.protocol or section.protocol} {' '.join(local.formats)}")
-    dropped = frozenset(section.formats) - frozenset(local.formats)
+    is_zero = _is_shown(section.address, wishes)
+    codecs: dict[str, list[str]] = {}
     for line in section.lines:
+        name, _, value = line[2:].partition(":")
         if line[0] == "c":
-            lines.append(_connection(section.address if section.is_held else local.address))
-        elif line[0] != "a" or _keeps(line, dropped):
+            lines.append(_connection(section.address if is_zero else local.address))
+        elif line[0] != "a":
             lines.append(line)
+        elif name in _PER_FORMAT:
+            codecs.setdefault(value.partition(" ")[0], []).append(line)
+        elif _keeps(name, wishes):
+            lines.append(line)
+    if local.mid:
+        lines.append(f"a=mid:{local.mid}")
+    for item in (*local.formats, "*"):
+        lines += sorted(codecs.get(item, ()), key=_rank)
     if not section.port:
         return
-    lines.append("a=" + ("sendonly" if section.is_held and section.direction == "sendrecv" else section.direction))
+    if not wishes.keeps_direction:
+        lines.append("a=" + ("sendonly" if is_zero and section.direction == "sendrecv" else section.direction))
     if local.rtcp_port:
         lines.append(f"a=rtcp:{local.rtcp_port}")
     if local.rtcp_mux:
         lines.append("a=rtcp-mux")
-    lines += [f"a=crypto:{line}" for line in local.crypto]
+    lines += [f"a={key}" for key in local.keys]
     if local.ptime:
         lines.append(f"a=ptime:{local.ptime}")
+    lines += [f"a={attribute}" for attribute in local.ice]
 
 
-def _keeps(line: str, dropped: frozenset[str]) -> bool:
+def _keeps(name: str, wishes: Wishes) -> bool:
     """True where an attribute of a media section stays in its place."""
-    name, _, value = line[2:].partition(":")
-    if name in _OURS or name in _ICE or name == "crypto":
-        return False
-    return not (dropped and name in _PER_FORMAT and value.partition(" ")[0] in dropped)
+    if name in DIRECTIONS:
+        return wishes.keeps_direction
+    return name not in _OURS and not (wishes.strips_extensions and name == "extmap")
+
+
+def _rank(line: str) -> int:
+    """`rtpmap`, `fmtp`, then feedback."""
+    return _PER_FORMAT.index(line[2:].partition(":")[0])
+
+
+def _is_shown(address: str, wishes: Wishes) -> bool:
+    """True for a zero address that is passed on: hold in the manner of RFC 2543."""
+    return address in ZERO and not wishes.replaces_zero
 
 
 def _connection(address: str) -> str:
     return f"c=IN {family_of(address)} {address}"
-
-
-def _is_zero(address: str) -> bool:
-    return address in ZERO

@@ -14,7 +14,7 @@ from __future__ import annotations
 import secrets
 import socket
 from enum import Enum
-from typing import Final
+from typing import Final, Protocol
 
 from rtpengine.embedded.addresses import Endpoint
 from rtpengine.embedded.srtp import Srtp
@@ -47,7 +47,24 @@ class Kind(Enum):
 
     RTP = (128, 191)
     RAW = (0, 255)
-    """T.38 over UDPTL, DTLS-SRTP passed through, and what we know nothing about."""
+    """T.38 over UDPTL, and what we know nothing about."""
+
+
+class SideChannel(Protocol):
+    """What shares the socket with RTP: checks of ICE, handshakes of DTLS."""
+
+    @property
+    def has_checks(self) -> bool:
+        """True where only a source that has passed a check may be the peer."""
+
+    def knows(self, source: Endpoint) -> bool:
+        """True where `source` has passed one."""
+
+    def receive(self, data: bytes, source: Endpoint, now: float) -> bool:
+        """A datagram that is no RTP; False where it was not taken."""
+
+    def close(self) -> None:
+        """The socket goes."""
 
 
 class Stream:
@@ -55,6 +72,7 @@ class Stream:
 
     __slots__ = (
         "agreed",
+        "channel",
         "cname",
         "errors",
         "fast_octets",
@@ -111,6 +129,8 @@ class Stream:
         """The same for RTCP that arrives on a muxed socket."""
         self.srtp: Srtp | None = None
         """The cryptography toward this peer; None where its media run in clear."""
+        self.channel: SideChannel | None = None
+        """None where the leg speaks neither ICE nor DTLS."""
         self.packets = 0
         self.octets = 0
         self.errors = 0
@@ -148,8 +168,32 @@ class Stream:
         self.until = now + WINDOW
         self.state = StreamState.LATCHING
 
+    def expect_checks(self, now: float, *, is_strict: bool, is_muxed: bool) -> None:
+        """As `expect` where the peer's address is what ICE finds; one that was found stays until another is."""
+        self.lowest, self.highest = Kind.RTP.value
+        self.is_strict = is_strict
+        self.is_muxed = is_muxed
+        self.signalled = self.former = None
+        self.until = now + WINDOW
+        if self.agreed is None or self.channel is None or not self.channel.knows(self.agreed):
+            self.agreed = self.remote = None
+            self.rank = 0
+            self.state = StreamState.LATCHING
+
+    def settle(self, source: Endpoint) -> None:
+        """The peer has proved that it is at `source`."""
+        self.remote = source
+        self._agree(source)
+
+    def is_likely(self, source: Endpoint) -> bool:
+        """True for the hosts that signalling has named."""
+        return source[0] == self.known or (self.signalled is not None and source[0] == self.signalled[0])
+
     def forget(self) -> None:
         """Signalling has ended the stream: nothing is taken or sent any more."""
+        if self.channel is not None:
+            self.channel.close()
+        self.channel = None
         self.state = StreamState.BOUND
         self.signalled = self.remote = self.agreed = self.former = None
         self.out = self.rtcp_out = self.srtp = None
@@ -163,7 +207,9 @@ class Stream:
         state = self.state
         if state is StreamState.BOUND:
             return False
-        is_likely = source[0] == self.known or (self.signalled is not None and source[0] == self.signalled[0])
+        if self.channel is not None and self.channel.has_checks:
+            return self.channel.knows(source)
+        is_likely = self.is_likely(source)
         if state is not StreamState.LATCHING:
             if is_likely and self.rank == _ANY_SOURCE and state is StreamState.LATCHED:
                 self._agree(source, _SAME_HOST)

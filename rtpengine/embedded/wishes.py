@@ -50,17 +50,25 @@ class Wishes:
     __slots__ = (
         "address_family",
         "direction",
+        "dtls",
+        "dtls_reverse",
+        "generates_mid",
         "has_load_limit",
         "hides_rtcp",
+        "ice",
         "is_latching",
         "is_strict",
+        "is_trickling",
+        "keeps_direction",
         "label",
         "osrtp",
         "protocol",
         "received_from",
         "replaces_origin",
+        "replaces_zero",
         "rtcp_mux",
         "signalled_from",
+        "strips_extensions",
         "suites",
     )
 
@@ -69,13 +77,27 @@ class Wishes:
         self.is_strict: Final = "strict-source" in flags
         self.is_latching: Final = "port-latching" in flags and "no-port-latching" not in flags
         self.hides_rtcp: Final = "no-rtcp-attribute" in flags
-        self.replaces_origin: Final = "origin" in words(request, "replace")
+        replace = words(request, "replace")
+        self.replaces_origin: Final = "origin" in replace
+        self.replaces_zero: Final = "zero-address" in replace
+        """A zero address, as ICE leaves in c=, is shown as ours all the same."""
+        self.keeps_direction: Final = "original-sendrecv" in flags
+        """The direction stays as and where it was written."""
+        self.strips_extensions: Final = "strip-extmap" in flags
+        self.generates_mid: Final = "generate-mid" in flags
+        self.ice: Final = text(request, "ICE")
+        """`force`, `remove`, `default`, `optional`, `force-relay`, or empty: as `default`."""
+        self.is_trickling: Final = "trickle-ICE" in flags
+        self.dtls: Final = text(request, "DTLS")
+        """`off`, `passive`, `active`, or empty."""
+        self.dtls_reverse: Final = text(request, "DTLS-reverse")
+        """The role to take toward the sender of an offer."""
         self.rtcp_mux: Final = frozenset(words(request, "rtcp-mux"))
         self.has_load_limit: Final = "load-limit" in words(request, "supports")
         self.label: Final = text(request, "label") or text(request, "from-label")
         self.osrtp: Final = frozenset(words(request, "OSRTP"))
         """`offer`, `accept` (RFC 8643)."""
-        protocol = text(request, "transport protocol")
+        protocol = text(request, "transport protocol") or text(request, "transport-protocol")
         self.protocol: Final = protocol if protocol in PROFILES else ""
         self.suites: Final = _suites(words(request, "SDES"))
         """Names of the suites that may be offered and answered with; empty: SDES is off."""

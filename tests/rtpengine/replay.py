@@ -63,6 +63,10 @@ _VOLATILE_KEYS: Final = frozenset(
 _VOLATILE_FLAGS: Final = (b"ICE controlling",)
 """The daemon takes a role in ICE even where there is none."""
 _PORT: Final = re.compile(rb"^(m=\w+ |a=rtcp:)(?!0\b|9\b)\d+", re.MULTILINE)
+_SECRET: Final = re.compile(
+    rb"^(a=ice-ufrag:|a=ice-pwd:|a=fingerprint:sha-256 |a=rtpengine:|a=crypto:\d+ \S+ inline:)[\w:+/]+", re.MULTILINE
+)
+_CANDIDATE: Final = re.compile(rb"^(a=candidate:)\w+( \d UDP \d+ \S+ )\d+", re.MULTILINE)
 
 
 def masked(reply: bytes | None) -> Value | None:
@@ -94,6 +98,6 @@ def _mask(value: Value) -> Value:
         case list():
             return [_mask(item) for item in value if item not in _VOLATILE_FLAGS]
         case bytes():
-            return _PORT.sub(rb"\1*", value)
+            return _CANDIDATE.sub(rb"\1*\2*", _SECRET.sub(rb"\1*", _PORT.sub(rb"\1*", value)))
         case _:
             return value

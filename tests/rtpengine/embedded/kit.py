@@ -9,12 +9,26 @@ from typing import Final
 
 from rtpengine import Command, Reply, Value, decode, encode
 from rtpengine.embedded import Limits, parse_interfaces
+from rtpengine.embedded.addresses import Endpoint
 from rtpengine.embedded.call import Clock
 from rtpengine.embedded.engine import Engine
 from rtpengine.embedded.fastpath import FastPath
 from rtpengine.embedded.ports import PortPool
 from rtpengine.embedded.relay import Relay
 from rtpengine.embedded.stream import Stream
+
+
+class Deaf(socket.socket):
+    """A datagram socket that is bound to nothing and keeps what it is to send."""
+
+    def __init__(self) -> None:
+        super().__init__(socket.AF_INET, socket.SOCK_DGRAM)
+        self.sent: Final[list[tuple[bytes, Endpoint]]] = []
+
+    def sendto(self, data: bytes, address: Endpoint) -> int:  # type: ignore[override]
+        """Sent, as far as anybody can tell."""
+        self.sent.append((bytes(data), address))
+        return len(data)
 
 
 class Ports:
@@ -30,7 +44,7 @@ class Ports:
         known = self.open.get((host, port))
         if port in self.taken or (known is not None and known.fileno() >= 0):
             raise OSError(errno.EADDRINUSE, "in use")
-        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        sock = Deaf()
         self.open[host, port] = sock
         return sock
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from rtpengine.embedded.addresses import canonical_address
 from rtpengine.embedded.description import MAX_MEDIA, Fault, parse_description
 from rtpengine.embedded.rewrite import LocalMedia, rewrite
+from rtpengine.embedded.wishes import Wishes
 
 HEAD = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n"
 
@@ -22,19 +23,20 @@ def rewritten(text: str, *, port: int = 5000, formats: list[str] | None = None, 
         LocalMedia("203.0.113.1", port, port + 1, rtcp_mux=False, formats=formats or section.formats)
         for section in description.media
     ]
-    return rewrite(description, media, "203.0.113.1", replace_origin=replace_origin).decode()
+    wishes = Wishes({"replace": [b"origin"]} if replace_origin else {})
+    return rewrite(description, media, "203.0.113.1", wishes).decode()
 
 
 def test_all_addresses_become_ours() -> None:
-    """o=, c= of session and section, a=rtcp; what is unknown stays in its place."""
+    """o=, c= of session and section, a=rtcp; what is unknown stays, codecs come behind it."""
     text = HEAD + (
         "a=tool:x\r\nm=audio 4000/2 RTP/AVP 8 101\r\ni=label\r\nc=IN IP4 192.0.2.2\r\nb=AS:64\r\n"
         "a=rtpmap:8 PCMA/8000\r\na=rtcp:4003 IN IP4 192.0.2.3\r\na=sendonly\r\na=x-unknown:1\r\n"
     )
     assert rewritten(text) == (
         "v=0\r\no=- 1 1 IN IP4 203.0.113.1\r\ns=-\r\nc=IN IP4 203.0.113.1\r\nt=0 0\r\na=tool:x\r\n"
-        "m=audio 5000 RTP/AVP 8 101\r\ni=label\r\nc=IN IP4 203.0.113.1\r\nb=AS:64\r\na=rtpmap:8 PCMA/8000\r\n"
-        "a=x-unknown:1\r\na=sendonly\r\na=rtcp:5001\r\n"
+        "m=audio 5000 RTP/AVP 8 101\r\ni=label\r\nc=IN IP4 203.0.113.1\r\nb=AS:64\r\na=x-unknown:1\r\n"
+        "a=rtpmap:8 PCMA/8000\r\na=sendonly\r\na=rtcp:5001\r\n"
     )
 
 

@@ -1,0 +1,28 @@
+"""What all calls of an engine share."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from rtpengine.embedded.channel import Channel
+from rtpengine.embedded.dtls import Identity
+from rtpengine.embedded.ports import PortPool
+from rtpengine.embedded.relay import Relay
+
+
+class Resources:
+    """Ports by local address, the relay that serves their sockets, and what DTLS needs."""
+
+    __slots__ = ("handshakes", "identity", "pools", "relay")
+
+    def __init__(self, relay: Relay, pools: dict[str, PortPool]) -> None:
+        self.relay: Final = relay
+        self.pools: Final = pools
+        self.identity: Final = Identity()
+        self.handshakes: Final[set[Channel]] = set()
+        """Those under way, to be woken."""
+
+    def handle_timer(self, now: float) -> None:
+        """Wake the handshakes that are due."""
+        for channel in list(self.handshakes):
+            channel.handle_timer(now)
