@@ -24,7 +24,7 @@ from sbc.placement import Placement
 from sbc.routing import NextHop
 from sbc.sip import Fields, Message, Request, Response, Uri, format_message, parse_uri
 from sbc.snapshot import Snapshot, listener_for, wanted_names
-from sbc.topology import emergency_service
+from sbc.topology import Challenges, emergency_service
 from sbc.transaction import (
     AckNeeded,
     ClientTransaction,
@@ -67,6 +67,7 @@ class Egress(Inspection):
         self.dialogs: Final = DialogTable()
         self.wheel: Final = Wheel()
         self.bindings: Final = calls.Bindings()
+        self.challenges: Final = Challenges(mint)
         self.calls: Final[dict[str, Call]] = {}
         self.waiting: Final[dict[int, Call | None]] = {}
         self.recorder: Final[deque[tuple[float, str, str, Flow, bytes]]] = deque(maxlen=recorded)
@@ -103,7 +104,11 @@ class Egress(Inspection):
             return True
         branch = self.mint.branch()
         out.via = own_via(listener, branch)
-        fields = leg.passage.cross(crossing, out.method) if crossing is not None else NONE
+        fields = NONE
+        if crossing is not None:
+            fields = leg.passage.cross(crossing, out.method)
+            out.credentials = self.challenges.credentials(crossing, leg.call.config.trunks.get(leg.trunk))
+            fields += out.credentials
         message = build_request(out, listener, fields, body, content_type, max_forwards)
         wire = _sendable(self._finish(message, leg.realm, leg), listener.transport)
         if not wire and out.method in _MINIMAL:
@@ -170,6 +175,7 @@ class Egress(Inspection):
         """Send the ACK to a 2xx and keep it for copies of that 2xx (RFC 3261 section 13.2.2.4)."""
         leg = out.leg
         ack = Outgoing(out.kind, leg, "ACK")
+        ack.fields = out.credentials  # RFC 3261 section 22.1: those of its INVITE
         ack.request_uri, ack.routes = dialog.request_line_and_routes()
         ack.from_ = f"{leg.local_uri};tag={dialog.local_tag}"
         ack.to = f"{leg.remote_uri};tag={dialog.remote_tag}" if dialog.remote_tag else leg.remote_uri
@@ -365,10 +371,18 @@ class Egress(Inspection):
         self.outputs.append(MediaCommand(self._serial, rtpengine.Delete(call_id), engine))
 
     def returned(self, out: Outgoing, response: Response | None) -> Fields:
-        """What else the asker of a relayed request must be told: the Contacts of a REGISTER."""
-        if out.method != "REGISTER" or response is None or response.status >= 300:
+        """What else the asker of a relayed request must be told: challenges, the Contacts of a REGISTER."""
+        if response is None:
             return NONE
-        return calls.contacts_inward(out, response, self.bindings, self.now)
+        trunk = out.leg.call.config.trunks.get(out.leg.trunk)
+        if response.status in (401, 407):
+            return self.challenges.shown(response, out.method, trunk)
+        if response.status >= 300:
+            return NONE
+        fields = self.challenges.informed(response, trunk)
+        if out.method == "REGISTER":
+            fields += calls.contacts_inward(out, response, self.bindings, self.now)
+        return fields
 
     def track(self, dialog: Dialog, leg: Leg) -> None:
         """Let requests in this dialog find the leg."""

@@ -438,7 +438,7 @@ class Engine:
                 "delay": round(self.admission.overload.delay, 4),
                 "refused": self.admission.overload.refused,
             },
-            "counters": dict(sorted(self.refusals.counters.items())),
+            "counters": dict(sorted((self.refusals.counters | egress.challenges.counters).items())),
         }
 
     def trunks(self, now: Now) -> list[dict[str, object]]:

@@ -8,14 +8,14 @@ from sbc.call import Binding
 from sbc.config import Config, Listener, Realm, Target, proves
 from sbc.routing import Health, NextHop, Router
 from sbc.sip import parse_uri
-from sbc.topology import Audit, Passages, compile_passages
+from sbc.topology import Audit, Passages, all_units, compile_passages
 from sbc.transaction import TimerValues
 
 
 class Snapshot:
     """Router, passages and audit of one configuration."""
 
-    __slots__ = ("audit", "config", "own", "passages", "router", "timers")
+    __slots__ = ("audit", "auth_realms", "config", "own", "passages", "router", "timers")
 
     def __init__(self, config: Config, health: Health | None = None, now: float = 0.0) -> None:
         self.config: Final = config
@@ -23,7 +23,14 @@ class Snapshot:
         self.own: Final = own_addresses(config)
         self.passages: Final[Passages] = compile_passages(config)
         self.audit: Final = Audit(config)
+        self.auth_realms: Final = auth_realm_tokens(config)
         self.timers: Final = TimerValues(config.timers.t1, config.timers.t2, config.timers.t4)
+
+
+def auth_realm_tokens(config: Config) -> frozenset[bytes]:
+    """The words that the digest realms of all trunks hold, as the audit spells them: shown on purpose."""
+    names = [name for trunk in config.trunks.values() for name in trunk.challenges]
+    return frozenset(all_units(" ".join(names).encode("utf-8", "surrogateescape"))) if names else frozenset()
 
 
 def own_addresses(config: Config) -> frozenset[tuple[str, str, int]]:

@@ -345,9 +345,12 @@ def refuse(call: Call, status: int, response: Response | None, exit_: Exit) -> N
     call.modify = None
     if modify.incoming.is_open:
         shown = status if status >= 400 and status not in (401, 407, 422) else 488
+        extra = exit_.returned(modify.out, response) if modify.out is not None and status in (401, 407) else NO_FIELDS
+        if extra:
+            shown = status
         if status == 408 and modify.incoming.method != "INVITE":
             shown = 504  # RFC 4320: never 408 to a non-INVITE
-        exit_.respond(modify.incoming, shown, response)
+        exit_.respond(modify.incoming, shown, response, extra=extra)
     modify.incoming.request = None
     roll_back(call, exit_)
     modify.leg.shown, former = modify.former

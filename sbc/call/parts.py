@@ -251,6 +251,7 @@ class Outgoing:
         "bindings",
         "cancel_wanted",
         "cancelled",
+        "credentials",
         "cseq",
         "deadline",
         "dialog",
@@ -288,6 +289,8 @@ class Outgoing:
         self.routes: tuple[str, ...] = ()
         self.cseq = 0
         self.fields: Fields = NO_FIELDS
+        self.credentials: Fields = NO_FIELDS
+        """The asker's answer to a challenge of this trunk; the ACK to a 2xx repeats it."""
         self.flow: Flow | None = None
         self.deadline = 0.0
         self.provisional = False
@@ -379,7 +382,7 @@ class Exit(Protocol):
         """Send finished, audited bytes once more."""
 
     def returned(self, out: Outgoing, response: Response | None) -> Fields:
-        """What else the asker of a relayed request must be told: the Contacts of a REGISTER."""
+        """What else the asker of a relayed request must be told: challenges, the Contacts of a REGISTER."""
 
     def track(self, dialog: Dialog, leg: Leg) -> None:
         """Let requests in this dialog find the leg."""

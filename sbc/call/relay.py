@@ -72,6 +72,7 @@ def settle(call: Call, out: Outgoing, status: int, response: Response | None, ex
     body, kind = b"", ""
     if response is not None and response.body and response.content_type in PLAIN_BODIES:
         body, kind = response.body, response.content_type
+    extra = exit_.returned(out, response)
     shown = _MAPPED.get(status, 480 if 300 <= status < 400 else status)
-    exit_.respond(incoming, shown, response, body, kind, exit_.returned(out, response))
+    exit_.respond(incoming, status if shown == 403 and extra else shown, response, body, kind, extra)
     incoming.request = None

@@ -304,7 +304,11 @@ def fail(call: Call, out: Outgoing, status: int, response: Response | None, exit
         return
     shown = _MAPPED.get(status, 480 if status < 400 else status)
     if incoming is not None and incoming.is_open:
-        extra = _RETRY_LATER if shown == 503 else []
+        extra = exit_.returned(out, response) if status in (401, 407) else []
+        if extra:
+            shown = status
+        elif shown == 503:
+            extra = _RETRY_LATER
         exit_.respond(incoming, shown, response, extra=extra)
     cause = f"callee answered {status}" if response is not None else "callee did not answer"
     if status == 482 and response is None:

@@ -159,6 +159,8 @@ class Trunk:
     limits: Capacity = UNLIMITED
     probe: Probe | None = None
     """None: only calls tell how the targets are."""
+    challenges: tuple[str, ...] = ()
+    """Digest realms whose challenges from this trunk are shown to whoever asked; empty: none, 403 instead."""
     refer: str = ""
     """What becomes of a REFER from this trunk; empty: what its realm says."""
 

@@ -8,7 +8,8 @@ Not for: what a message of ours says of itself (the engine writes Via, Contact a
 what follows from a finding.
 """
 
-from sbc.topology.audit import Audit, Finding, Learned, clean
+from sbc.topology.audit import Audit, Finding, Learned, all_units, clean
+from sbc.topology.challenges import PLACES, Challenges
 from sbc.topology.identity import asks_for_privacy, hide_identity
 from sbc.topology.passage import Passage, Passages, check_header_rules, compile_passages, direction_of
 from sbc.topology.rows import ROWS, TABLE
@@ -17,10 +18,12 @@ from sbc.topology.services import emergency_service
 from sbc.topology.table import Action, Direction, Kind, Row, Value
 
 __all__ = [
+    "PLACES",
     "ROWS",
     "TABLE",
     "Action",
     "Audit",
+    "Challenges",
     "Direction",
     "Finding",
     "Kind",
@@ -31,6 +34,7 @@ __all__ = [
     "SdpIdentity",
     "SdpRefused",
     "Value",
+    "all_units",
     "asks_for_privacy",
     "build_sdp",
     "check_header_rules",

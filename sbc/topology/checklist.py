@@ -161,14 +161,14 @@ ANSWERS: Final[tuple[Answer, ...]] = (
         "WWW-",
         "Challenges",
         ("WWW-Authenticate", "Proxy-Authenticate"),
-        "do not cross unless a policy passes them",
+        "403 instead, unless the trunk names their digest realm; then realm and nonce cross, `opaque` is ours",
     ),
     Answer(
         "4.3",
         "Authorization",
         "Credentials",
         ("Authorization", "Proxy-Authorization"),
-        "do not cross unless a policy passes them",
+        "only to the trunk whose challenge they answer, built anew, and never in a BYE",
     ),
     Answer(
         "4.3", "Session-ID", "Session-ID", ("Session-ID",), "one of ours on each leg: the peer's would join both sides"

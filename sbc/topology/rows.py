@@ -67,6 +67,12 @@ ROWS: Final[tuple[Row, ...]] = (
     own("Security-Client", "3329 2.2", "agreed with the next hop only"),
     own("Security-Server", "3329 2.2", "agreed with the next hop only"),
     own("Security-Verify", "3329 2.2", "agreed with the next hop only"),
+    own("WWW-Authenticate", "3261 20.44, 7616 3.3", "built anew for digest realms that the trunk names (`challenges`)"),
+    own("Proxy-Authenticate", "3261 20.27", "as WWW-Authenticate"),
+    own("Authorization", "3261 20.7, 7616 3.4", "built anew, toward the trunk that challenged and nobody else"),
+    own("Proxy-Authorization", "3261 20.28", "as Authorization"),
+    own("Authentication-Info", "3261 20.6, 7616 3.5", "from a trunk that names digest realms: nonce, proof, counter"),
+    own("Proxy-Authentication-Info", "7615", "as Authentication-Info"),
     # Crosses, reduced to words and numbers that the RFC defines.
     mapped(
         "Reason",
@@ -218,14 +224,6 @@ ROWS: Final[tuple[Row, ...]] = (
     drop("Accept-Contact", "3841 9.2", "describes inner devices"),
     drop("Reject-Contact", "3841 9.2", "describes inner devices"),
     drop("Feature-Caps", "6809", "capabilities of inner elements"),
-    drop(
-        "Authorization", "3261 20.7", "account and inner address; credentials are for whoever challenged, which is us"
-    ),
-    drop("Proxy-Authorization", "3261 20.28", "as Authorization"),
-    drop("WWW-Authenticate", "3261 20.44", "the inner registrar's realm and way of making nonces"),
-    drop("Proxy-Authenticate", "3261 20.27", "as WWW-Authenticate"),
-    drop("Authentication-Info", "3261 20.6", "as WWW-Authenticate"),
-    drop("Proxy-Authentication-Info", "7615", "as WWW-Authenticate"),
     drop("SIP-ETag", "3903 11.3.1", "names state at a server behind us"),
     drop("SIP-If-Match", "3903 11.3.2", "names state at a server behind us"),
     drop("Suppress-If-Match", "5839", "names state at a server behind us"),

@@ -97,6 +97,8 @@ def _trunk(name: str, table: TrunkTable) -> Trunk:
         trunk = replace(trunk, tls_names=tuple(table.tls_names))
     if table.crank_back is not None:
         trunk = replace(trunk, crank_back=frozenset(table.crank_back))
+    if table.challenges:
+        trunk = replace(trunk, challenges=tuple(table.challenges))
     if table.refer is not None:
         trunk = replace(trunk, refer=table.refer)
     return trunk
@@ -187,6 +189,8 @@ def _effective_trunk(trunk: Trunk) -> dict[str, object]:
     }
     if trunk.tls_names:
         shown["tls_names"] = list(trunk.tls_names)
+    if trunk.challenges:
+        shown["challenges"] = list(trunk.challenges)
     if trunk.refer:
         shown["refer"] = trunk.refer
     if trunk.limits != UNLIMITED:

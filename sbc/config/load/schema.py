@@ -84,6 +84,12 @@ def _no_network(value: object) -> str:
     refuse(f"{shown(value)} is no network", allowed='"198.51.100.0/28", "2001:db8::/64" or one address', remedy=meant)
 
 
+def _auth_realm(value: object) -> Any:  # noqa: ANN401
+    if isinstance(value, str) and not (0 < len(value) <= 255 and value.isprintable()):
+        refuse(shown(value), allowed='the realm of a digest challenge as it is sent, such as "example.net"')
+    return value
+
+
 def _code_point(value: object) -> int:
     if isinstance(value, str) and value.lower() in _CODE_POINTS:
         return _CODE_POINTS[value.lower()]
@@ -249,6 +255,7 @@ class TrunkTable(Table):
     crank_back: list[Annotated[int, Field(ge=300, le=699)]] | None = None
     probe: ProbeTable | None = None
     limits: CapacityTable = Field(default_factory=CapacityTable)
+    challenges: list[Annotated[str, BeforeValidator(_auth_realm)]] = Field(default_factory=list, max_length=64)
     refer: Refer | None = None
 
 

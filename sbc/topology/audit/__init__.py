@@ -10,5 +10,6 @@ table, so that each catches the other's mistakes.
 from sbc.topology.audit.audit import Audit, Finding
 from sbc.topology.audit.clean import clean
 from sbc.topology.audit.learned import Learned
+from sbc.topology.audit.units import all_units
 
-__all__ = ["Audit", "Finding", "Learned", "clean"]
+__all__ = ["Audit", "Finding", "Learned", "all_units", "clean"]
