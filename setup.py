@@ -33,6 +33,7 @@ HOT = [
     "sbc/media/*.py",
     "sbc/call/*.py",
     "sbc/snapshot.py",
+    "sbc/adoption/*.py",
     "sbc/trunks.py",
     "sbc/waiting.py",
     "sbc/build.py",
@@ -48,6 +49,7 @@ HOT = [
 
 # Of these rooms, what runs at start or once in a while: each file costs a second or two to compile and gains nothing.
 COLD = {
+    "sbc/adoption/adopt.py",
     "sbc/media/errors.py",
     "sbc/sip/auth.py",
     "sbc/sip/diversion.py",

@@ -10,6 +10,7 @@ from typing import Final
 
 import rtpengine
 from sbc import call as calls
+from sbc.adoption import keep
 from sbc.build import build_follower, build_request, build_response, has_tag, own_via
 from sbc.call import Call, CallState, Incoming, Leg, Outgoing
 from sbc.config import Listener, Realm
@@ -82,6 +83,7 @@ class Egress(Inspection):
         self.looped: list[Outgoing] = []
         """Requests that would have come back to this node; as above."""
         self.placement: Final = Placement(snapshot.config, mint)
+        self.is_journalled: Final = snapshot.config.store != "memory"
         self.suspects: list[tuple[NextHop, bool]] = []
         """Targets that failed by what this input brought, and whether that made them down; as above."""
 
@@ -436,7 +438,13 @@ class Egress(Inspection):
             self.wheel.arm(tx, deadline)
 
     def arm(self, call: Call) -> None:
-        """Keep the call's alarm in the wheel no later than its deadline; let a call go that has none."""
+        """Once an input has touched a call: a record of what it changed goes ahead of all it sends; keep the call's
+        alarm in the wheel no later than its deadline; let a call go that has none.
+        """
+        if self.is_journalled:
+            record = keep(call, self.placement.names, self.now)
+            if record is not None:
+                self.outputs.insert(0, record)
         alarm = call.alarm
         deadline = call.next_timer
         if deadline is None:

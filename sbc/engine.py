@@ -12,6 +12,7 @@ from typing import Final
 import rtpengine
 from sbc import call as calls
 from sbc.admission import Admission, learn
+from sbc.adopter import Adopter
 from sbc.build import marked_vias, reply_flow
 from sbc.call import Alarm, Call, Incoming, Leg, Outgoing
 from sbc.config import Config
@@ -20,7 +21,7 @@ from sbc.egress import Egress
 from sbc.firewall import sanity
 from sbc.lingering import Remains, release
 from sbc.mint import Mint, is_minted
-from sbc.outputs import DropReason, Output
+from sbc.outputs import DropReason, Journal, Output
 from sbc.placement import media_rows
 from sbc.probes import SILENCE, Prober, Question, Tick, fault_of
 from sbc.refusals import Refusals
@@ -55,6 +56,7 @@ class Engine:
         self.mint: Final = Mint(mint_key, slots)
         self.egress: Final = Egress(Snapshot(config, None, now.monotonic), self.mint, now, RECORDED)
         self.prober: Final = Prober(self.egress)
+        self.adopter: Final = Adopter(self.egress)
         self.stranded: Final = Stranded()
         self.refusals: Final = Refusals(self.egress)
         self.admission: Final = Admission(self.egress, self.refusals)
@@ -295,6 +297,8 @@ class Engine:
     def _receive_response(self, response: Response, data: bytes, flow: Flow) -> None:
         tx = self.egress.transactions.match_response(response)
         if tx is None:
+            if self.adopter.acknowledge(response, flow):
+                return
             self.refusals.drop(DropReason.STRAY_RESPONSE, flow, f"{response.status} {response.cseq.method[:20]}")
             return
         if self.egress.realm_of(tx.flow) is not self.egress.realm_of(flow):
@@ -348,6 +352,12 @@ class Engine:
             calls.receive_response(out, response, egress, egress.now)
 
     # Commands
+
+    def adopt(self, kept: Journal, now: Now) -> list[Output]:
+        """Go on with a call of a process that is gone; one that cannot be gone on with is reported as ended."""
+        self._begin(now)
+        self.adopter.adopt(kept)
+        return self._end()
 
     def hangup(self, call: str, now: Now) -> list[Output]:
         """End a call on both legs; an unknown id does nothing."""

@@ -114,6 +114,14 @@ class CallAnswered:
 
 
 @dataclass(frozen=True, slots=True)
+class CallAdopted:
+    """A call that another process had set up goes on here."""
+
+    call: str
+    wall: float
+
+
+@dataclass(frozen=True, slots=True)
 class CallEnded:
     """A call is over and nothing of it is left but transactions that linger. One call record."""
 
@@ -157,15 +165,26 @@ class LoadChanged:
     wall: float
 
 
-@dataclass(frozen=True, slots=True)
+KEPT: Final = "kept"
+"""The kind of a `Journal` record that holds the whole call."""
+ACKED: Final = "acked"
+"""The kind of one that says only: the caller's ACK has come, nothing else has changed."""
+
+
 class Journal:
-    """Append a record to the journal before the outputs behind it are acted on."""
+    """Keep this record of a call, in the place of the one before, before the outputs behind it are acted on.
 
-    call: str
-    kind: str
-    wall: float
-    payload: dict[str, str | int | float]
+    `kind` is KEPT or ACKED; the latter has no `record` as an output, and the call's former one when it is read back.
+    """
+
+    __slots__ = ("call", "kind", "record", "wall")
+
+    def __init__(self, call: str, kind: str, wall: float, record: bytes) -> None:
+        self.call: Final = call
+        self.kind: Final = kind
+        self.wall: Final = wall
+        self.record: Final = record
 
 
-Event = Dropped | Refused | Leaked | TargetChanged | LoadChanged | CallStarted | CallAnswered | CallEnded
+Event = Dropped | Refused | Leaked | TargetChanged | LoadChanged | CallStarted | CallAnswered | CallAdopted | CallEnded
 Output = Transmit | MediaCommand | Lookup | Journal | Event

@@ -21,6 +21,8 @@ class Placement:
         engines = config.media.engines
         shown = [(f"{_bracketed(one.host)}:{one.port}", one.weight) for one in engines] or [(EMBEDDED, 1)]
         self.pool: Final = MediaPool(shown)
+        self.names: Final = [name for name, _ in shown]
+        """The engines' names in the pool's order."""
         self._mint: Final = mint
 
     def engine_of(self, media: MediaSession | None, now: float) -> int:

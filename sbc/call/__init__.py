@@ -25,7 +25,7 @@ from sbc.call.dispatch import (
 from sbc.call.end import hang_up
 from sbc.call.outside import RELAYED_OUTSIDE, contacts_inward
 from sbc.call.outside import begin as begin_outside
-from sbc.call.parts import Exit, Incoming, Kind, Leg, Outgoing, Step
+from sbc.call.parts import Exit, Incoming, Kind, Leg, Outgoing, SessionTimer, Step
 
 __all__ = [
     "RELAYED_OUTSIDE",
@@ -39,6 +39,7 @@ __all__ = [
     "Kind",
     "Leg",
     "Outgoing",
+    "SessionTimer",
     "Step",
     "begin",
     "begin_outside",

@@ -59,6 +59,7 @@ class Call:
 
     __slots__ = (
         "a",
+        "adopted_at",
         "alarm",
         "answer_wall",
         "attempt",
@@ -76,6 +77,7 @@ class Call:
         "hops",
         "id",
         "invite_in",
+        "kept",
         "late_fork",
         "late_offer",
         "longest",
@@ -140,6 +142,10 @@ class Call:
         """The registered Contact that is called, empty for a call to a trunk."""
         self.alarm: Final = Alarm(self)
         self.rule = ""
+        self.kept: tuple[object, ...] = ()
+        """What the journal knows of the call, as far as it would have to be told of a change; empty: nothing."""
+        self.adopted_at = 0.0
+        """When another process's call became ours (monotonic seconds); 0 for a call of our own."""
         self.answer_wall = 0.0
         self.status = 0
         self.released_by = ""

@@ -92,7 +92,7 @@ class Leg:
         self.trunk = ""
         self.call_id = ""
         self.local_tag = mint.tag()
-        self.contact: Final = mint.token()
+        self.contact = mint.token()
         self.local_uri = ""
         self.remote_uri = ""
         self.cseq = mint.number(16)
@@ -101,7 +101,7 @@ class Leg:
         self.bye_wanted = False
         self.heard = 0.0
         self.learned: Final = learned
-        self.sdp: Final = SdpIdentity(mint.number(62), listener.host)
+        self.sdp = SdpIdentity(mint.number(62), listener.host)
         self.shown = b""
         self.said = b""
         self.session_id = ""
@@ -136,7 +136,7 @@ class SessionTimer:
         self.interval: Final = interval
         self.is_ours: Final = is_ours
         self.refresh_at = now + interval / 2 if is_ours else 0.0
-        self.end_at: Final = now + interval - min(32.0, interval / 3)
+        self.end_at = now + interval - min(32.0, interval / 3)
 
     @property
     def next_timer(self) -> float:

@@ -39,6 +39,11 @@ class Answer:
         self.next_timer: float | None = now + t1
 
     @property
+    def wire(self) -> bytes:
+        """The 2xx, empty once its ACK has come."""
+        return self._wire
+
+    @property
     def is_pending(self) -> bool:
         """True until the ACK has come or nobody waits for it any more."""
         return self.next_timer is not None

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import queue
 import sqlite3
 import threading
 from pathlib import Path
 from typing import Final, Protocol
 
-from sbc.outputs import CallEnded, Journal
+from sbc.outputs import ACKED, KEPT, CallEnded, Journal
 
 BACKLOG: Final = 200_000
 """Records that may wait for the disk; beyond, records are lost and counted, calls are not."""
@@ -19,10 +18,10 @@ _DELAY: Final = 0.05
 """Seconds a record may wait for company: what a crash of the machine can cost."""
 
 _SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS journal (
-    id INTEGER PRIMARY KEY, call TEXT NOT NULL, kind TEXT NOT NULL, wall REAL NOT NULL, payload TEXT NOT NULL
+DROP TABLE IF EXISTS journal;
+CREATE TABLE IF NOT EXISTS live (
+    call TEXT PRIMARY KEY, wall REAL NOT NULL, acked INTEGER NOT NULL, record BLOB NOT NULL
 );
-CREATE INDEX IF NOT EXISTS journal_call ON journal (call);
 CREATE TABLE IF NOT EXISTS cdr (
     call TEXT NOT NULL, start REAL NOT NULL, answer REAL NOT NULL, "end" REAL NOT NULL,
     ingress TEXT NOT NULL, egress TEXT NOT NULL, trunk TEXT NOT NULL, caller TEXT NOT NULL, callee TEXT NOT NULL,
@@ -31,8 +30,10 @@ CREATE TABLE IF NOT EXISTS cdr (
 CREATE INDEX IF NOT EXISTS cdr_start ON cdr (start);
 """
 _INSERT_CDR: Final = f"INSERT INTO cdr VALUES ({', '.join('?' * 13)})"
-_INSERT_JOURNAL: Final = "INSERT INTO journal (call, kind, wall, payload) VALUES (?, ?, ?, ?)"
-_FORGET: Final = "DELETE FROM journal WHERE call = ?"
+_KEEP: Final = "INSERT OR REPLACE INTO live VALUES (?, ?, ?, ?)"
+_ACK: Final = "UPDATE live SET acked = 1 WHERE call = ?"
+_FORGET: Final = "DELETE FROM live WHERE call = ?"
+_LIVE: Final = "SELECT call, acked, wall, record FROM live ORDER BY wall"
 
 
 class Store(Protocol):
@@ -44,6 +45,12 @@ class Store(Protocol):
 
     def append(self, record: Journal | CallEnded) -> None:
         """Keep this record, after all that were appended before it."""
+
+    def live(self) -> list[Journal]:
+        """The last record of each call that has not ended, oldest first: what another process has left, at the start.
+
+        Waits for the disk.
+        """
 
     def close(self) -> None:
         """Keep what is waiting, then stop."""
@@ -60,12 +67,19 @@ class MemoryStore:
     def append(self, record: Journal | CallEnded) -> None:
         """Forget it."""
 
+    def live(self) -> list[Journal]:
+        """Nothing was kept."""
+        return []
+
     def close(self) -> None:
         """Nothing waits."""
 
 
 class SqliteStore:
-    """An SQLite file in WAL mode. The end of a call drops its journal rows and leaves its call record in `cdr`."""
+    """An SQLite file in WAL mode: the last record of each live call in `live`, what became of it in `cdr`.
+
+    A call that begins and ends within one batch is never written but for its call record.
+    """
 
     def __init__(self, path: Path) -> None:
         """Open or create the file; raises OSError or sqlite3.Error when it cannot be used."""
@@ -85,6 +99,13 @@ class SqliteStore:
             self.lost += 1
         else:
             self._queue.put(record)
+
+    def live(self) -> list[Journal]:
+        """What an earlier process has left; before the first `append`."""
+        return [
+            Journal(call, ACKED if acked else KEPT, wall, record)
+            for call, acked, wall, record in self._database.execute(_LIVE).fetchall()
+        ]
 
     def close(self) -> None:
         """Write what is queued and close the file."""
@@ -116,19 +137,38 @@ class SqliteStore:
 
     def _write(self, batch: list[Journal | CallEnded]) -> None:
         try:
+            live, acked, ended = _folded(batch)
             self._database.execute("BEGIN")
-            for record in batch:
-                if isinstance(record, CallEnded):
-                    self._database.execute(_FORGET, (record.call,))
-                    self._database.execute(_INSERT_CDR, _row(record))
-                else:
-                    payload = json.dumps(record.payload)
-                    self._database.execute(_INSERT_JOURNAL, (record.call, record.kind, record.wall, payload))
+            self._database.executemany(_KEEP, live)
+            self._database.executemany(_ACK, acked)
+            self._database.executemany(_FORGET, [(record.call,) for record in ended])
+            self._database.executemany(_INSERT_CDR, [_row(record) for record in ended])
             self._database.execute("COMMIT")
         except sqlite3.Error:  # disk full, file locked by a backup: the calls go on
             self.lost += len(batch)
             if self._database.in_transaction:
                 self._database.execute("ROLLBACK")
+
+
+def _folded(
+    batch: list[Journal | CallEnded],
+) -> tuple[list[tuple[str, float, bool, bytes]], list[tuple[str]], list[CallEnded]]:
+    """What is left to do: the last whole record of each call that goes on, who had an ACK beside that, what ended."""
+    whole: dict[str, Journal] = {}
+    acked: dict[str, None] = {}
+    ended: list[CallEnded] = []
+    for record in batch:
+        if isinstance(record, CallEnded):
+            whole.pop(record.call, None)
+            acked.pop(record.call, None)
+            ended.append(record)
+        elif record.kind == ACKED:
+            acked[record.call] = None
+        else:
+            whole[record.call] = record
+            acked.pop(record.call, None)
+    live = [(one.call, one.wall, one.call in acked, one.record) for one in whole.values()]
+    return live, [(call,) for call in acked if call not in whole], ended
 
 
 def open_store(kind: str, state: Path) -> Store:

@@ -179,13 +179,7 @@ class MediaSession:
         objection = objection_to_offer(Security.BARRED if other is Security.BARRED else level, sdp)
         if objection:
             return Objection(objection)
-        command = rtpengine.Offer(
-            call_id=self.call_id,
-            from_tag=self.tags[side.value],
-            sdp=without_weak_keys(level, sdp),
-            to_tag=self.tags[side.other.value] if self._was_answered else "",
-            options=self._offer_options(side, sdp),
-        )
+        command = self._offer_command(side, sdp)
         self._before = self._exchange
         self._offer = command
         self._answer = None
@@ -213,13 +207,7 @@ class MediaSession:
         exchange = self._exchange
         if self.phase is Phase.ANSWERED and exchange is not None and exchange.answer.sdp == sdp:
             return exchange.result
-        command = rtpengine.Answer(
-            call_id=self.call_id,
-            from_tag=offer.from_tag,
-            to_tag=self.tags[side.value],
-            sdp=sdp,
-            options=_ANSWER_OPTIONS if self.security[side.other.value] is Security.NEVER else _SECURE_ANSWER_OPTIONS,
-        )
+        command = self._answer_command(side, sdp)
         self._answer = command
         self.phase = Phase.ANSWERING
         return command
@@ -294,6 +282,45 @@ class MediaSession:
         self.phase = Phase.DELETED
         self._offer = self._answer = self._exchange = self._before = None
         return rtpengine.Delete(call_id=self.call_id, delay=0)
+
+    @property
+    def agreed(self) -> tuple[Side, bytes, bytes] | None:
+        """Who offered last, its offer and the answer to it, as far as both sides agreed; None before they did."""
+        exchange = self._exchange if self.phase is Phase.ANSWERED else self._before or self._exchange
+        if exchange is None:
+            return None
+        offerer = Side.A if exchange.offer.from_tag == self.tags[0] else Side.B
+        return offerer, exchange.offer.sdp, exchange.answer.sdp
+
+    def bring_back(self, engine: int, offerer: Side, offer: bytes, answer: bytes) -> None:
+        """The session as another process had `agreed` it, and as the media engine still has it."""
+        self.engine = engine
+        self._was_sent = self._was_answered = True
+        self._offer = self._offer_command(offerer, offer)
+        self._answer = self._answer_command(offerer.other, answer)
+        self._shown = offer
+        self._exchange = _Exchange(self._offer, self._answer, b"")
+        self.phase = Phase.ANSWERED
+
+    def _offer_command(self, side: Side, sdp: bytes) -> rtpengine.Offer:
+        return rtpengine.Offer(
+            call_id=self.call_id,
+            from_tag=self.tags[side.value],
+            sdp=without_weak_keys(self.security[side.value], sdp),
+            to_tag=self.tags[side.other.value] if self._was_answered else "",
+            options=self._offer_options(side, sdp),
+        )
+
+    def _answer_command(self, side: Side, sdp: bytes) -> rtpengine.Answer:
+        """`sdp` is without weak keys."""
+        is_secure = self.security[side.other.value] is not Security.NEVER
+        return rtpengine.Answer(
+            call_id=self.call_id,
+            from_tag=self.tags[side.other.value],
+            to_tag=self.tags[side.value],
+            sdp=sdp,
+            options=_SECURE_ANSWER_OPTIONS if is_secure else _ANSWER_OPTIONS,
+        )
 
     def _offer_options(self, side: Side, sdp: bytes) -> Options:
         """Options for an offer of `side`: the pair of interfaces is turned when B offers."""

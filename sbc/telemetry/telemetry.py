@@ -6,6 +6,7 @@ from collections import Counter
 from typing import Final, Protocol, assert_never
 
 from sbc.outputs import (
+    CallAdopted,
     CallAnswered,
     CallEnded,
     CallStarted,
@@ -55,6 +56,9 @@ class Telemetry:
             case CallAnswered():
                 self.counters["calls.answered"] += 1
                 self.logger.info("call answered", call=event.call)
+            case CallAdopted():
+                self.counters["calls.adopted"] += 1
+                self.logger.info("call adopted", call=event.call)
             case CallEnded():
                 self._call_ended(event)
             case Dropped():

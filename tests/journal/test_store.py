@@ -6,7 +6,7 @@ import sqlite3
 from pathlib import Path
 
 from sbc.journal import MemoryStore, SqliteStore, open_store
-from sbc.outputs import CallEnded, Journal
+from sbc.outputs import ACKED, KEPT, CallEnded, Journal
 
 
 def ended(call: str, caller: str = "alice") -> CallEnded:
@@ -23,12 +23,12 @@ def rows(path: Path, query: str) -> list[tuple[object, ...]]:
 
 def test_the_journal_keeps_live_calls_and_cdr_ended_ones(tmp_path: Path) -> None:
     store = SqliteStore(tmp_path / "state" / "sbc.sqlite")
-    store.append(Journal("c1", "confirm", 1.0, {"cseq": 7}))
-    store.append(Journal("c2", "confirm", 1.5, {}))
+    store.append(Journal("c1", KEPT, 1.0, b"one"))
+    store.append(Journal("c2", KEPT, 1.5, b"two"))
     store.append(ended("c1"))
     store.close()
     path = tmp_path / "state" / "sbc.sqlite"
-    assert rows(path, "SELECT call, kind, payload FROM journal") == [("c2", "confirm", "{}")]
+    assert rows(path, "SELECT call, acked, record FROM live") == [("c2", 0, b"two")]
     assert rows(path, 'SELECT call, caller, status, "end" FROM cdr') == [("c1", "alice", 200, 3.0)]
     assert store.lost == 0
 
@@ -53,9 +53,9 @@ def test_bytes_that_were_no_utf8_are_kept_as_replacement_characters(tmp_path: Pa
 def test_many_records_are_written_before_close_returns(tmp_path: Path) -> None:
     store = SqliteStore(tmp_path / "sbc.sqlite")
     for number in range(12_000):
-        store.append(Journal(str(number), "confirm", 0.0, {}))
+        store.append(Journal(str(number), KEPT, 0.0, b""))
     store.close()
-    assert rows(tmp_path / "sbc.sqlite", "SELECT count(*) FROM journal") == [(12_000,)]
+    assert rows(tmp_path / "sbc.sqlite", "SELECT count(*) FROM live") == [(12_000,)]
 
 
 def test_memory_keeps_nothing(tmp_path: Path) -> None:
@@ -64,3 +64,41 @@ def test_memory_keeps_nothing(tmp_path: Path) -> None:
     store.append(ended("c1"))
     store.close()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_next_process_gets_the_last_record_of_each_call_that_has_not_ended(tmp_path: Path) -> None:
+    first = SqliteStore(tmp_path / "sbc.sqlite")
+    records: list[Journal | CallEnded] = [
+        Journal("c1", KEPT, 1.0, b"one"),
+        Journal("c2", KEPT, 2.0, b"two"),
+        Journal("c1", KEPT, 3.0, b"one again"),
+        Journal("c3", KEPT, 4.0, b"three"),
+        Journal("c2", ACKED, 5.0, b""),
+        ended("c3"),
+    ]
+    for record in records:
+        first.append(record)
+    first.close()
+
+    second = SqliteStore(tmp_path / "sbc.sqlite")
+    found = [(one.call, one.kind, one.wall, one.record) for one in second.live()]
+    second.close()
+    assert found == [("c2", ACKED, 2.0, b"two"), ("c1", KEPT, 3.0, b"one again")]
+
+
+def test_an_ack_is_kept_whatever_batch_it_comes_in(tmp_path: Path) -> None:
+    for batch in ([Journal("c1", KEPT, 1.0, b"one")], [Journal("c1", ACKED, 2.0, b"")]):
+        store = SqliteStore(tmp_path / "sbc.sqlite")
+        for record in batch:
+            store.append(record)
+        store.close()
+    assert rows(tmp_path / "sbc.sqlite", "SELECT call, acked, record FROM live") == [("c1", 1, b"one")]
+
+
+def test_a_record_after_the_ack_counts_for_itself(tmp_path: Path) -> None:
+    """A re-INVITE makes a new 2xx that waits for an ACK of its own."""
+    store = SqliteStore(tmp_path / "sbc.sqlite")
+    for record in [Journal("c1", ACKED, 1.0, b""), Journal("c1", KEPT, 2.0, b"anew")]:
+        store.append(record)
+    store.close()
+    assert rows(tmp_path / "sbc.sqlite", "SELECT call, acked, record FROM live") == [("c1", 0, b"anew")]

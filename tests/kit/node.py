@@ -8,7 +8,7 @@ import rtpengine
 from policies import Action, Condition, Document, HeaderRule, Rule
 from sbc.config import Audit, Config, Listener, Media, Realm, Target, Timers, Trunk
 from sbc.engine import Engine
-from sbc.outputs import Dropped, Event, Leaked, Lookup, MediaCommand, Output, Transmit
+from sbc.outputs import KEPT, CallEnded, Dropped, Event, Journal, Leaked, Lookup, MediaCommand, Output, Transmit
 from sbc.sip import parse_uri
 from sbc.wire import Flow, Now
 from tests.kit.peer import Peer
@@ -77,6 +77,9 @@ class Node:
         self.events: list[Event] = []
         self.commands: list[MediaCommand] = []
         self.lookups: list[Lookup] = []
+        self.starts = 0
+        self.journal: dict[str, Journal] = {}
+        """What a store would hold: the last record of each live call."""
         self.lost: list[bytes] = []
         self.sent: list[Transmit] = []
         self.media: Callable[[rtpengine.Command], rtpengine.Reply | None] | None = FakeMedia()
@@ -112,12 +115,31 @@ class Node:
                 self.commands.append(output)
             elif isinstance(output, Lookup):
                 self.lookups.append(output)
+            elif isinstance(output, Journal):
+                self.note(output)
             else:
                 assert isinstance(output, Event)
+                if isinstance(output, CallEnded):
+                    self.journal.pop(output.call, None)
                 self.events.append(output)
         while self.media is not None and self.commands:
             command = self.commands.pop(0)
             self.act(self.engine.media_reply(command.id, self.media(command.command), self.now))
+
+    def note(self, output: Journal) -> None:
+        """What a store does with a record."""
+        record = output.record if output.kind == KEPT else self.journal[output.call].record
+        self.journal[output.call] = Journal(output.call, output.kind, output.wall, record)
+
+    def restart(self, settings: Config | None = None) -> None:
+        """The process is killed and another one goes on: all that is known to it is the journal."""
+        kept = list(self.journal.values())
+        self.config = settings or self.config
+        self.starts += 1
+        self.engine = Engine(self.config, self.starts.to_bytes(2) + bytes(30), self.now)
+        self.journal.clear()
+        for one in kept:
+            self.act(self.engine.adopt(one, self.now))
 
     def advance(self, seconds: float) -> None:
         """Let virtual time pass, timer by timer."""

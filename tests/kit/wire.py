@@ -6,7 +6,7 @@ import heapq
 from collections.abc import Callable
 from random import Random
 
-from sbc.outputs import Event, Leaked, MediaCommand, Output, Transmit
+from sbc.outputs import CallEnded, Event, Journal, Leaked, MediaCommand, Output, Transmit
 from sbc.wire import Flow
 from tests.kit.node import FakeMedia, Node
 
@@ -55,8 +55,12 @@ class Chaos:
                 self._to_peer(output)
             elif isinstance(output, MediaCommand):
                 self._ask_media(output)
+            elif isinstance(output, Journal):
+                self.node.note(output)
             elif isinstance(output, Event):
                 self.events.append(output)
+                if isinstance(output, CallEnded):
+                    self.node.journal.pop(output.call, None)
 
     def _to_peer(self, output: Transmit) -> None:
         host, port = output.flow.host, output.flow.port

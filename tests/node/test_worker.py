@@ -35,7 +35,7 @@ def rig() -> Rig:
 
 
 def test_outputs_go_where_they_belong_in_their_order(rig: Rig) -> None:
-    journal = Journal("c1", "confirm", 1e9, {})
+    journal = Journal("c1", "kept", 1e9, b"")
     command = MediaCommand(1, rtpengine.Ping(), 0)
     lookup = Lookup(2, "pbx.example.net")
     rig.engine.says["receive"] = [journal, Transmit(b"one", FLOW), command, lookup, Transmit(b"two", OTHER), ENDED]

@@ -58,6 +58,17 @@ class Learned:
         return self._pairs.split()
 
     @property
+    def kept(self) -> tuple[bytes, bytes, bytes]:
+        """Everything learnt, for `bring_back`."""
+        return self._stable, self._recent, self._pairs
+
+    def bring_back(self, stable: bytes, recent: bytes, pairs: bytes, *, has_ipv6: bool) -> None:
+        """What another process had learnt (`kept`)."""
+        self._stable, self._recent, self._pairs = stable, recent, pairs
+        self._cache = None
+        self.has_ipv6 = has_ipv6
+
+    @property
     def is_warm(self) -> bool:
         """True while the set is kept."""
         return self._cache is not None
