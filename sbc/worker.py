@@ -189,6 +189,10 @@ class Worker:
         """A TLS client was turned away: a log line, and nothing to the engine."""
         self._telemetry.handshake_failed(flow.listener, flow.host, flow.port, reason, self._clock().monotonic)
 
+    def connection_ended(self, flow: Flow, reason: str) -> None:
+        """A stream connection was closed from here, or not taken: a log line; calls on it are told by their sends."""
+        self._telemetry.connection_ended(flow.host, flow.port, flow.transport, reason, self._clock().monotonic)
+
     def hangup(self, call: str) -> None:
         """End one call."""
         self._input("hangup", lambda now: self._engine.hangup(call, now))

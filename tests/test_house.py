@@ -19,6 +19,7 @@ from sbc import __version__
 from sbc.config.load import load_config
 from sbc.outputs import DropReason
 from sbc.sip import Fault
+from sbc.transport import Ended, NotTaken
 from tests.conftest import must_run
 from tests.test_architecture import LEVELS, MODULES, ROOT, all_imports, is_ours, tree_of
 
@@ -199,6 +200,11 @@ def _table_keys(page: str, heading: str) -> set[str]:
 
 def test_operations_explains_every_reason_for_a_drop() -> None:
     assert _table_keys(text("docs/operations.md"), "### Dropped: `reason`") == {reason.value for reason in DropReason}
+
+
+def test_operations_explains_every_reason_for_the_end_of_a_connection() -> None:
+    reasons = {reason.value for reason in (*Ended, *NotTaken)}
+    assert _table_keys(text("docs/operations.md"), "### Stream connections: `reason`") == reasons
 
 
 def test_operations_explains_every_fault_of_a_message() -> None:

@@ -99,6 +99,10 @@ class Realm:
     """Whether anchored media toward this side are SRTP: `never`, `optional` (RFC 8643) or `required`."""
     sdes_without_tls: bool = False
     """Keys may stand in SDP that crosses without TLS."""
+    connections: int = 16384
+    """Stream connections at a time."""
+    connections_per_source: int = 512
+    """Of one source address (IPv6: of one /64), TLS handshakes included."""
     refer: str = ""
     """What becomes of a REFER from this side, where its trunk does not say: `terminate`, `bridge` or `refuse`; empty:
     `terminate` where the realm is trusted, else `refuse`."""

@@ -40,6 +40,11 @@ class StreamFramer:
         """True while a message has begun and is not whole."""
         return self.fault is None and len(self._buffer) > 0 and self._buffer != PONG[: len(self._buffer)]
 
+    @property
+    def held(self) -> int:
+        """Bytes that wait for the rest of their message."""
+        return len(self._buffer)
+
     def feed(self, data: bytes) -> list[bytes]:
         """Take bytes; give what is whole: messages, each ready for `parse_message`, `PING`s and `PONG`s.
 

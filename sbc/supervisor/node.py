@@ -151,6 +151,7 @@ class Node:
             ],
             "connections": transports.connections,
             "handshakes": transports.handshakes,
+            "held": dict(zip(("half_received", "unsent"), transports.held, strict=True)),
             "certificates": self._certificates.rows(),
             "transport": transports.counters.as_dict(),
             "events": dict(sorted(self._telemetry.counters.items())),
@@ -234,6 +235,8 @@ class Node:
             if not findings and self._worker is not None:
                 self.config = replace(fresh, version=self.config.version + 1)
                 self._worker.swap(self.config)
+                if self._transports is not None:
+                    self._transports.take_limits(self.config)
                 logger.info("reloaded", source=self.config.source or "quickstart", version=self.config.version)
                 return []
         logger.error("reload refused; the old configuration stays in force", findings=len(findings))

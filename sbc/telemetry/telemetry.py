@@ -23,6 +23,9 @@ from sbc.telemetry.flood import Flood
 _QUIET: Final = frozenset({DropReason.KEEPALIVE})
 """Discarded by design: counted, never logged."""
 
+_ROUTINE: Final = "idle"
+_STOPPING: Final = "shutting down"
+
 
 class Logger(Protocol):
     """What telemetry asks of a logger; structlog's satisfies it."""
@@ -88,6 +91,12 @@ class Telemetry:
         self.counters["tls.refused"] += 1
         if self._flood.admit(f"TLS refused: {reason}", host, now):
             self.logger.warning("TLS client refused", reason=reason, peer=f"{host}:{port}", listener=listener)
+
+    def connection_ended(self, host: str, port: int, transport: str, reason: str, now: float) -> None:
+        """We closed a stream connection, or did not take it."""
+        if reason != _STOPPING and self._flood.admit(f"connection ended: {reason}", host, now):
+            log = self.logger.info if reason == _ROUTINE else self.logger.warning
+            log("connection ended", reason=str(reason), peer=f"{host}:{port}", transport=transport)
 
     def failure(self, what: str, error: BaseException, now: float, **fields: object) -> None:
         """Our own code raised: a bug. The trace is logged, once for each kind while it floods."""

@@ -6,9 +6,10 @@ delivered, told to a `Receiver` (the worker). Failures to bind are `ListenError`
 Not for: the meaning of a message. TLS and WebSocket will stand in `stream.py`'s place below the same table.
 """
 
+from sbc.transport.limits import StreamLimits
+from sbc.transport.reasons import Ended, NotTaken
 from sbc.transport.receiver import Counters, Receiver
 from sbc.transport.sockets import ListenError
-from sbc.transport.stream import StreamLimits
 from sbc.transport.transports import Bound, Transports
 
-__all__ = ["Bound", "Counters", "ListenError", "Receiver", "StreamLimits", "Transports"]
+__all__ = ["Bound", "Counters", "Ended", "ListenError", "NotTaken", "Receiver", "StreamLimits", "Transports"]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Coroutine
 from typing import Any, Protocol
 
 from sbc.sip import ParseError
+from sbc.transport.reasons import Ended, NotTaken
 from sbc.wire import Flow
 
 
@@ -27,6 +29,9 @@ class Receiver(Protocol):
     def handshake_failed(self, flow: Flow, reason: str) -> None:
         """A peer that wanted to speak TLS to us, at this flow, was turned away."""
 
+    def connection_ended(self, flow: Flow, reason: Ended | NotTaken) -> None:
+        """We have closed a stream connection, or not taken it. May be called from within `send`."""
+
     def settle(self) -> None:
         """A wake-up's worth of input has been handed over: time to look at the timers."""
 
@@ -44,13 +49,12 @@ class Counters:
     __slots__ = (
         "bytes_received",
         "bytes_sent",
+        "closed",
         "connections_accepted",
         "connections_opened",
-        "connections_refused",
-        "framing_errors",
         "handshakes_failed",
-        "idle_closed",
         "received",
+        "refused",
         "send_errors",
         "send_queue_full",
         "sent",
@@ -67,11 +71,19 @@ class Counters:
         self.undeliverable = 0
         self.connections_accepted = 0
         self.connections_opened = 0
-        self.connections_refused = 0
-        self.framing_errors = 0
-        self.idle_closed = 0
         self.handshakes_failed = 0
+        self.closed: Counter[Ended] = Counter()
+        """Stream connections that we ended, by reason."""
+        self.refused: Counter[NotTaken] = Counter()
+        """Stream connections that we did not take, by reason."""
 
     def as_dict(self) -> dict[str, int]:
-        """By name."""
-        return {name: getattr(self, name) for name in self.__slots__}
+        """By name; `connections_closed` and `connections_refused` by reason: `connections_closed.idle`."""
+        found: dict[str, int] = {}
+        for name in self.__slots__:
+            value = getattr(self, name)
+            if isinstance(value, int):
+                found[name] = value
+        found |= {f"connections_closed.{reason}": count for reason, count in sorted(self.closed.items())}
+        found |= {f"connections_refused.{reason}": count for reason, count in sorted(self.refused.items())}
+        return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 import socket
 from typing import Final
 
@@ -16,7 +17,11 @@ RECEIVE_BUFFER: Final = 8 << 20
 IP_RECVERR: Final = 11
 IPV6_RECVERR: Final = 25
 _SO_RCVBUFFORCE: Final = 33
-_BACKLOG: Final = 1024
+BACKLOG: Final = 4096
+"""Connections that the kernel holds until they are accepted; net.core.somaxconn is the ceiling."""
+_UNACKED: Final = 30_000
+"""Milliseconds after which the kernel gives up a connection whose peer acknowledges nothing (RFC 5482)."""
+_ALIVE: Final = ((socket.TCP_KEEPIDLE, 120), (socket.TCP_KEEPINTVL, 20), (socket.TCP_KEEPCNT, 4))
 
 
 UNDELIVERED: Final = {
@@ -104,7 +109,7 @@ def open_stream_listener(listener: Listener, dscp: int) -> socket.socket:
         _common(sock, dscp)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind(_address(listener, listener.port))
-        sock.listen(_BACKLOG)
+        sock.listen(BACKLOG)
     except OSError as error:
         sock.close()
         raise ListenError(listener, error) from error
@@ -123,11 +128,22 @@ def open_stream_client(listener: Listener, dscp: int) -> socket.socket:
     return sock
 
 
+def raise_file_limit() -> int:
+    """Use all the descriptors that we may; how many those are."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard if hard != resource.RLIM_INFINITY else 1 << 20
+
+
 def prepare_accepted(sock: socket.socket, dscp: int) -> None:
     """Set on an accepted or connected stream what the listening socket does not hand on."""
     _mark(sock, dscp)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNACKED)
+    for option, value in _ALIVE:
+        sock.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 def _address(listener: Listener, port: int) -> tuple[str, int] | tuple[str, int, int, int]:

@@ -7,6 +7,8 @@ import socket
 from typing import TYPE_CHECKING, Final, Protocol, cast
 
 from sbc.sip import PING, PONG, Limits, ParseError, StreamFramer
+from sbc.transport.limits import StreamLimits
+from sbc.transport.reasons import Ended, NotTaken
 from sbc.transport.receiver import Counters, Receiver
 from sbc.transport.sockets import prepare_accepted
 from sbc.wire import Flow
@@ -15,60 +17,26 @@ if TYPE_CHECKING:
     from sbc.config import Listener
 
 
-class StreamLimits:
-    """What stream peers may hold of us. Seconds and bytes; precedents in brackets."""
-
-    __slots__ = (
-        "buffered",
-        "connect",
-        "connections",
-        "first_message",
-        "handshake",
-        "handshakes",
-        "idle",
-        "partial",
-        "per_host",
-    )
-
-    def __init__(
-        self,
-        *,
-        connections: int = 16384,
-        per_host: int = 512,
-        first_message: float = 30.0,
-        partial: float = 30.0,
-        idle: float = 3600.0,
-        buffered: int = 1 << 20,
-        connect: float = 5.0,
-        handshake: float = 10.0,
-        handshakes: int = 1024,
-    ) -> None:
-        self.connections: Final = connections
-        self.per_host: Final = per_host
-        self.first_message: Final = first_message
-        """Until the first whole message (Kamailio allows a connection 10 s, nginx a request head 60)."""
-        self.partial: Final = partial
-        """Until a message that has begun is whole; against peers that drip."""
-        self.idle: Final = idle
-        """Without a byte; RFC 5626 peers ping every 2 minutes, others keep quiet through a long call."""
-        self.buffered: Final = buffered
-        """Unsent bytes after which a peer that does not read is cut off."""
-        self.connect: Final = connect
-        """To open a connection, TLS included; well under Timer B, so that the next target gets its chance."""
-        self.handshake: Final = handshake
-        """For a client to complete its TLS handshake (Postfix, Kamailio: 10 to 20 s)."""
-        self.handshakes: Final = handshakes
-        """TLS handshakes under way at a time; a host may have `per_host` of them, its open connections counted in."""
+LOST: Final = "connection lost"
 
 
 class Table(Protocol):
-    """Who keeps the connections: told of the two ends of each one's life."""
+    """Who keeps the connections: told of the two ends of each one's life, and of what it holds."""
 
-    def opened(self, connection: StreamConnection) -> bool:
-        """Enter it in the table; False: too many, it must go."""
+    def opened(self, connection: StreamConnection) -> NotTaken | None:
+        """Enter it in the table, or say why it must go."""
 
     def closed(self, connection: StreamConnection) -> None:
         """Forget it."""
+
+    def spoke(self, connection: StreamConnection) -> None:
+        """It has sent its first whole message."""
+
+    def half_received(self, connection: StreamConnection, size: int, *, is_new: bool) -> None:
+        """It holds so much of a message that is not whole; `is_new`: of another one than before."""
+
+    def unsent(self, connection: StreamConnection, size: int) -> None:
+        """So many bytes wait for it to read. It may be ended by this."""
 
 
 class StreamConnection(asyncio.Protocol):
@@ -88,14 +56,21 @@ class StreamConnection(asyncio.Protocol):
         self.opened_at = 0.0
         self.heard_at = 0.0
         self.partial_since: float | None = None
+        self.unread_since: float | None = None
         self.has_spoken = False
+        self.is_ours = False
+        """True where we opened it."""
+        self.half = 0
+        """Bytes held of a message that is not whole."""
+        self.waiting = 0
+        """Bytes not sent yet, when the table was last told."""
         self._receiver: Final = receiver
         self._table: Final = table
         self._counters: Final = counters
         self._framer: Final = StreamFramer(limits)
         self._transport: asyncio.Transport | None = None
         self._unsent: list[Flow] = []
-        self._reason = "connection lost"
+        self._reason = LOST
         self._dscp = 0
 
     @property
@@ -126,9 +101,13 @@ class StreamConnection(asyncio.Protocol):
         if isinstance(sock, socket.socket) or hasattr(sock, "setsockopt"):
             prepare_accepted(sock, self._dscp)
         self.opened_at = self.heard_at = asyncio.get_running_loop().time()
-        if not self._table.opened(self):
-            self._counters.connections_refused += 1
+        refusal = self._table.opened(self)
+        if refusal is not None:
+            self._counters.refused[refusal] += 1
+            self._receiver.connection_ended(self.flow, refusal)
             self._transport.abort()
+            return
+        self._transport.set_write_buffer_limits(high=0)  # so that we hear when nothing is left unsent
 
     def data_received(self, data: bytes) -> None:
         """Frame what came and hand the whole messages on."""
@@ -147,14 +126,20 @@ class StreamConnection(asyncio.Protocol):
                 return
             self._take(frame)
         if fault is not None and self.is_open:
-            self._counters.framing_errors += 1
             self._receiver.malformed(fault, self.flow)
-            self.cut("framing")
-        elif not framer.has_partial:
-            self.partial_since = None
-        elif self.partial_since is None or frames:
-            self.partial_since = self.heard_at
+            self.cut(Ended.FRAMING)
+        self._note_partial(bool(frames))
         self._receiver.settle()
+
+    def _note_partial(self, is_new: bool) -> None:
+        framer = self._framer
+        if not framer.has_partial or not self.is_open:
+            self.partial_since = None
+        elif self.partial_since is None or is_new:
+            self.partial_since = self.heard_at
+        size = framer.held if self.is_open else 0
+        if size or self.half:
+            self._table.half_received(self, size, is_new=is_new)
 
     def _take(self, frame: bytes) -> None:
         if frame == PING:
@@ -162,54 +147,71 @@ class StreamConnection(asyncio.Protocol):
             self._transport.write(PONG)
         elif frame != PONG:
             self._counters.received += 1
-            self.has_spoken = True
+            if not self.has_spoken:
+                self.has_spoken = True
+                self._table.spoke(self)
             self._receiver.receive(frame, self.flow)
+
+    def resume_writing(self) -> None:
+        """The peer has taken everything."""
+        self.unread_since = None
+        self._unsent.clear()
+        self._table.unsent(self, 0)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone; what was not sent is reported."""
         self._table.closed(self)
-        transport, self._transport = self._transport, None
-        if transport is not None and transport.get_write_buffer_size() > 0:
-            for flow in self._unsent:
-                self._counters.undeliverable += 1
-                self._receiver.undeliverable(flow, self._reason)
+        self._transport = None
+        for flow in self._unsent:
+            self._counters.undeliverable += 1
+            self._receiver.undeliverable(flow, self._reason)
         self._unsent.clear()
         self._receiver.settle()
 
-    def send(self, data: bytes, flow: Flow, buffered: int) -> None:
+    def send(self, data: bytes, flow: Flow) -> None:
         """Send in order; `flow` is what the engine asked for and what is reported if this connection is lost first."""
         transport = self._transport
         if transport is None or transport.is_closing():
             self._counters.undeliverable += 1
             self._receiver.undeliverable(flow, self._reason)
             return
-        if not transport.get_write_buffer_size():
-            self._unsent.clear()
         transport.write(data)
         self._counters.sent += 1
         self._counters.bytes_sent += len(data)
         waiting = transport.get_write_buffer_size()
-        if waiting and flow not in self._unsent[-8:]:
-            self._unsent.append(flow)
-        if waiting > buffered:
-            self.abort("peer does not read")
+        if waiting:
+            if self.unread_since is None:
+                self.unread_since = asyncio.get_running_loop().time()
+            if flow not in self._unsent:
+                self._unsent.append(flow)
+            self._table.unsent(self, waiting)
 
-    def overdue(self, now: float, limits: StreamLimits) -> str:
-        """Why this connection should be closed for its silence, or an empty string."""
+    def overdue(self, now: float, limits: StreamLimits) -> Ended | None:
+        """Why this connection should be closed by now, if it should."""
+        if self.unread_since is not None and now - self.unread_since > limits.unread:
+            return Ended.NOT_READING
         if self.partial_since is not None and now - self.partial_since > limits.partial:
-            return "message never completed"
+            return Ended.INCOMPLETE
         if not self.has_spoken and now - self.opened_at > limits.first_message:
-            return "no message"
-        return "idle" if now - self.heard_at > limits.idle else ""
+            return Ended.NO_MESSAGE
+        return Ended.IDLE if now - self.heard_at > limits.idle else None
 
-    def cut(self, reason: str) -> None:
+    def cut(self, reason: Ended) -> None:
         """Close once what is buffered is sent."""
-        self._reason = reason
-        if self._transport is not None:
-            self._transport.close()
+        transport = self._leave(reason)
+        if transport is not None:
+            transport.close()
 
-    def abort(self, reason: str) -> None:
+    def abort(self, reason: Ended) -> None:
         """Close at once."""
-        self._reason = reason
-        if self._transport is not None:
-            self._transport.abort()
+        transport = self._leave(reason)
+        if transport is not None:
+            transport.abort()
+
+    def _leave(self, reason: Ended) -> asyncio.Transport | None:
+        """Count and tell why; the first reason is the one that counts."""
+        if self._transport is not None and self._reason == LOST:
+            self._reason = reason.value
+            self._counters.closed[reason] += 1
+            self._receiver.connection_ended(self.flow, reason)
+        return self._transport

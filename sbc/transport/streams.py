@@ -4,22 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections import Counter
+from collections.abc import Mapping
 from typing import Final
 
-from sbc.config import Listener, proves
+from sbc.config import Listener, Realm
 from sbc.sip import Limits
 from sbc.transport.certificates import TlsError
 from sbc.transport.contexts import TlsContexts
 from sbc.transport.door import Door
+from sbc.transport.limits import StreamLimits
+from sbc.transport.reasons import Ended
 from sbc.transport.receiver import Counters, Receiver, Tasks
-from sbc.transport.sockets import family_of, is_address, open_stream_client, open_stream_listener, reason_of, scope_of
-from sbc.transport.stream import StreamConnection, StreamLimits
+from sbc.transport.sockets import (
+    BACKLOG,
+    family_of,
+    is_address,
+    open_stream_client,
+    open_stream_listener,
+    reason_of,
+    scope_of,
+)
+from sbc.transport.stream import StreamConnection
+from sbc.transport.table import ConnectionTable
 from sbc.transport.tls import TlsLayer
 from sbc.wire import Flow
 
 _SWEEP: Final = 5.0
-_Peer = tuple[int, str, int]
 _Aim = tuple[int, str, int, tuple[str, ...]]
 """A peer, and the names of which it must prove one."""
 
@@ -44,7 +54,13 @@ class Streams:
     """
 
     def __init__(
-        self, receiver: Receiver, tasks: Tasks, messages: Limits, limits: StreamLimits, counters: Counters
+        self,
+        receiver: Receiver,
+        tasks: Tasks,
+        messages: Limits,
+        realms: Mapping[str, Realm],
+        limits: StreamLimits,
+        counters: Counters,
     ) -> None:
         self._receiver: Final = receiver
         self._tasks: Final = tasks
@@ -53,24 +69,20 @@ class Streams:
         self._counters: Final = counters
         self._listeners: Final[dict[int, tuple[Listener, int]]] = {}
         self._servers: Final[list[asyncio.Server]] = []
-        self._connections: Final[dict[int, StreamConnection]] = {}
-        self._by_peer: Final[dict[_Peer, list[StreamConnection]]] = {}
         self._opening: Final[dict[_Aim, _Opening]] = {}
-        self._per_host: Final[Counter[str]] = Counter()
+        self.table: Final = ConnectionTable(realms, limits, limits.connections)
         self.contexts: Final[dict[str, TlsContexts]] = {}
-        self.door: Final = Door(receiver, limits, counters, self._per_host)
+        self.door: Final = Door(receiver, limits, counters, self.table)
         self._last = 0
         self._sweeper: asyncio.TimerHandle | None = None
-
-    def __len__(self) -> int:
-        return len(self._connections)
 
     async def listen(self, listener: Listener, dscp: int) -> int:
         """Accept connections for this listener; the port bound. Raises ListenError."""
         sock = open_stream_listener(listener, dscp)
         self._listeners[listener.index] = (listener, dscp)
         loop = asyncio.get_running_loop()
-        self._servers.append(await loop.create_server(lambda: self._accept(listener, dscp), sock=sock))
+        server = await loop.create_server(lambda: self._accept(listener, dscp), sock=sock, backlog=BACKLOG)
+        self._servers.append(server)
         if self._sweeper is None:
             self._sweeper = loop.call_later(_SWEEP, self._sweep)
         return int(sock.getsockname()[1])
@@ -82,49 +94,20 @@ class Streams:
         for server in self._servers:
             server.close()
         self.door.close()
-        for connection in list(self._connections.values()):
-            connection.cut("shutting down")
+        for connection in self.table:
+            connection.cut(Ended.SHUTDOWN)
 
     def send(self, data: bytes, flow: Flow) -> None:
         """Send, now or when the connection is there."""
-        connection = self._connections.get(flow.connection) if flow.connection else self._find(flow)
+        connection = self.table.find(flow)
         if connection is not None:
-            connection.send(data, flow, self._limits.buffered)
+            connection.send(data, flow)
         elif flow.connection or flow.listener not in self._listeners:
             self._fail(flow, "connection lost" if flow.connection else "no listener of this transport")
         elif not is_address(flow.host, family_of(self._listeners[flow.listener][0].host)):
             self._fail(flow, "not an address of this family")
         else:
             self._wait(data, flow)
-
-    def _find(self, flow: Flow) -> StreamConnection | None:
-        for connection in self._by_peer.get((flow.listener, flow.host, flow.port), ()):
-            if not flow.names or flow.transport != "TLS" or proves(connection.flow.names, flow.names):
-                return connection
-        return None
-
-    def opened(self, connection: StreamConnection) -> bool:
-        """Enter a connection in the tables, unless there are too many."""
-        flow = connection.flow
-        if len(self._connections) >= self._limits.connections or self._per_host[flow.host] >= self._limits.per_host:
-            return False
-        self._connections[connection.number] = connection
-        self._by_peer.setdefault((flow.listener, flow.host, flow.port), []).append(connection)
-        self._per_host[flow.host] += 1
-        return True
-
-    def closed(self, connection: StreamConnection) -> None:
-        """Take a connection out of the tables."""
-        if self._connections.pop(connection.number, None) is None:
-            return
-        flow = connection.flow
-        peer = (flow.listener, flow.host, flow.port)
-        self._by_peer[peer].remove(connection)
-        if not self._by_peer[peer]:
-            del self._by_peer[peer]
-        self._per_host[flow.host] -= 1
-        if not self._per_host[flow.host]:
-            del self._per_host[flow.host]
 
     def _accept(self, listener: Listener, dscp: int) -> asyncio.Protocol:
         self._counters.connections_accepted += 1
@@ -135,7 +118,7 @@ class Streams:
 
     def _make(self, listener: Listener, dscp: int) -> StreamConnection:
         self._last += 1
-        connection = StreamConnection(self._last, listener, self._receiver, self, self._messages, self._counters)
+        connection = StreamConnection(self._last, listener, self._receiver, self.table, self._messages, self._counters)
         connection.mark(dscp)
         return connection
 
@@ -168,7 +151,7 @@ class Streams:
         opening = self._opening.pop(aim)
         for data, flow in opening.messages:
             if connection is not None and connection.is_open:
-                connection.send(data, flow, self._limits.buffered)
+                connection.send(data, flow)
             else:
                 self._fail(flow, reason or "connection lost")
         self._receiver.settle()
@@ -178,6 +161,7 @@ class Streams:
     ) -> StreamConnection:
         loop = asyncio.get_running_loop()
         connection = self._make(listener, dscp)
+        connection.is_ours = True
         layer: TlsLayer | None = None
         if listener.transport == "TLS":
             layer = TlsLayer(connection, self.contexts[listener.realm], self.door, self._limits.handshake, names)
@@ -202,11 +186,12 @@ class Streams:
         """Close connections that said nothing, stopped in the middle of a message, or have been silent for long."""
         loop = asyncio.get_running_loop()
         now = loop.time()
-        for connection in list(self._connections.values()):
+        for connection in self.table:
             reason = connection.overdue(now, self._limits)
             if not connection.is_open:  # it was closed a sweep ago or more, and the peer does not take the rest
-                connection.abort("peer does not read")
-            elif reason:
-                self._counters.idle_closed += 1
+                connection.abort(Ended.NOT_READING)
+            elif reason is Ended.NOT_READING:
+                connection.abort(reason)
+            elif reason is not None:
                 connection.cut(reason)
         self._sweeper = loop.call_later(_SWEEP, self._sweep)

@@ -118,6 +118,18 @@ class TlsLayer(asyncio.Transport, asyncio.Protocol):
             self._fail("closed during the handshake")
         self._tcp = None
 
+    def pause_writing(self) -> None:
+        """TCP takes no more just now; what is written meanwhile is bounded above."""
+
+    def resume_writing(self) -> None:
+        """TCP has taken everything."""
+        if self._is_up:
+            self.above.resume_writing()
+
+    def give_up(self, reason: str) -> None:
+        """End the handshake."""
+        self._fail(reason, True)
+
     def _shake_hands(self) -> None:
         try:
             self._tls.do_handshake()
@@ -208,6 +220,11 @@ class TlsLayer(asyncio.Transport, asyncio.Protocol):
             return
         self._flush()
 
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        """To the TCP connection."""
+        if self._tcp is not None:
+            self._tcp.set_write_buffer_limits(high, low)
+
     def get_write_buffer_size(self) -> int:
         """Ciphertext that the kernel has not taken yet."""
         return 0 if self._tcp is None else self._tcp.get_write_buffer_size()
@@ -229,6 +246,7 @@ class TlsLayer(asyncio.Transport, asyncio.Protocol):
     def abort(self) -> None:
         """Close at once."""
         self._is_closing = True
+        self._settle()
         if self._tcp is not None:
             self._tcp.abort()
 

@@ -7,9 +7,9 @@ from typing import Final
 
 from sbc.config import Config, Listener
 from sbc.transport.contexts import TlsContexts
+from sbc.transport.limits import StreamLimits
 from sbc.transport.receiver import Counters, Receiver, Tasks
-from sbc.transport.sockets import open_datagram
-from sbc.transport.stream import StreamLimits
+from sbc.transport.sockets import open_datagram, raise_file_limit
 from sbc.transport.streams import Streams
 from sbc.transport.udp import UdpListener
 from sbc.wire import Flow
@@ -32,7 +32,9 @@ class Transports:
         self.counters: Final = Counters()
         self._config: Final = config
         self._receiver: Final = receiver
-        self._streams: Final = Streams(receiver, tasks, config.limits, limits or StreamLimits(), self.counters)
+        self._streams: Final = Streams(
+            receiver, tasks, config.limits, config.realms, limits or StreamLimits(), self.counters
+        )
         self._datagrams: Final[dict[int, UdpListener]] = {}
         self._bound: Final[list[Bound]] = []
 
@@ -49,7 +51,12 @@ class Transports:
     @property
     def connections(self) -> int:
         """Stream connections that are open."""
-        return len(self._streams)
+        return len(self._streams.table)
+
+    @property
+    def held(self) -> tuple[int, int]:
+        """Bytes of messages not yet whole, and bytes not yet sent, over all connections."""
+        return self._streams.table.held
 
     def take_certificates(self, config: Config) -> None:
         """Read the files of every realm's TLS settings; handshakes from now on take them, connections stay.
@@ -59,6 +66,10 @@ class Transports:
         fresh = {realm.name: TlsContexts(realm.tls) for realm in config.realms.values() if realm.tls is not None}
         self._streams.contexts.update(fresh)
 
+    def take_limits(self, config: Config) -> None:
+        """How many connections a realm takes, from now on."""
+        self._streams.table.take(config.realms)
+
     def behind(self, now: float) -> float:
         """The longest time for which a socket has had more to read than was read; `now` is monotonic."""
         return max([listener.behind(now) for listener in self._datagrams.values()], default=0.0)
@@ -67,6 +78,7 @@ class Transports:
         """Open every listener and start to read. Raises OSError (ListenError, or for a certificate); what was opened
         before is closed again.
         """
+        self._streams.table.fit(raise_file_limit())
         try:
             self.take_certificates(self._config)
             for listener in self._config.listeners:

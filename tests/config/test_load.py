@@ -368,3 +368,11 @@ def test_what_becomes_of_a_refer_is_read_by_trunk_then_realm_then_trust() -> Non
     config = load(node(text))
     assert (config.refer_of("inside", ""), config.refer_of("inside", "pbx")) == ("refuse", "bridge")
     assert '"refer": "bridge"' in json.dumps(effective(config))
+
+
+def test_a_realm_says_how_many_stream_connections_it_takes() -> None:
+    text = BASE.replace("trusted = true", "trusted = true\nlimits = { connections_per_source = 7 }")
+    config = load(node(text))
+    inside, outside = config.realms["inside"], config.realms["outside"]
+    assert (inside.connections, inside.connections_per_source) == (16384, 7)
+    assert (outside.connections, outside.connections_per_source) == (16384, 512)

@@ -155,3 +155,14 @@ def test_a_reader_that_went_away_is_no_error() -> None:
     sink.msg("line")
     sink.close()
     assert sink.lost == 1
+
+
+def test_the_end_of_a_connection_is_logged_by_its_gravity_and_not_when_the_node_stops() -> None:
+    logger = FakeLogger()
+    telemetry = Telemetry(logger)
+    for reason in ("idle", "peer does not read", "shutting down"):
+        telemetry.connection_ended("192.0.2.1", 40000, "TCP", reason, 0.0)
+    assert [(level, fields["reason"]) for level, _, fields in logger.lines] == [
+        ("info", "idle"),
+        ("warning", "peer does not read"),
+    ]

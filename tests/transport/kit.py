@@ -6,7 +6,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from policies import Action, Document
 from sbc.config import Config, Listener, Realm
@@ -28,6 +28,7 @@ class Heard:
     faults: list[ParseError] = field(default_factory=list)
     undelivered: list[tuple[Flow, str]] = field(default_factory=list)
     turned_away: list[tuple[Flow, str]] = field(default_factory=list)
+    ended: list[tuple[Flow, str]] = field(default_factory=list)
     settled: int = 0
 
     def receive(self, data: bytes, flow: Flow) -> None:
@@ -41,6 +42,9 @@ class Heard:
 
     def handshake_failed(self, flow: Flow, reason: str) -> None:
         self.turned_away.append((flow, reason))
+
+    def connection_ended(self, flow: Flow, reason: str) -> None:
+        self.ended.append((flow, reason))
 
     def settle(self) -> None:
         self.settled += 1
@@ -58,6 +62,13 @@ def config(*listeners: tuple[str, str], dscp: int = 24, message_bytes: int = 655
         policy=Document(name="none", default=Action(reject=403)),
         limits=Limits(message_bytes),
     )
+
+
+def limited(settings: Config, *, connections: int = 16384, connections_per_source: int = 512) -> Config:
+    """The same with these limits of its realm."""
+    realm = settings.realms["outside"]
+    realm = replace(realm, connections=connections, connections_per_source=connections_per_source)
+    return replace(settings, realms={"outside": realm})
 
 
 @asynccontextmanager

@@ -7,9 +7,9 @@ import socket
 
 import pytest
 
-from sbc.transport import StreamLimits, Transports
+from sbc.transport import Ended, NotTaken, StreamLimits, Transports
 from sbc.wire import Flow
-from tests.transport.kit import OPTIONS, closed_port, config, opened, until
+from tests.transport.kit import OPTIONS, closed_port, config, limited, opened, until
 
 pytestmark = pytest.mark.interop
 
@@ -62,7 +62,7 @@ def test_what_cannot_be_framed_is_reported_and_cut_off() -> None:
             assert await reader.read() == b""
             assert len(heard.messages) == 1
             assert len(heard.faults) == 1
-            assert transports.counters.framing_errors == 1
+            assert transports.counters.closed == {Ended.FRAMING: 1}
             await until(lambda: transports.connections == 0)
             writer.close()
 
@@ -175,9 +175,10 @@ def test_a_peer_that_does_not_read_is_cut_off_and_reported() -> None:
 
 def test_one_host_cannot_take_every_connection() -> None:
     async def scenario() -> None:
-        async with opened(config(TCP), StreamLimits(per_host=2)) as (transports, _):
+        async with opened(limited(config(TCP), connections_per_source=2)) as (transports, heard):
             pairs = [await connect(transports) for _ in range(3)]
-            await until(lambda: transports.counters.connections_refused == 1)
+            await until(lambda: transports.counters.refused == {NotTaken.SOURCE_FULL: 1})
+            assert [reason for _, reason in heard.ended] == [NotTaken.SOURCE_FULL]
             assert transports.connections == 2
             for _, writer in pairs:
                 writer.close()

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from sbc.config import Certificate, Config, Tls
-from sbc.transport import StreamLimits, Transports
+from sbc.transport import NotTaken, StreamLimits, Transports
 from sbc.wire import Flow
 from tests.kit.certificates import Authority
-from tests.transport.kit import OPTIONS, config, opened, until
+from tests.transport.kit import OPTIONS, config, limited, opened, until
 
 pytestmark = pytest.mark.interop
 
@@ -235,10 +235,11 @@ def test_half_open_connections_are_bounded_in_number_and_time(authority: Authori
         async with opened(settings(authority), limits) as (transports, heard):
             port = transports.bound[0].port
             peers = [await asyncio.open_connection("127.0.0.1", port) for _ in range(5)]
-            await until(lambda: transports.counters.connections_refused == 2)
+            await until(lambda: len(heard.turned_away) == 2)
+            assert {reason for _, reason in heard.turned_away} == {"crowded out by newer handshakes"}
             assert transports.handshakes == 3
-            await until(lambda: len(heard.turned_away) == 3)
-            assert {reason for _, reason in heard.turned_away} == {"handshake timed out"}
+            await until(lambda: len(heard.turned_away) == 5)
+            assert {reason for _, reason in heard.turned_away[2:]} == {"handshake timed out"}
             assert transports.handshakes == 0
             for reader, writer in peers:
                 with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
@@ -252,12 +253,13 @@ def test_half_open_connections_are_bounded_in_number_and_time(authority: Authori
 
 def test_a_host_has_only_so_many_connections_half_open_ones_counted(authority: Authority) -> None:
     async def scenario() -> None:
-        async with opened(settings(authority), StreamLimits(per_host=2)) as (transports, _):
+        async with opened(limited(settings(authority), connections_per_source=2)) as (transports, heard):
             port = transports.bound[0].port
             _, first = await connect(transports, client(authority))
             _, second = await asyncio.open_connection("127.0.0.1", port)
             await until(lambda: transports.handshakes == 1)
             assert await is_refused(transports, client(authority))
+            assert [reason for _, reason in heard.ended] == [NotTaken.SOURCE_FULL]
             await hang_up(first)
             await hang_up(second)
 

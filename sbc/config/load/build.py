@@ -8,7 +8,7 @@ from pathlib import Path
 from policies import Document
 from sbc.config.load.addresses import bracketed
 from sbc.config.load.certificates import own_pair, place, shown_tls
-from sbc.config.load.schema import CapacityTable, NodeFile, RealmTable, TlsTable, TrunkTable
+from sbc.config.load.schema import CapacityTable, NodeFile, RealmLimitsTable, RealmTable, TlsTable, TrunkTable
 from sbc.config.model import (
     UNLIMITED,
     Audit,
@@ -39,6 +39,8 @@ def build(file: NodeFile, document: Document, source: str, folder: Path) -> Conf
         # The embedded engine names its interfaces after the realms; a daemon's names are its operator's.
         interface = file.media.interfaces.get(name, "" if file.media.engines else name)
         realms[name] = Realm(name, own, domain, table.trusted, table.dscp.sip, table.dscp.rtp, interface)
+        if table.limits != RealmLimitsTable():
+            realms[name] = replace(realms[name], **table.limits.model_dump())
         if table.tls is not None:
             realms[name] = replace(realms[name], tls=_tls(table.tls, folder))
         if table.srtp != "never":
@@ -173,6 +175,7 @@ def _effective_realm(realm: Realm) -> dict[str, object]:
         "dscp": {"sip": realm.dscp_sip, "rtp": realm.dscp_rtp},
         "srtp": realm.srtp,
         "sdes_without_tls": realm.sdes_without_tls,
+        "limits": {"connections": realm.connections, "connections_per_source": realm.connections_per_source},
         "refer": realm.refer or ("terminate" if realm.trusted else "refuse"),
     }
     if realm.tls is not None:

@@ -201,6 +201,13 @@ Refer = Literal["terminate", "bridge", "refuse"]
 """What becomes of a REFER."""
 
 
+class RealmLimitsTable(Table):
+    """`limits` of a realm: stream connections at a time."""
+
+    connections: int = Field(default=16384, ge=1, le=1_000_000)
+    connections_per_source: int = Field(default=512, ge=1, le=1_000_000)
+
+
 class RealmTable(Table):
     """`[realm.NAME]`."""
 
@@ -210,6 +217,7 @@ class RealmTable(Table):
     trusted: bool = False
     dscp: DscpTable = Field(default_factory=DscpTable)
     tls: TlsTable | None = None
+    limits: RealmLimitsTable = Field(default_factory=RealmLimitsTable)
     srtp: Literal["never", "optional", "required"] = "never"
     sdes_without_tls: bool = False
     refer: Refer | None = None
