@@ -9,6 +9,17 @@ what follows from a finding.
 """
 
 from sbc.topology.audit import Audit, Finding, Learned, all_units, clean
+from sbc.topology.bodies import (
+    PACKAGES,
+    BodyRefused,
+    DialogIds,
+    Part,
+    Rules,
+    View,
+    is_multipart,
+    parse_multipart,
+    rewrite_body,
+)
 from sbc.topology.challenges import PLACES, Challenges
 from sbc.topology.identity import asks_for_privacy, hide_identity
 from sbc.topology.passage import Passage, Passages, check_header_rules, compile_passages, direction_of
@@ -18,6 +29,15 @@ from sbc.topology.services import emergency_service
 from sbc.topology.table import Action, Direction, Kind, Row, Value
 
 __all__ = [
+    "PACKAGES",
+    "BodyRefused",
+    "DialogIds",
+    "Part",
+    "Rules",
+    "View",
+    "is_multipart",
+    "parse_multipart",
+    "rewrite_body",
     "PLACES",
     "ROWS",
     "TABLE",
