@@ -1,7 +1,8 @@
 """The ng control protocol: commands in, bytes out; bytes in, replies out.
 
-`bencode`, `commands` and `replies` are pure: standard library, no I/O, no clock. They are what the rest of the tree
-imports. `rtpengine.client` speaks UDP to an engine; `rtpengine.embedded` is an engine: `python -m rtpengine` runs it.
+`bencode`, `commands`, `party`, `features`, `readings` and `replies` are pure: standard library, no I/O, no clock. They
+are what the rest of the tree imports. `rtpengine.client` speaks UDP to an engine, `rtpengine.http` HTTP;
+`rtpengine.embedded` is an engine: `python -m rtpengine` runs it.
 
 Commands are typed in the portable form: list keys are lists, single keys are strings, as release 10.5.3 demands and
 later ones accept.
@@ -12,7 +13,9 @@ Not for: deciding what a call needs (that is `sbc/media`), and nothing here impo
 from rtpengine.bencode import BencodeError, Value, decode, encode
 from rtpengine.commands import (
     NO_WEAK_SUITES,
+    T38,
     Answer,
+    Codecs,
     Command,
     Delete,
     EndpointLearning,
@@ -28,38 +31,96 @@ from rtpengine.commands import (
     RtcpMux,
     Statistics,
     Support,
-    encode_request,
 )
 from rtpengine.errors import GarbledReply, Refused, Unreachable
+from rtpengine.features import PROBED, Capabilities, Feature, Probe
+from rtpengine.party import (
+    WHOLE_CALL,
+    Gate,
+    PlayDtmf,
+    PlayMedia,
+    Publish,
+    Record,
+    Recording,
+    Selector,
+    StopMedia,
+    SubscribeAnswer,
+    SubscribeRequest,
+    Switch,
+    Unsubscribe,
+)
+from rtpengine.readings import (
+    Counts,
+    EngineReading,
+    MediaReading,
+    PartyReading,
+    Quality,
+    SessionReading,
+    StreamReading,
+    read_calls,
+    read_session,
+    read_statistics,
+)
 from rtpengine.replies import Reply, Result, decode_reply
+from rtpengine.wire import Request, encode_request
 
 __all__ = [
     "Answer",
     "BencodeError",
+    "Capabilities",
+    "Codecs",
     "Command",
+    "Counts",
     "Delete",
     "EndpointLearning",
+    "EngineReading",
+    "Feature",
     "Flag",
     "GarbledReply",
+    "Gate",
     "Ice",
     "List",
-    "Offer",
+    "MediaReading",
     "NO_WEAK_SUITES",
+    "Offer",
     "Options",
     "Osrtp",
+    "PROBED",
+    "PartyReading",
     "Ping",
+    "PlayDtmf",
+    "PlayMedia",
+    "Probe",
+    "Publish",
+    "Quality",
     "Query",
+    "Record",
+    "Recording",
     "Refused",
     "Replace",
     "Reply",
+    "Request",
     "Result",
     "RtcpMux",
+    "Selector",
+    "SessionReading",
     "Statistics",
+    "StopMedia",
+    "StreamReading",
+    "T38",
+    "SubscribeAnswer",
+    "SubscribeRequest",
     "Support",
+    "Switch",
     "Unreachable",
+    "Unsubscribe",
     "Value",
+    "WHOLE_CALL",
     "decode",
     "decode_reply",
     "encode",
     "encode_request",
+    "read_calls",
+    "read_session",
+    "read_statistics",
 ]

@@ -19,9 +19,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from rtpengine.commands import Command, encode_request
 from rtpengine.errors import GarbledReply, Unreachable
 from rtpengine.replies import Reply, decode_reply, split_cookie
+from rtpengine.wire import Request, encode_request
 
 DEFAULT_INTERVAL: Final = 1.0
 DEFAULT_ATTEMPTS: Final = 4
@@ -54,9 +54,9 @@ class _Request:
 
     __slots__ = ("attempts", "call_id", "cookie", "data", "future", "sent_at", "timer")
 
-    def __init__(self, cookie: bytes, command: Command, future: asyncio.Future[Reply]) -> None:
+    def __init__(self, data: bytes, cookie: bytes, command: Request, future: asyncio.Future[Reply]) -> None:
         self.cookie: Final = cookie
-        self.data: Final = encode_request(cookie, command)
+        self.data: Final = data
         self.call_id: Final[str] = getattr(command, "call_id", "")
         self.future: Final = future
         self.attempts = 0
@@ -77,10 +77,13 @@ class Wire(Protocol):
 class Client:
     """One engine's control socket. Made by `connect`, ended by `close`; all of it on one event loop."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, interval: float, attempts: int) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, interval: float, attempts: int, *, as_json: bool = False
+    ) -> None:
         self._loop: Final = loop
         self._interval: Final = interval
         self._attempts: Final = attempts
+        self._as_json: Final = as_json
         self._transport: Wire | None = None
         self._waiting: Final[dict[bytes, _Request]] = {}
         self._calls: Final[dict[str, deque[_Request]]] = {}
@@ -89,29 +92,37 @@ class Client:
 
     @staticmethod
     async def connect(
-        host: str, port: int, *, interval: float = DEFAULT_INTERVAL, attempts: int = DEFAULT_ATTEMPTS
+        host: str,
+        port: int,
+        *,
+        interval: float = DEFAULT_INTERVAL,
+        attempts: int = DEFAULT_ATTEMPTS,
+        as_json: bool = False,
     ) -> Client:
         """Open a socket to the engine at `host` (an address) and `port`.
 
-        `interval` is the time in seconds after which a request is sent again, `attempts` how often it is sent at all.
+        `interval` is the time in seconds after which a request is sent again, `attempts` how often it is sent at all;
+        `as_json` is for an engine whose log people read.
         """
         loop = asyncio.get_running_loop()
-        client = Client(loop, interval, attempts)
+        client = Client(loop, interval, attempts, as_json=as_json)
         found = await loop.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
         client._transport = _Socket(loop, found[0][0], found[0][4], client.receive)
         return client
 
-    async def request(self, command: Command) -> Reply:
+    async def request(self, command: Request) -> Reply:
         """Send and wait. The reply may be a no (`Reply.check` raises it); silence and nonsense raise `Unreachable`."""
         return await self.submit(command)
 
-    def submit(self, command: Command) -> asyncio.Future[Reply]:
+    def submit(self, command: Request) -> asyncio.Future[Reply]:
         """As `request`, without a task: the future ends with the reply or with `Unreachable`."""
         future: asyncio.Future[Reply] = self._loop.create_future()
         if self._transport is None:
             future.set_exception(Unreachable("the client is closed"))
             return future
-        request = _Request(secrets.token_hex(16).encode(), command, future)
+        cookie = secrets.token_hex(16).encode()
+        data = encode_request(cookie, command, as_json=self._as_json)
+        request = _Request(data, cookie, command, future)
         self._requests += 1
         queue = self._calls.get(request.call_id) if request.call_id else None
         if queue is not None:

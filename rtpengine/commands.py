@@ -1,4 +1,4 @@
-"""The commands of the ng protocol that this side sends, typed; and a request's bytes.
+"""The commands of the ng protocol that make and end calls, typed.
 
 Keys of an offer shape the SDP for the callee, keys of an answer shape the SDP back to the caller. The values are in the
 form that 10.5.3 demands: list keys as lists, `ICE` and `transport protocol` as strings (the other shape is ignored
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import ClassVar, Final, TypeAlias
 
-from rtpengine.bencode import Value, encode
+from rtpengine.bencode import Value
 
 
 class Flag(Enum):
@@ -104,6 +104,49 @@ NO_WEAK_SUITES: Final[tuple[str, ...]] = tuple(
 can only be told what not to offer."""
 
 
+class T38(Enum):
+    """Words of the `T.38` list."""
+
+    DECODE = "decode"
+    """A fax stream becomes audio for the receiver."""
+    FORCE = "force"
+    """Audio becomes a fax stream for the receiver."""
+    STOP = "stop"
+    """The far end has refused the switch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Codecs:
+    """What becomes of an offer's codecs, by their names in `rtpmap`; `all` stands for all of them.
+
+    Taking away and ordering any engine can; `transcode` and `mask` need one that transcodes.
+    """
+
+    strip: tuple[str, ...] = ()
+    offer: tuple[str, ...] = ()
+    """Kept whatever `strip` says, and put in this order."""
+    keep: tuple[str, ...] = ()
+    """Kept whatever `strip` says, where they were."""
+    transcode: tuple[str, ...] = ()
+    """Added for the receiver, and translated."""
+    mask: tuple[str, ...] = ()
+    """Hidden from the receiver, and translated for the sender."""
+
+    def to_dict(self) -> dict[str, Value]:
+        """The value of the key `codec`."""
+        return {
+            key: [*names]
+            for key, names in (
+                ("strip", self.strip),
+                ("offer", self.offer),
+                ("except", self.keep),
+                ("transcode", self.transcode),
+                ("mask", self.mask),
+            )
+            if names
+        }
+
+
 class Support(Enum):
     """Words of the `supports` list: what this controller understands in replies."""
 
@@ -135,6 +178,13 @@ class Options:
     address_family: str = ""
     """`IP4` or `IP6`: the family shown to the receiver."""
     media_address: str = ""
+    codecs: Codecs | None = None
+    """Counts in offers."""
+    ptime: int = 0
+    """Milliseconds a packet toward the receiver; 0: as it was. Needs an engine that repacketises."""
+    t38: tuple[T38, ...] = ()
+    label: str = ""
+    """The sender's, for `Selector`."""
     direction: tuple[str, str] | None = None
     """Names of the interfaces toward the sender and toward the receiver; counts in offers, remembered afterwards.
 
@@ -154,6 +204,13 @@ class Options:
         ):
             if words:
                 request[key] = [word.value for word in words]
+        if self.t38:
+            request["T.38"] = [word.value for word in self.t38]
+        codecs = self.codecs.to_dict() if self.codecs is not None else {}
+        if codecs:
+            request["codec"] = codecs
+        if self.ptime:
+            request["ptime"] = self.ptime
         if self.sdes:
             request["SDES"] = [*self.sdes]
         if self.received_from:
@@ -168,6 +225,7 @@ class Options:
             ("DTLS-reverse", self.dtls_reverse),
             ("address family", self.address_family),
             ("media address", self.media_address),
+            ("label", self.label),
         ):
             if text:
                 request[key] = text
@@ -316,14 +374,3 @@ class Statistics:
 
 
 Command: TypeAlias = Ping | Offer | Answer | Delete | Query | List | Statistics
-
-
-def encode_request(cookie: bytes, command: Command) -> bytes:
-    """`cookie`, a blank, the command in bencode.
-
-    A retransmission must be these very bytes: an engine that has seen the cookie repeats its reply without looking
-    further, so a cookie must be unique over all controllers, processes and restarts.
-    """
-    if not cookie or b" " in cookie:
-        raise ValueError("a cookie is one or more bytes without a blank")
-    return b"%b %b" % (cookie, encode(command.to_dict()))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from enum import Enum
 from typing import Final
 
-from rtpengine.bencode import BencodeError, Value, decode
+from rtpengine.bencode import BencodeError, Value
 from rtpengine.errors import GarbledReply, Refused
+from rtpengine.wire import decode_body
 
 
 class Result(Enum):
@@ -81,7 +82,7 @@ def decode_reply(data: bytes) -> tuple[bytes, Reply]:
     if not cookie:
         raise GarbledReply("no cookie")
     try:
-        body = decode(payload)
+        body = decode_body(payload)
     except BencodeError as error:
         raise GarbledReply(str(error)) from error
     if not isinstance(body, dict):

@@ -57,6 +57,7 @@ LEVELS = {
     "sbc.config.load": 4,
     "policies.load": 4,
     "rtpengine.client": 4,
+    "rtpengine.http": 4,
     "rtpengine.pool": 4,
     "rtpengine.embedded": 4,
     "rtpengine.__main__": 5,

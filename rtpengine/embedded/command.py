@@ -20,6 +20,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         interfaces = parse_interfaces(options.interface)
         listen = parse_listen(options.listen)
+        http = parse_listen(options.listen_http) if options.listen_http else None
         ports = parse_ports(options.ports)
     except ValueError as error:
         print(f"rtpengine: {error}", file=sys.stderr)  # noqa: T201
@@ -35,14 +36,14 @@ def main(arguments: list[str] | None = None) -> int:
     _raise_file_limit()
     try:
         server = Server(interfaces, ports, limits)
-        asyncio.run(_run(server, listen, is_detached=options.detached))
+        asyncio.run(_run(server, listen, http, is_detached=options.detached))
     except OSError as error:
         print(f"rtpengine: {options.listen}: {error.strerror or error}", file=sys.stderr)  # noqa: T201
         return 1
     return 0
 
 
-async def _run(server: Server, listen: tuple[str, int], *, is_detached: bool) -> None:
+async def _run(server: Server, listen: tuple[str, int], http: tuple[str, int] | None, *, is_detached: bool) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     watch_signals(loop, stop)
@@ -50,7 +51,7 @@ async def _run(server: Server, listen: tuple[str, int], *, is_detached: bool) ->
         watch_parent(loop, stop)
     gc.collect()
     gc.freeze()
-    await serve(server, listen, stop)
+    await serve(server, listen, stop, http=http)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -61,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--listen", default="127.0.0.1:2223", help="address and port of the control socket; port 0: any"
     )
+    parser.add_argument("--listen-http", default="", metavar="HOST:PORT", help="address of the same over HTTP")
     parser.add_argument(
         "--interface",
         action="append",
@@ -85,10 +87,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def parse_listen(text: str) -> tuple[str, int]:
-    """`HOST:PORT`, an IPv6 host in brackets."""
+    """`HOST:PORT`, an IPv6 host in brackets, of `--listen` or `--listen-http`."""
     host, colon, port = text.rpartition(":")
     if not colon or not host or not port.isdigit() or int(port) > 65535:
-        raise ValueError(f"--listen: {text!r} is not HOST:PORT")
+        raise ValueError(f"{text!r} is not HOST:PORT")
     return host.removeprefix("[").removesuffix("]"), int(port)
 
 

@@ -11,6 +11,10 @@ from rtpengine.embedded.interfaces import Interfaces
 from rtpengine.embedded.ports import PortPool
 from rtpengine.embedded.relay import RelayStatistics
 from rtpengine.embedded.stream import Stream, StreamState
+from rtpengine.features import Feature
+
+LACKING: Final = (Feature.TRANSCODING, Feature.T38_GATEWAY, Feature.REPACKETIZING)
+"""What the real daemon has and this engine has not, for controllers that ask."""
 
 
 class Totals:
@@ -176,6 +180,7 @@ def describe_engine(
             for address in interface.addresses
         ],
         "transcoders": [],
+        "lacking": [feature.value for feature in LACKING],
     }
 
 

@@ -17,6 +17,7 @@ from rtpengine.embedded.description import Fault
 from rtpengine.embedded.engine import Engine, Limits
 from rtpengine.embedded.fastpath import FastPath
 from rtpengine.embedded.framing import decode_payload, encode_payload, is_json
+from rtpengine.embedded.http import HttpListener
 from rtpengine.embedded.interfaces import Interfaces
 from rtpengine.embedded.ports import Bind, PortPool, bind_socket
 from rtpengine.embedded.relay import Relay
@@ -124,14 +125,23 @@ def read_clock() -> Clock:
 
 
 async def serve(
-    server: Server, listen: tuple[str, int], stop: asyncio.Event, announce: Sequence[str] = ("ready",)
+    server: Server,
+    listen: tuple[str, int],
+    stop: asyncio.Event,
+    announce: Sequence[str] = ("ready",),
+    http: tuple[str, int] | None = None,
 ) -> None:
-    """Run until `stop` is set; prints one line when listening: `ready HOST:PORT`."""
+    """Run until `stop` is set; prints one line when listening: `ready HOST:PORT`. `http` is a second address, for the
+    same protocol over HTTP."""
     loop = asyncio.get_running_loop()
     host, port = server.start(loop, *listen)
+    listener = HttpListener(server.answer)
     try:
+        if http is not None:
+            await listener.start(*http)
         shown = f"[{host}]" if ":" in host else host
         print(*announce, f"{shown}:{port}", flush=True)  # noqa: T201 - the line the parent waits for
         await stop.wait()
     finally:
+        listener.close()
         server.close(loop)

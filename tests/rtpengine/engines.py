@@ -16,7 +16,7 @@ from typing import Final
 import pytest
 
 import rtpengine
-from rtpengine import Answer, Command, Delete, Offer, Options, Query, Reply
+from rtpengine import Answer, Delete, Offer, Options, Query, Reply, Request
 
 HOST: Final = "127.0.0.1"
 WAIT: Final = 1.5
@@ -42,7 +42,7 @@ class EngineUnderTest:
         self.socket.send(data)
         return self.socket.recv(65536)
 
-    def ask(self, command: Command) -> Reply:
+    def ask(self, command: Request) -> Reply:
         """A command under a cookie of its own."""
         cookie = secrets.token_hex(8).encode()
         while True:

@@ -7,7 +7,7 @@ import random
 import socket
 from typing import Final
 
-from rtpengine import Command, Reply, Value, decode, encode
+from rtpengine import Reply, Request, Value, decode, encode
 from rtpengine.embedded import Limits, parse_interfaces
 from rtpengine.embedded.addresses import Endpoint
 from rtpengine.embedded.call import Clock
@@ -77,7 +77,7 @@ class Bench:
         """Now."""
         return Clock(self.now, self.now + 1e9)
 
-    def ask(self, command: Command) -> Reply:
+    def ask(self, command: Request) -> Reply:
         """The command's reply."""
         return self.raw(command.to_dict())
 
