@@ -33,11 +33,11 @@ test-fast: .venv/ready-test ## no peers, no interop, under a minute
 	@$(PYTEST) -m "not interop"
 
 bench: .venv/ready-test ## CPU per call beside the peers found on this machine; prints ratios
-	@tools/peers
+	@tools/peers bench
 	@$(BIN)/python -m tests.bench
 
 bench-record: .venv/ready-test ## the same, and writes docs/benchmarks.md
-	@tools/peers
+	@tools/peers bench
 	@$(BIN)/python -m tests.bench --record
 
 guard: .venv/ready-test ## instructions a call costs the engine (callgrind), against the recorded value; fails above +5 %

@@ -1,13 +1,17 @@
-"""The optional half of the build: with SBC_COMPILE=1 the hot rooms are compiled by mypyc from the same source.
+"""The optional half of the build: mypyc compiles the hot rooms, from the same source, where there is a C compiler.
 
-Everything else is in pyproject.toml. Without the variable, without a compiler or with a module that mypyc refuses, the
-pure Python install is complete: no behaviour may depend on which of the two it is. `sbc doctor` says which.
+Everything else is in pyproject.toml. `pip install .` compiles; an editable install does not, for its compiled modules
+would hide the sources that somebody is about to edit. SBC_COMPILE=1 compiles there too, SBC_COMPILE=0 nowhere. Without
+a compiler or with a module that mypyc refuses, the pure Python install is complete: no behaviour may depend on which of
+the two it is. `sbc doctor` says which.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import sys
+import sysconfig
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import redirect_stderr, redirect_stdout
@@ -77,6 +81,15 @@ OPTIMISATION = "1"
 BUILDING = {"bdist_wheel", "build", "build_ext", "develop", "editable_wheel", "install"}
 
 
+def wanted() -> bool:
+    """Whether to compile: as SBC_COMPILE says, else wherever a C compiler and the headers of Python are."""
+    said = os.environ.get("SBC_COMPILE", "")
+    if said in ("0", "1"):
+        return said == "1"
+    headers = os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.h"))
+    return headers and "editable_wheel" not in sys.argv and any(map(shutil.which, ("cc", "gcc", "clang")))
+
+
 def hot_modules() -> list[str]:
     """The files to compile; a room's `__init__` only names things and stays Python."""
     found = [path for pattern in HOT for path in sorted(glob(pattern)) if not path.endswith("__init__.py")]
@@ -100,7 +113,7 @@ def compiled(modules: list[str]) -> tuple[list[Extension], str]:
 
 def extensions() -> list[Extension]:
     """The compiled modules, or none. A module that is refused stays Python and the others are tried without it."""
-    if os.environ.get("SBC_COMPILE") != "1" or not BUILDING & set(sys.argv):
+    if not wanted() or not BUILDING & set(sys.argv):
         return []
     modules = hot_modules()
     try:
@@ -139,5 +152,5 @@ setup(
     options={"build_ext": {"parallel": os.cpu_count()}},
     ext_modules=extensions(),
     # Read by pip before the build: mypy is fetched into the build environment only for a compiled install.
-    setup_requires=["mypy>=2.4,<3"] if os.environ.get("SBC_COMPILE") == "1" else [],
+    setup_requires=["mypy>=2.4,<3"] if wanted() else [],
 )

@@ -16,8 +16,9 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
+from tests.bench.installed import REPOSITORY
 from tests.bench.load import Sample, measure
-from tests.bench.subjects import REPOSITORY, Subject, subjects
+from tests.bench.subjects import Subject, subjects
 from tests.rig.namespaces import Namespace
 
 REFERENCE = "Kamailio topoh"
@@ -75,10 +76,11 @@ def report(samples: list[Sample], found: list[Subject], rates: list[float], miss
         "# CPU per call",
         "",
         f"{datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, {os.cpu_count()} processors shared with SIPp and others, "
-        f"Linux {platform.release().split('-')[0]}, Python {platform.python_version()}, {_mode()}.",
+        f"Linux {platform.release().split('-')[0]}, Python {platform.python_version()}.",
         "",
         "INVITE, 180, 200, ACK, BYE, 200; microseconds of CPU time of the whole process group, median over interleaved",
-        f"rounds of one run; in brackets the ratio to {REFERENCE}. `sbc` has hiding, audit, admission and logs on.",
+        f"rounds of one run; in brackets the ratio to {REFERENCE}. `sbc` is what",
+        "`pip install .` gives where a C compiler is (compiled by mypyc), with hiding, audit, admission and logs on.",
         "Read ratios, not microseconds: the machine is shared and its speed drifts.",
         "",
         "| | " + " | ".join(f"{rate:g} calls/s" for rate in rates) + " | failed | resident MB |",
@@ -115,12 +117,6 @@ def _share(samples: list[Sample], rates: list[float]) -> str:
         if on and off:
             parts.append(f"{100 * (on - off) / on:.0f} % at {rate:g}/s")
     return f"The audit's share of the node's CPU: {', '.join(parts)}." if parts else ""
-
-
-def _mode() -> str:
-    import sbc.engine
-
-    return "pure Python" if str(sbc.engine.__file__).endswith(".py") else "compiled by mypyc"
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ class Sample:
 def measure(subject: Subject, rate: float, calls: int, directory: Path, namespace: str) -> Sample:
     """Start the subject, let SIPp make `calls` calls at `rate` a second through it, stop it."""
     directory.mkdir(parents=True, exist_ok=True)
+    beside = subject.beside(directory, namespace) if subject.beside else None
     target = subject.start(directory, namespace)
     callee = ["sipp", "-sf", str(HERE / "uas.xml"), "-i", "127.0.0.1", "-p", str(CALLEE), "-nostdin"]
     answering = Process(callee, namespace=namespace, log=directory / "uas.log", cwd=directory)
@@ -41,6 +42,8 @@ def measure(subject: Subject, rate: float, calls: int, directory: Path, namespac
     finally:
         answering.stop()
         target.stop()
+        if beside is not None:
+            beside.stop()
     return Sample(subject.name, rate, calls, spent / calls * 1e6, failed, retransmissions, resident)
 
 

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.bench.installed import REPOSITORY, compiled_install
 from tests.rig.process import Process, wait_until
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 PORT, CALLEE = 5060, 5080
 
 _NODE = """
@@ -54,10 +54,7 @@ loadmodule "pv.so"
 loadmodule "maxfwd.so"
 loadmodule "siputils.so"
 loadmodule "textops.so"
-loadmodule "topoh.so"
-modparam("topoh", "mask_key", "a key of the bench")
-modparam("topoh", "mask_ip", "127.0.0.8")
-modparam("topoh", "mask_callid", 1)
+{hiding}
 request_route {
     if (!mf_process_maxfwd_header("10")) { sl_send_reply("483", "Too Many Hops"); exit; }
     if (is_method("CANCEL")) { if (t_check_trans()) t_relay(); exit; }
@@ -70,13 +67,32 @@ request_route {
 """
 
 
+_TOPOH = """loadmodule "topoh.so"
+modparam("topoh", "mask_key", "a key of the bench")
+modparam("topoh", "mask_ip", "127.0.0.8")
+modparam("topoh", "mask_callid", 1)
+"""
+
+_TOPOS = """loadmodule "ndb_redis.so"
+modparam("ndb_redis", "server", "name=bench;addr=127.0.0.1;port=6379;db=0")
+loadmodule "topos.so"
+loadmodule "topos_redis.so"
+modparam("topos", "storage", "redis")
+modparam("topos_redis", "serverid", "bench")
+"""
+
+
 @dataclass(frozen=True)
 class Subject:
-    """One row of the table. `start` gives the process whose group is measured; `most` is the highest rate asked."""
+    """One row of the table. `start` gives the process whose group is measured; `most` is the highest rate asked.
+
+    `beside` starts what it needs and what is not measured.
+    """
 
     name: str
     start: Callable[[Path, str], Process]
     most: float = 1e9
+    beside: Callable[[Path, str], Process] | None = None
 
 
 def _echo(directory: Path, namespace: str) -> Process:
@@ -86,12 +102,15 @@ def _echo(directory: Path, namespace: str) -> Process:
     return process
 
 
-def _node(media: str, audit: str) -> Callable[[Path, str], Process]:
+def _node(media: str, audit: str, install: Path = REPOSITORY) -> Callable[[Path, str], Process]:
+    """A node of the sources here, or of an install elsewhere."""
+
     def start(directory: Path, namespace: str) -> Process:
         config = directory / f"node-{media}-{audit}.toml"
         config.write_text(_NODE.format(media=media, audit=audit, directory=directory))
         argv = [sys.executable, "-m", "sbc", "run", "--config", str(config), "--state", str(directory)]
-        process = Process(argv, namespace=namespace, log=directory / "node.log", cwd=REPOSITORY)
+        environment = {"PYTHONPATH": str(install)}
+        process = Process(argv, namespace=namespace, log=directory / "node.log", cwd=directory, environment=environment)
         process.wait_for_udp("127.0.0.1", PORT, timeout=60)
         wait_until(lambda: "try next" in process.output() or not process.running, 60, "the node")
         return process
@@ -99,14 +118,29 @@ def _node(media: str, audit: str) -> Callable[[Path, str], Process]:
     return start
 
 
-def _kamailio(directory: Path, namespace: str) -> Process:
-    config = directory / "kamailio.cfg"
-    config.write_text(_KAMAILIO)
-    argv = ["kamailio", "-DD", "-E", "-m", "512", "-M", "32", "-Y", str(directory), "-w", str(directory)]
-    argv += ["-f", str(config), "-P", str(directory / "pid")]
-    process = Process(argv, namespace=namespace, log=directory / "kamailio.log", cwd=directory)
-    process.wait_for_udp("127.0.0.1", PORT)
-    return process
+def _kamailio(hiding: str) -> Callable[[Path, str], Process]:
+    def start(directory: Path, namespace: str) -> Process:
+        config = directory / "kamailio.cfg"
+        config.write_text(_KAMAILIO.replace("{hiding}", hiding))
+        argv = ["kamailio", "-DD", "-E", "-m", "512", "-M", "32", "-Y", str(directory), "-w", str(directory)]
+        argv += ["-f", str(config), "-P", str(directory / "pid")]
+        process = Process(argv, namespace=namespace, log=directory / "kamailio.log", cwd=directory)
+        process.wait_for_udp("127.0.0.1", PORT)
+        return process
+
+    return start
+
+
+def _redis(directory: Path, namespace: str) -> Process:
+    """A store for topos in a process group of its own: what it spends is not counted."""
+    argv = ["redis-server", "--bind", "127.0.0.1", "--port", "6379", "--save", "", "--dir", str(directory)]
+    redis = Process(argv, namespace=namespace, log=directory / "redis.log", cwd=directory)
+    wait_until(lambda: "eady to accept" in redis.output() or not redis.running, 10, "redis")
+    return redis
+
+
+def _has_module(name: str) -> bool:
+    return any(Path("/usr/lib").glob(f"*/kamailio/modules/{name}.so"))
 
 
 def _sippy(program: Path) -> Callable[[Path, str], Process]:
@@ -136,17 +170,27 @@ def sippy_program(cache: Path) -> Path | None:
 
 def subjects(cache: Path) -> tuple[list[Subject], list[str]]:
     """Everything that can be measured on this machine, and what cannot and why."""
+    missing: list[str] = []
+    install = compiled_install(cache)
+    if install is None:
+        missing.append("the compiled node: no C compiler, or the build failed; `sbc` is pure Python here")
+    node = install or REPOSITORY
     found = [
         Subject("echo floor", _echo),
-        Subject("sbc", _node("bypass", "strip")),
-        Subject("sbc, audit off", _node("bypass", "off")),
-        Subject("sbc, media anchored", _node("anchor", "strip"), most=300),
+        Subject("sbc", _node("bypass", "strip", node)),
+        Subject("sbc, audit off", _node("bypass", "off", node)),
+        Subject("sbc, media anchored", _node("anchor", "strip", node), most=300),
     ]
-    missing: list[str] = []
+    if install is not None:
+        found.append(Subject("sbc, pure Python", _node("bypass", "strip"), most=300))
     if shutil.which("kamailio"):
-        found.append(Subject("Kamailio topoh", _kamailio))
+        found.append(Subject("Kamailio topoh", _kamailio(_TOPOH)))
     else:
         missing.append("Kamailio topoh: kamailio is not installed")
+    if shutil.which("kamailio") and shutil.which("redis-server") and _has_module("topos_redis"):
+        found.append(Subject("Kamailio topos, Redis", _kamailio(_TOPOS), most=300, beside=_redis))
+    else:
+        missing.append("Kamailio topos: kamailio-redis-modules or redis-server is not installed")
     program = sippy_program(cache)
     if program is not None:
         found.append(Subject("Sippy B2BUA", _sippy(program), most=50))
