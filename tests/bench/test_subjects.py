@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-import setuptools
 
 from tests.bench.installed import REPOSITORY
 
@@ -40,7 +39,7 @@ def test_a_machine_without_a_compiler_installs_pure_python(tmp_path: Path, monke
 
 def is_wanted(monkeypatch: pytest.MonkeyPatch, command: str) -> bool:
     """What `setup.py` decides for a command of setuptools, with nothing built."""
-    monkeypatch.setattr(setuptools, "setup", lambda **_: None)
+    monkeypatch.setattr("setuptools.setup", lambda **_: None)
     monkeypatch.setattr(sys, "argv", ["setup.py"])
     found = runpy.run_path(str(REPOSITORY / "setup.py"), run_name="setup")
     monkeypatch.setattr(sys, "argv", ["setup.py", command])
