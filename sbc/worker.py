@@ -185,9 +185,9 @@ class Worker:
         self._telemetry.undeliverable(flow.host, flow.port, flow.transport, reason, self._clock().monotonic)
         self._undelivered.append(flow)
 
-    def handshake_failed(self, flow: Flow, reason: str) -> None:
+    def handshake_failed(self, flow: Flow, reason: str, certificate: str) -> None:
         """A TLS client was turned away: a log line, and nothing to the engine."""
-        self._telemetry.handshake_failed(flow.listener, flow.host, flow.port, reason, self._clock().monotonic)
+        self._telemetry.handshake_failed(flow, reason, certificate, self._clock().monotonic)
 
     def connection_ended(self, flow: Flow, reason: str) -> None:
         """A stream connection was closed from here, or not taken: a log line; calls on it are told by their sends."""

@@ -19,6 +19,7 @@ from sbc.outputs import (
     TargetChanged,
 )
 from sbc.telemetry.flood import Flood
+from sbc.wire import Flow
 
 _QUIET: Final = frozenset({DropReason.KEEPALIVE})
 """Discarded by design: counted, never logged."""
@@ -86,11 +87,13 @@ class Telemetry:
         if self._flood.admit(f"undeliverable: {reason}", host, now):
             self.logger.warning("undeliverable", reason=reason, peer=f"{host}:{port}", transport=transport)
 
-    def handshake_failed(self, listener: int, host: str, port: int, reason: str, now: float) -> None:
-        """A TLS client was turned away."""
+    def handshake_failed(self, flow: Flow, reason: str, certificate: str, now: float) -> None:
+        """A TLS client was turned away; `certificate` is what it showed."""
         self.counters["tls.refused"] += 1
-        if self._flood.admit(f"TLS refused: {reason}", host, now):
-            self.logger.warning("TLS client refused", reason=reason, peer=f"{host}:{port}", listener=listener)
+        if self._flood.admit(f"TLS refused: {reason}", flow.host, now):
+            fields = {"certificate": certificate} if certificate else {}
+            peer = f"{flow.host}:{flow.port}"
+            self.logger.warning("TLS client refused", reason=reason, peer=peer, listener=flow.listener, **fields)
 
     def connection_ended(self, host: str, port: int, transport: str, reason: str, now: float) -> None:
         """We closed a stream connection, or did not take it."""

@@ -6,6 +6,11 @@ import ssl
 from collections.abc import Mapping
 from typing import Any, Final
 
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+
+_COMMON_NAME: Final = NameOID.COMMON_NAME
+
 _PLAIN: Final = {
     "PEER_DID_NOT_RETURN_A_CERTIFICATE": "no certificate shown, and one is required",
     "HTTP_REQUEST": "speaks HTTP, not TLS",
@@ -64,3 +69,47 @@ def reason_of_tls(error: ssl.SSLError) -> str:
     if alert:
         return f"peer refused us: {said.lower().replace('_', ' ')}"
     return reason.lower().replace("_", " ") or "failed"
+
+
+def describe(message: bytes) -> str:
+    """Which certificate a peer showed, for a log line: its names, its issuer, its serial number and its dates.
+
+    `message` is the handshake message Certificate with its header (RFC 5246 section 7.4.2, RFC 8446 section 4.4.2).
+    Empty where it holds none, or nothing that can be read: what it says has not been verified.
+    """
+    try:
+        certificate = x509.load_der_x509_certificate(_first_certificate(message))
+        names = identities(_as_peercert(certificate)) or (certificate.subject.rfc4514_string() or "nobody",)
+        issuer = certificate.issuer.rfc4514_string()
+        start, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    except (ValueError, IndexError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
+        return ""
+    serial = f"{certificate.serial_number:x}"[:40]
+    text = f"{listed(names)}, issued by {issuer[:100]}, serial {serial}, good from {start:%Y-%m-%d} to {end:%Y-%m-%d}"
+    return "".join([letter if letter.isprintable() else "?" for letter in text])
+
+
+def _first_certificate(message: bytes) -> bytes:
+    body = message[4:]
+    if int.from_bytes(body[:3]) != len(body) - 3:  # TLS 1.3: the list stands behind a context
+        body = body[1 + body[0] :]
+    return body[6 : 6 + int.from_bytes(body[3:6])]
+
+
+def _as_peercert(certificate: x509.Certificate) -> dict[str, Any]:
+    """As `getpeercert` has it, as far as `identities` looks."""
+    subject = [(("commonName", str(one.value)),) for one in certificate.subject if one.oid == _COMMON_NAME]
+    try:
+        named = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return {"subject": subject}
+    pairs = [("URI", uri) for uri in named.get_values_for_type(x509.UniformResourceIdentifier)]
+    pairs += [("DNS", name) for name in named.get_values_for_type(x509.DNSName)]
+    pairs += [("IP Address", str(address)) for address in named.get_values_for_type(x509.IPAddress)]
+    return {"subject": subject, "subjectAltName": pairs}
+
+
+def listed(names: tuple[str, ...]) -> str:
+    """The names of a certificate for a log line."""
+    shown = ", ".join(names[:4])
+    return (shown + (", …" if len(names) > 4 else ""))[:200] or "nobody"

@@ -7,6 +7,9 @@ from typing import Final
 
 from sbc.config import Certificate, Tls
 
+_SHOWN: Final = "_shown_certificate"
+_CERTIFICATE: Final = 11  # a handshake message's type (RFC 8446 section 4)
+
 _CIPHERS: Final = "ECDHE+AESGCM:ECDHE+CHACHA20"
 """TLS 1.2 with forward secrecy and authenticated encryption only (RFC 9325 section 4.2); 1.3 has nothing else."""
 
@@ -19,7 +22,7 @@ class TlsContexts:
     swapped in by SNI brings its certificate, and nothing else.
     """
 
-    __slots__ = ("_named", "client", "requires_client", "server")
+    __slots__ = ("_named", "client", "quiet", "requires_client", "server")
 
     def __init__(self, tls: Tls) -> None:
         """Raises OSError (ssl.SSLError among it) where a file cannot be used."""
@@ -29,6 +32,8 @@ class TlsContexts:
         if self._named:
             self.server.sni_callback = self._choose
         self.client: Final = _client(tls)
+        self.quiet: Final = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        """For connections whose handshake is done: it keeps nothing of what goes by."""
 
     def _choose(self, connection: ssl.SSLSocket | ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> None:
         context = self._named.get((name or "").lower())
@@ -65,4 +70,32 @@ def _context(protocol: int, own: Certificate) -> ssl.SSLContext:
     context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
     context.set_ciphers(_CIPHERS)
     context.load_cert_chain(own.certificate, own.key, password="")  # else an encrypted key would ask the terminal
+    keep_what_is_shown(context)
     return context
+
+
+def keep_what_is_shown(context: ssl.SSLContext) -> None:
+    """Keep the certificate that a peer shows, good or not, on its connection: for `shown_by`.
+
+    OpenSSL forgets one that it does not accept. The callback is not a documented part of the module: where it is
+    missing, log lines say why a peer was refused and not with what.
+    """
+    if hasattr(context, "_msg_callback"):
+        setattr(context, "_msg_callback", _notice)  # noqa: B010 - the type's own stub does not know it
+
+
+def shown_by(connection: ssl.SSLObject) -> bytes:
+    """The handshake message with the certificate that the peer has shown; empty where there was none."""
+    return bytes(getattr(connection, _SHOWN, b""))
+
+
+def forget_what_is_shown(connection: ssl.SSLObject, quiet: ssl.SSLContext) -> None:
+    """The handshake is over: nothing of it is kept, and nothing is looked at any more."""
+    connection.context = quiet
+    if hasattr(connection, _SHOWN):
+        delattr(connection, _SHOWN)
+
+
+def _notice(connection: object, direction: str, version: int, content: int, message: int, data: bytes) -> None:
+    if message == _CERTIFICATE and direction == "read" and not hasattr(connection, _SHOWN):
+        setattr(connection, _SHOWN, data)

@@ -76,11 +76,11 @@ class Door:
             if not self._per_source[source]:
                 del self._per_source[source]
 
-    def refused(self, layer: TlsLayer, reason: str) -> None:
+    def refused(self, layer: TlsLayer, reason: str, shown: str) -> None:
         """It failed. What we opened ourselves is told with the messages that waited for it."""
         self._counters.handshakes_failed += 1
         if layer.wanted is None:
-            self._receiver.handshake_failed(_flow(layer), reason)
+            self._receiver.handshake_failed(_flow(layer), reason, shown)
 
     def close(self) -> None:
         """End what is half open."""

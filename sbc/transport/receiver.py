@@ -26,8 +26,8 @@ class Receiver(Protocol):
         May be called from within `send`; it must only take note and act when the outputs at hand are done.
         """
 
-    def handshake_failed(self, flow: Flow, reason: str) -> None:
-        """A peer that wanted to speak TLS to us, at this flow, was turned away."""
+    def handshake_failed(self, flow: Flow, reason: str, certificate: str) -> None:
+        """A peer that wanted to speak TLS to us, at this flow, was turned away; which certificate it showed, if any."""
 
     def connection_ended(self, flow: Flow, reason: Ended | NotTaken) -> None:
         """We have closed a stream connection, or not taken it. May be called from within `send`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 from typing import TYPE_CHECKING, Final, Protocol, cast
 
 from sbc.sip import PING, PONG, Limits, ParseError, StreamFramer
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 
 LOST: Final = "connection lost"
+
+LINGER: Final = 2.0
+"""Seconds, at the least, for which a peer whose bytes we no longer want may read what we have said."""
 
 
 class Table(Protocol):
@@ -57,6 +61,7 @@ class StreamConnection(asyncio.Protocol):
         self.heard_at = 0.0
         self.partial_since: float | None = None
         self.unread_since: float | None = None
+        self.ended_at: float | None = None
         self.has_spoken = False
         self.is_ours = False
         """True where we opened it."""
@@ -75,8 +80,8 @@ class StreamConnection(asyncio.Protocol):
 
     @property
     def is_open(self) -> bool:
-        """True between the handshake and the loss."""
-        return self._transport is not None and not self._transport.is_closing()
+        """True between the handshake and the end, from either side."""
+        return self._transport is not None and self._reason == LOST and not self._transport.is_closing()
 
     def mark(self, dscp: int) -> None:
         """Send with this DSCP value; before the connection is made."""
@@ -100,7 +105,7 @@ class StreamConnection(asyncio.Protocol):
         sock = transport.get_extra_info("socket")
         if isinstance(sock, socket.socket) or hasattr(sock, "setsockopt"):
             prepare_accepted(sock, self._dscp)
-        self.opened_at = self.heard_at = asyncio.get_running_loop().time()
+        self.opened_at = self.heard_at = time.monotonic()
         refusal = self._table.opened(self)
         if refusal is not None:
             self._counters.refused[refusal] += 1
@@ -111,7 +116,9 @@ class StreamConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Frame what came and hand the whole messages on."""
-        self.heard_at = asyncio.get_running_loop().time()
+        if self._reason != LOST:
+            return
+        self.heard_at = time.monotonic()
         self._counters.bytes_received += len(data)
         framer = self._framer
         fault = framer.fault
@@ -127,7 +134,7 @@ class StreamConnection(asyncio.Protocol):
             self._take(frame)
         if fault is not None and self.is_open:
             self._receiver.malformed(fault, self.flow)
-            self.cut(Ended.FRAMING)
+            self._refuse()
         self._note_partial(bool(frames))
         self._receiver.settle()
 
@@ -171,7 +178,7 @@ class StreamConnection(asyncio.Protocol):
     def send(self, data: bytes, flow: Flow) -> None:
         """Send in order; `flow` is what the engine asked for and what is reported if this connection is lost first."""
         transport = self._transport
-        if transport is None or transport.is_closing():
+        if transport is None or not self.is_open:
             self._counters.undeliverable += 1
             self._receiver.undeliverable(flow, self._reason)
             return
@@ -181,7 +188,7 @@ class StreamConnection(asyncio.Protocol):
         waiting = transport.get_write_buffer_size()
         if waiting:
             if self.unread_since is None:
-                self.unread_since = asyncio.get_running_loop().time()
+                self.unread_since = time.monotonic()
             if flow not in self._unsent:
                 self._unsent.append(flow)
             self._table.unsent(self, waiting)
@@ -208,10 +215,23 @@ class StreamConnection(asyncio.Protocol):
         if transport is not None:
             transport.abort()
 
+    def _refuse(self) -> None:
+        """Cut it off, but let our answer arrive: to close with bytes unread would reset the connection and take the
+        answer with it (RFC 1122 section 4.2.2.13). What still comes is thrown away; the sweep ends it.
+        """
+        transport = self._leave(Ended.FRAMING)
+        if transport is not None:
+            transport.write_eof()
+
+    def is_over(self, now: float) -> bool:
+        """True where it was ended a while ago and the peer does not let go."""
+        return self.ended_at is not None and now - self.ended_at > LINGER
+
     def _leave(self, reason: Ended) -> asyncio.Transport | None:
         """Count and tell why; the first reason is the one that counts."""
         if self._transport is not None and self._reason == LOST:
             self._reason = reason.value
+            self.ended_at = time.monotonic()
             self._counters.closed[reason] += 1
             self._receiver.connection_ended(self.flow, reason)
         return self._transport

@@ -188,8 +188,10 @@ class Streams:
         now = loop.time()
         for connection in self.table:
             reason = connection.overdue(now, self._limits)
-            if not connection.is_open:  # it was closed a sweep ago or more, and the peer does not take the rest
+            if connection.is_over(now):
                 connection.abort(Ended.NOT_READING)
+            elif not connection.is_open:
+                continue
             elif reason is Ended.NOT_READING:
                 connection.abort(reason)
             elif reason is not None:

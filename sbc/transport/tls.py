@@ -13,8 +13,8 @@ from ipaddress import ip_address
 from typing import Any, Final, Protocol, cast
 
 from sbc.config import proves
-from sbc.transport.certificates import TlsError, identities, reason_of_tls
-from sbc.transport.contexts import TlsContexts
+from sbc.transport.certificates import TlsError, describe, identities, listed, reason_of_tls
+from sbc.transport.contexts import TlsContexts, forget_what_is_shown, shown_by
 from sbc.transport.stream import StreamConnection
 
 _READ: Final = 65536
@@ -29,8 +29,8 @@ class Doorkeeper(Protocol):
     def passed(self, layer: TlsLayer) -> None:
         """The handshake is over, either way."""
 
-    def refused(self, layer: TlsLayer, reason: str) -> None:
-        """It failed."""
+    def refused(self, layer: TlsLayer, reason: str, shown: str) -> None:
+        """It failed; `shown` says which certificate the peer showed, empty for none."""
 
 
 class TlsLayer(asyncio.Transport, asyncio.Protocol):
@@ -59,6 +59,7 @@ class TlsLayer(asyncio.Transport, asyncio.Protocol):
             None if wanted is None else asyncio.get_running_loop().create_future()
         )
         self._door: Final = door
+        self._quiet: Final = contexts.quiet
         self._requires: Final = wanted is None and contexts.requires_client
         self._incoming: Final = ssl.MemoryBIO()
         self._outgoing: Final = ssl.MemoryBIO()
@@ -146,13 +147,14 @@ class TlsLayer(asyncio.Transport, asyncio.Protocol):
         if self._requires and not certificate:
             self._fail("no certificate shown, and one is required")
         elif self.wanted is not None and not proves(self.names, self.wanted):
-            self._fail(f"wrong certificate: it is for {_listed(self.names)}, not {_listed(self.wanted)}")
+            self._fail(f"wrong certificate: it is for {listed(self.names)}, not {listed(self.wanted)}")
         else:
             self._rise()
 
     def _rise(self) -> None:
         self._is_up = True
         self._settle()
+        forget_what_is_shown(self._tls, self._quiet)
         self.above.connection_made(self)
         if self._established is not None and not self._established.done():
             self._established.set_result(None)
@@ -164,9 +166,10 @@ class TlsLayer(asyncio.Transport, asyncio.Protocol):
             return
         self._is_closing = True
         self._settle()
-        self._door.refused(self, reason)
+        shown = describe(shown_by(self._tls))
+        self._door.refused(self, reason, shown)
         if self._established is not None and not self._established.done():
-            self._established.set_exception(TlsError(f"TLS: {reason}"))
+            self._established.set_exception(TlsError(f"TLS: {reason}" + (f" ({shown})" if shown else "")))
         if self._tcp is not None:
             if at_once:
                 self._tcp.abort()
@@ -233,15 +236,29 @@ class TlsLayer(asyncio.Transport, asyncio.Protocol):
         """True once it was closed from either side."""
         return self._is_closing
 
+    def can_write_eof(self) -> bool:
+        """It can."""
+        return True
+
+    def write_eof(self) -> None:
+        """Say no more (close_notify), once everything is sent; what still comes is thrown away."""
+        if self._say_goodbye() and self._tcp is not None:
+            self._tcp.write_eof()
+
     def close(self) -> None:
         """Say so (close_notify), and close once everything is sent."""
+        self._say_goodbye()
+        if self._tcp is not None:
+            self._tcp.close()
+
+    def _say_goodbye(self) -> bool:
         if self._is_closing or self._tcp is None:
-            return
+            return False
         self._is_closing = True
         with contextlib.suppress(ssl.SSLError):  # it wants the peer's answer, for which nobody waits
             self._tls.unwrap()
         self._flush()
-        self._tcp.close()
+        return True
 
     def abort(self) -> None:
         """Close at once."""
@@ -260,8 +277,3 @@ def _asked_for(wanted: tuple[str, ...]) -> str | None:
             if "*" not in name:
                 return name
     return None
-
-
-def _listed(names: tuple[str, ...]) -> str:
-    shown = ", ".join(names[:4])
-    return (shown + (", …" if len(names) > 4 else ""))[:200] or "nobody"

@@ -89,6 +89,9 @@ def test_partners_are_served_through_a_renewal_and_others_are_turned_away_with_a
         "no certificate shown, and one is required",
         "certificate not accepted: certificate has expired",
     ]
+    which = [line.get("certificate", "") for line in node.log() if line["event"] == "TLS client refused"]
+    assert which[0] == ""
+    assert which[1].startswith("edge1.carrier.example, issued by CN=ca, serial ")
     warned = [line for line in node.log() if line["event"] == "certificate expires"]
     assert [(line["level"], line["days"]) for line in warned] == [("warning", 9)]
 

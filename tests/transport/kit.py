@@ -28,6 +28,7 @@ class Heard:
     faults: list[ParseError] = field(default_factory=list)
     undelivered: list[tuple[Flow, str]] = field(default_factory=list)
     turned_away: list[tuple[Flow, str]] = field(default_factory=list)
+    shown: list[str] = field(default_factory=list)
     ended: list[tuple[Flow, str]] = field(default_factory=list)
     settled: int = 0
 
@@ -40,8 +41,9 @@ class Heard:
     def undeliverable(self, flow: Flow, reason: str) -> None:
         self.undelivered.append((flow, reason))
 
-    def handshake_failed(self, flow: Flow, reason: str) -> None:
+    def handshake_failed(self, flow: Flow, reason: str, certificate: str) -> None:
         self.turned_away.append((flow, reason))
+        self.shown.append(certificate)
 
     def connection_ended(self, flow: Flow, reason: str) -> None:
         self.ended.append((flow, reason))

@@ -132,6 +132,10 @@ def test_a_missing_an_expired_and_a_foreign_certificate_are_refused_and_told_apa
                 "certificate not accepted: unable to get local issuer certificate",
             ]
             assert {flow.host for flow, _ in heard.turned_away} == {"127.0.0.1"}
+            missing, late, strange = heard.shown
+            assert missing == ""
+            assert late.startswith("carrier.example, issued by CN=Test CA, serial ")
+            assert strange.startswith("carrier.example, issued by CN=Other CA, serial ")
             assert heard.messages == []
             assert transports.counters.handshakes_failed == 3
 
@@ -338,7 +342,7 @@ def test_a_server_must_prove_a_name_that_is_wanted_and_the_connection_is_used_ag
             transports.send(b"four", Flow(0, "TLS", "127.0.0.1", port, names=("other.example",)))
             await until(lambda: heard.undelivered)
             reason = "TLS: wrong certificate: it is for sip.carrier.example, not other.example"
-            assert heard.undelivered[0][1] == reason
+            assert heard.undelivered[0][1].startswith(f"{reason} (sip.carrier.example, issued by CN=Test CA, serial ")
             assert heard.turned_away == []
             assert b"four" not in server.received
         server.server.close()
@@ -364,7 +368,9 @@ def test_a_server_that_is_not_believed_gets_no_message(
             flow = Flow(0, "TLS", "127.0.0.1", port, names=("carrier.example",))
             transports.send(b"one", flow)
             await until(lambda: heard.undelivered)
-            assert heard.undelivered == [(flow, reason)]
+            [(refused, why)] = heard.undelivered
+            assert refused == flow
+            assert why.startswith(f"{reason} (carrier.example, issued by CN={signer}, serial ")
             assert server.received == b""
         server.server.close()
 
