@@ -31,6 +31,8 @@ class Flag(Enum):
     GENERATE_MID = "generate-mid"
     """Each m-line has a name (RFC 5888), as browsers want it."""
     STRIP_EXTMAP = "strip-extmap"
+    INJECT_DTMF = "inject-DTMF"
+    """Keys may be pressed for the parties, in offer and answer; the daemon transcodes then."""
     TRICKLE_ICE = "trickle-ICE"
     DIRECTIONAL = "directional"
     """From 12.4 on party selectors count only beside this one."""

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from rtpengine.embedded.addresses import Endpoint, endpoint
 from rtpengine.embedded.agreement import Agreement
 from rtpengine.embedded.association import DtlsAgreement
+from rtpengine.embedded.detour import Heard, Tap
 from rtpengine.embedded.ice import IceAgent
 from rtpengine.embedded.interfaces import Interface, LocalAddress
+from rtpengine.embedded.player import Player
 from rtpengine.embedded.ports import PortPool
+from rtpengine.embedded.recording import Recording
 from rtpengine.embedded.relay import Relay
 from rtpengine.embedded.stream import Stream
 
@@ -22,6 +26,17 @@ class Clock:
     def __init__(self, monotonic: float, wall: float) -> None:
         self.monotonic: Final = monotonic
         self.wall: Final = wall
+
+
+class Gates:
+    """What is closed for a party, or for a whole call."""
+
+    __slots__ = ("blocks_dtmf", "is_blocked", "is_silenced")
+
+    def __init__(self) -> None:
+        self.is_blocked = False
+        self.is_silenced = False
+        self.blocks_dtmf = False
 
 
 class PortPair:
@@ -62,8 +77,12 @@ class PartyMedia:
     __slots__ = (
         "answers_mux",
         "bound_for",
+        "can_inject",
+        "codecs",
+        "copies",
         "direction",
         "dtls",
+        "events",
         "formats",
         "heard_ice",
         "ice",
@@ -98,6 +117,14 @@ class PartyMedia:
         """The party's name for the m-line (RFC 5888), or ours for it where it gave none."""
         self.formats: list[str] = []
         """What the party listed last."""
+        self.codecs: dict[str, str] = {}
+        """Payload type to codec, as the party listed them last, or was offered them."""
+        self.events: frozenset[int] = frozenset()
+        """Payload types of RFC 4733 events among them."""
+        self.can_inject = False
+        """Keys may be pressed for the party."""
+        self.copies: tuple[Tap, ...] = ()
+        """Subscribers to what it sends."""
         self.ptime = ""
         self.direction = "sendrecv"
         self.is_rejected = False
@@ -128,13 +155,26 @@ class PartyMedia:
         self.security.clear()
         self.dtls.clear()
         self.ice = None
+        self.copies = ()
         self.bound_for = self.signalled = None
 
 
 class Party:
     """One end of the call, known by a tag; without one until its first answer."""
 
-    __slots__ = ("created", "family", "has_spoken", "interface", "label", "media", "peer", "tag", "via_branch")
+    __slots__ = (
+        "created",
+        "family",
+        "gates",
+        "has_spoken",
+        "interface",
+        "label",
+        "media",
+        "peer",
+        "player",
+        "tag",
+        "via_branch",
+    )
 
     def __init__(self, tag: str, via_branch: str, interface: Interface, created: float) -> None:
         self.tag = tag
@@ -142,6 +182,9 @@ class Party:
         self.interface = interface
         self.created: Final = created
         self.label = ""
+        self.gates: Final = Gates()
+        self.player: Player | None = None
+        """What was played to it last."""
         self.media: Final[list[PartyMedia]] = []
         self.peer: Party | None = None
         """The party that media goes to."""
@@ -175,8 +218,11 @@ class Call:
         "call_id",
         "created",
         "delete_at",
+        "gates",
+        "heard",
         "is_answered",
         "parties",
+        "recording",
         "signalled",
         "signalled_wall",
         "tags",
@@ -193,6 +239,10 @@ class Call:
         self.tags: Final[dict[str, Party]] = {}
         """By tag; a party that answered under several has several entries."""
         self.is_answered = False
+        self.gates: Final = Gates()
+        self.recording: Recording | None = None
+        self.heard: Callable[[str], Heard] | None = None
+        """Makes, for a party's tag, what is told of the keys it presses; None: nobody wants to know."""
         self.delete_at = 0.0
         """When a delayed delete is due; 0: none is."""
 
@@ -218,6 +268,8 @@ class Call:
 
     def close(self) -> None:
         """Free everything."""
+        if self.recording is not None:
+            self.recording.close()
         for party in self.parties:
             party.close()
         self.parties.clear()

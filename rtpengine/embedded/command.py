@@ -7,9 +7,11 @@ import asyncio
 import gc
 import resource
 import sys
+from pathlib import Path
 
 from rtpengine.embedded.engine import Limits
 from rtpengine.embedded.interfaces import InterfaceError, parse_interfaces
+from rtpengine.embedded.keys import KeyLog
 from rtpengine.embedded.lifeline import watch_parent, watch_signals
 from rtpengine.embedded.server import Server, serve
 
@@ -20,6 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         interfaces = parse_interfaces(options.interface)
         listen = parse_listen(options.listen)
+        keys = parse_listen(options.dtmf_log_dest) if options.dtmf_log_dest else None
         http = parse_listen(options.listen_http) if options.listen_http else None
         ports = parse_ports(options.ports)
     except ValueError as error:
@@ -36,6 +39,10 @@ def main(arguments: list[str] | None = None) -> int:
     _raise_file_limit()
     try:
         server = Server(interfaces, ports, limits)
+        if keys is not None:
+            server.engine.key_log = KeyLog(*keys)
+        if options.recording_dir:
+            server.engine.resources.recordings = Path(options.recording_dir)
         asyncio.run(_run(server, listen, http, is_detached=options.detached))
     except OSError as error:
         print(f"rtpengine: {options.listen}: {error.strerror or error}", file=sys.stderr)  # noqa: T201
@@ -63,6 +70,12 @@ def _parser() -> argparse.ArgumentParser:
         "--listen", default="127.0.0.1:2223", help="address and port of the control socket; port 0: any"
     )
     parser.add_argument("--listen-http", default="", metavar="HOST:PORT", help="address of the same over HTTP")
+    parser.add_argument(
+        "--dtmf-log-dest", default="", metavar="HOST:PORT", help="where each key that a party presses is told, by UDP"
+    )
+    parser.add_argument(
+        "--recording-dir", default="", metavar="DIRECTORY", help="where recorded calls go; none: nothing is recorded"
+    )
     parser.add_argument(
         "--interface",
         action="append",

@@ -12,9 +12,12 @@ from typing import Final
 
 from rtpengine.bencode import Value
 from rtpengine.embedded.call import Call, Clock, Party
+from rtpengine.embedded.codecs import CodecWishes
 from rtpengine.embedded.description import REWRITE, Description, Fault, parse_description
 from rtpengine.embedded.exchange import Exchange, connect, disconnect
 from rtpengine.embedded.interfaces import Interfaces
+from rtpengine.embedded.keys import KeyLog
+from rtpengine.embedded.operations import OPERATIONS, operate, record, refit
 from rtpengine.embedded.ports import RAN_OUT, PortPool
 from rtpengine.embedded.relay import Relay
 from rtpengine.embedded.report import Totals, describe_call, describe_engine
@@ -56,7 +59,9 @@ class Engine:
         self.calls: Final[dict[str, Call]] = {}
         self.totals: Final = Totals(clock.monotonic)
         self._interfaces: Final = interfaces
-        self._resources: Final = Resources(relay, pools)
+        self.resources: Final = Resources(relay, pools)
+        self.key_log: KeyLog | None = None
+        """Told of the keys that parties press; None: nobody wants to know."""
         self._relay: Final = relay
         self._limits: Final = limits
         self._sweep: list[Call] = []
@@ -93,13 +98,19 @@ class Engine:
                 relayed = self._relay.statistics()
                 return {
                     "statistics": describe_engine(
-                        self.totals, len(self.calls), relayed, self._interfaces, self._resources.pools, clock.monotonic
+                        self.totals, len(self.calls), relayed, self._interfaces, self.resources.pools, clock.monotonic
                     )
                 }
             case bytes():
-                raise Fault("Unrecognized command")
+                return self._operate(command.decode("latin-1"), request, clock)
             case _:
                 raise Fault('Dictionary contains no key "command"')
+
+    def _operate(self, command: str, request: Request, clock: Clock) -> dict[str, Value]:
+        """Commands on a call that runs."""
+        if command not in OPERATIONS:
+            raise Fault("Unrecognized command")
+        return operate(command, self.calls.get(text(request, "call-id")), request, self.resources, clock)
 
     def _offer(self, request: Request, clock: Clock) -> dict[str, Value]:
         """`offer`: a new call, or a new description in an old one from either party."""
@@ -125,12 +136,12 @@ class Engine:
             sender.peer = receiver
         receiver.peer = sender
         try:
-            rewritten = self._exchange(call, (sender, receiver), description, wishes, clock, is_offer=True)
+            rewritten = self._exchange(call, (sender, receiver), description, request, clock, is_offer=True)
         except Fault as fault:
             if is_new and fault.reason != RAN_OUT:
                 self._end(call)
             raise
-        return {"sdp": rewritten}
+        return _with_recording({"sdp": rewritten}, call)
 
     def _answer(self, request: Request, clock: Clock) -> dict[str, Value]:
         """`answer`: names the party that the offer was for, and may come again, under another tag too.
@@ -158,34 +169,40 @@ class Engine:
             offerer.peer = answerer
         answerer.peer = offerer
         call.is_answered = True
-        rewritten = self._exchange(call, (answerer, offerer), description, wishes, clock, is_offer=False)
+        rewritten = self._exchange(call, (answerer, offerer), description, request, clock, is_offer=False)
         for one, two in zip(offerer.media, answerer.media, strict=False):
             connect(one, two)
-        return {"sdp": rewritten}
+        return _with_recording({"sdp": rewritten}, call)
 
     def _exchange(
         self,
         call: Call,
         parties: tuple[Party, Party],
         description: Description,
-        wishes: Wishes,
+        request: Request,
         clock: Clock,
         *,
         is_offer: bool,
     ) -> bytes:
         """Apply a description. Without ports the whole call ends, an established one too: as the real daemon has it."""
         call.signalled, call.signalled_wall = clock.monotonic, clock.wall
+        wishes = Wishes(request)
+        if wishes.records:
+            record("start", call, self.resources)
         exchange = Exchange(
             call,
             parties,
             description,
             wishes,
+            CodecWishes(request),
             is_offer=is_offer,
             now=clock.monotonic,
-            resources=self._resources,
+            resources=self.resources,
         )
         try:
-            return exchange.run()
+            rewritten = exchange.run()
+            refit(call, self.resources)
+            return rewritten
         except Fault as fault:
             if fault.reason == RAN_OUT:
                 self._end(call)
@@ -243,6 +260,8 @@ class Engine:
                 raise _LoadLimit
             raise Fault(SESSION_LIMIT)
         call = Call(call_id, clock)
+        if self.key_log is not None:
+            self.key_log.attach(call)
         self.calls[call_id] = call
         return call
 
@@ -297,7 +316,7 @@ class Engine:
 
         A part at a time, so that thousands of calls do not hold up the packets of all.
         """
-        self._resources.handle_timer(clock.monotonic)
+        self.resources.handle_timer(clock.monotonic)
         while self._delayed and self._delayed[0][0] <= clock.monotonic:
             due, call_id = heapq.heappop(self._delayed)
             deleted = self.calls.get(call_id)
@@ -333,6 +352,13 @@ class Engine:
         else:
             totals.timeouts += 1
         self._end(call)
+
+
+def _with_recording(reply: dict[str, Value], call: Call) -> dict[str, Value]:
+    """Where the call is recorded, a reply names the files."""
+    if call.recording is not None:
+        reply["recordings"] = [str(call.recording.path)]
+    return reply
 
 
 def _sdp(request: Request) -> bytes:

@@ -11,6 +11,7 @@ from typing import Final
 
 from rtpengine.embedded.addresses import ZERO, canonical_address, endpoint, family_of
 from rtpengine.embedded.call import Call, Party, PartyMedia, PortPair
+from rtpengine.embedded.codecs import EVENTS, CodecWishes, codec_names
 from rtpengine.embedded.description import INCOMPLETE, Description, Fault, MediaSection
 from rtpengine.embedded.interfaces import LocalAddress
 from rtpengine.embedded.leg import await_checks, equip, hear_ice, show_ice
@@ -24,7 +25,7 @@ from rtpengine.embedded.wishes import Wishes
 class Exchange:
     """An offer (`is_offer`) or an answer from `sender` on its way to `receiver`."""
 
-    __slots__ = ("call", "description", "is_offer", "now", "receiver", "resources", "sender", "wishes")
+    __slots__ = ("call", "codecs", "description", "is_offer", "now", "receiver", "resources", "sender", "wishes")
 
     def __init__(
         self,
@@ -32,6 +33,7 @@ class Exchange:
         parties: tuple[Party, Party],
         description: Description,
         wishes: Wishes,
+        codecs: CodecWishes,
         *,
         is_offer: bool,
         now: float,
@@ -41,6 +43,7 @@ class Exchange:
         self.sender, self.receiver = parties
         self.description: Final = description
         self.wishes: Final = wishes
+        self.codecs: Final = codecs
         self.is_offer: Final = is_offer
         self.now: Final = now
         self.resources: Final = resources
@@ -84,9 +87,16 @@ class Exchange:
         if self.is_offer:
             theirs.mid = theirs.mid or section.mid or (str(index + 1) if self.wishes.generates_mid else "")
         formats = section.formats
+        ours.codecs = codec_names(formats, section.lines)
+        ours.events = frozenset(
+            int(item) for item, name in ours.codecs.items() if item.isdecimal() and name.startswith(EVENTS)
+        )
+        ours.can_inject = theirs.can_inject = self.wishes.can_inject or (not self.is_offer and ours.can_inject)
         if not self.is_offer and section.is_rtp:
             formats = [item for item in formats if item in theirs.formats] or formats
         ours.formats = formats
+        if self.is_offer and section.is_rtp:
+            formats = self.codecs.apply(formats, ours.codecs)
         shown = self.receiver.interface.address(self.receiver.family)
         if not section.port or is_beyond or (not self.is_offer and theirs.is_rejected):
             if not self.is_offer:

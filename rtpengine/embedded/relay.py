@@ -107,6 +107,10 @@ class Relay:
             stream.packets += 1
             stream.octets += size
             stream.last = now
+            if stream.detour is not None:
+                size = stream.detour.handle(packet, size, is_rtcp, now)
+                if size < 0:
+                    continue
             out = stream.rtcp_out if is_rtcp and stream.is_muxed else stream.out
             if out is None or out.remote is None:
                 continue
@@ -144,6 +148,7 @@ class Relay:
             or not stream.is_strict
             or stream.is_muxed
             or stream.srtp is not None
+            or stream.detour is not None
             or not stream.is_sure
             or stream.packets < _OFFLOAD_AFTER
             or out is None

@@ -19,6 +19,7 @@ from rtpengine.embedded.fastpath import FastPath
 from rtpengine.embedded.framing import decode_payload, encode_payload, is_json
 from rtpengine.embedded.http import HttpListener
 from rtpengine.embedded.interfaces import Interfaces
+from rtpengine.embedded.player import PACE
 from rtpengine.embedded.ports import Bind, PortPool, bind_socket
 from rtpengine.embedded.relay import Relay
 from rtpengine.replies import split_cookie
@@ -52,9 +53,12 @@ class Server:
         self._cookies: Final = CookieCache(clock.monotonic)
         self._socket: socket.socket | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._pacing: asyncio.TimerHandle | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def start(self, loop: asyncio.AbstractEventLoop, host: str, port: int) -> tuple[str, int]:
         """Listen; the address bound, where port 0 was asked."""
+        self._loop = loop
         sock = bind_socket(host, port)
         for option in (socket.SO_RCVBUF, _SO_RCVBUFFORCE):
             with contextlib.suppress(OSError):
@@ -70,7 +74,12 @@ class Server:
         """End all calls and close everything."""
         if self._timer is not None:
             self._timer.cancel()
+        if self._pacing is not None:
+            self._pacing.cancel()
+        self._loop = None
         self.engine.close()
+        if self.engine.key_log is not None:
+            self.engine.key_log.close()
         self._relay.detach(loop)
         if self._socket is not None:
             loop.remove_reader(self._socket.fileno())
@@ -110,9 +119,20 @@ class Server:
             reply, as_json = {"result": "error", "error-reason": fault.reason}, is_json(payload)
         else:
             reply = self.engine.handle(request, clock)
+            self._pace()
         finished = cookie + b" " + encode_payload(reply, as_json=as_json)
         self._cookies.add(cookie, finished)
         return finished
+
+    def _pace(self) -> None:
+        """Wake players, as long as there are any."""
+        if self._pacing is None and self._loop is not None and self.engine.resources.players:
+            self._pacing = self._loop.call_later(PACE, self._play)
+
+    def _play(self) -> None:
+        self._pacing = None
+        self.engine.resources.play(time.monotonic())
+        self._pace()
 
     def _tick(self, loop: asyncio.AbstractEventLoop) -> None:
         self._timer = loop.call_later(TICK, self._tick, loop)

@@ -17,6 +17,7 @@ from enum import Enum
 from typing import Final, Protocol
 
 from rtpengine.embedded.addresses import Endpoint
+from rtpengine.embedded.detour import Detour
 from rtpengine.embedded.srtp import Srtp
 
 WINDOW: Final = 3.0
@@ -74,6 +75,7 @@ class Stream:
         "agreed",
         "channel",
         "cname",
+        "detour",
         "errors",
         "fast_octets",
         "fast_packets",
@@ -131,6 +133,8 @@ class Stream:
         """The cryptography toward this peer; None where its media run in clear."""
         self.channel: SideChannel | None = None
         """None where the leg speaks neither ICE nor DTLS."""
+        self.detour: Detour | None = None
+        """Gates, keys and listeners; None where there are none."""
         self.packets = 0
         self.octets = 0
         self.errors = 0
@@ -196,7 +200,7 @@ class Stream:
         self.channel = None
         self.state = StreamState.BOUND
         self.signalled = self.remote = self.agreed = self.former = None
-        self.out = self.rtcp_out = self.srtp = None
+        self.out = self.rtcp_out = self.srtp = self.detour = None
 
     def admit(self, source: Endpoint, now: float) -> bool:
         """Whether to take a packet from `source`, which is not `agreed`; learns from it where that is allowed.

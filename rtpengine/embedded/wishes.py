@@ -49,6 +49,7 @@ class Wishes:
 
     __slots__ = (
         "address_family",
+        "can_inject",
         "direction",
         "dtls",
         "dtls_reverse",
@@ -64,6 +65,7 @@ class Wishes:
         "osrtp",
         "protocol",
         "received_from",
+        "records",
         "replaces_origin",
         "replaces_zero",
         "rtcp_mux",
@@ -84,9 +86,11 @@ class Wishes:
         self.keeps_direction: Final = "original-sendrecv" in flags
         """The direction stays as and where it was written."""
         self.strips_extensions: Final = "strip-extmap" in flags
+        self.can_inject: Final = "inject-DTMF" in flags
         self.generates_mid: Final = "generate-mid" in flags
         self.ice: Final = text(request, "ICE")
         """`force`, `remove`, `default`, `optional`, `force-relay`, or empty: as `default`."""
+        self.records: Final = "record-call" in flags or text(request, "record call") in ("yes", "on")
         self.is_trickling: Final = "trickle-ICE" in flags
         self.dtls: Final = text(request, "DTLS")
         """`off`, `passive`, `active`, or empty."""

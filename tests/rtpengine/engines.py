@@ -17,6 +17,7 @@ import pytest
 
 import rtpengine
 from rtpengine import Answer, Delete, Offer, Options, Query, Reply, Request
+from rtpengine.embedded.g711 import PCMA, encode_samples
 
 HOST: Final = "127.0.0.1"
 WAIT: Final = 1.5
@@ -25,6 +26,9 @@ SILENCE: Final = 0.15
 """How long a datagram that must not come is waited for."""
 
 STRICT: Final = Options(flags=(rtpengine.Flag.STRICT_SOURCE, rtpengine.Flag.PORT_LATCHING))
+
+
+KEY: Final = 5
 
 
 class EngineUnderTest:
@@ -112,6 +116,19 @@ def rtp_packet(sequence: int, payload: bytes = b"\xd5" * 160, ssrc: int = 0x1111
         + ssrc.to_bytes(4, "big")
         + payload
     )
+
+
+def event_packet(sequence: int) -> bytes:
+    """A whole press in one packet, the end marked."""
+    packet = bytearray(rtp_packet(sequence, payload=bytes([KEY, 0x8A, 0x03, 0x20])))
+    packet[1] = 101 | 0x80
+    return bytes(packet)
+
+
+def decoded(octets: bytes) -> list[int]:
+    """A-law to samples, by the table turned round."""
+    table = {encode_samples([sample], PCMA)[0]: sample for sample in range(-32768, 32768, 64)}
+    return [table.get(octet, 0) for octet in octets]
 
 
 def rtcp_packet(ssrc: int = 0x11111111) -> bytes:
