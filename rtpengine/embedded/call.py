@@ -13,6 +13,7 @@ from rtpengine.embedded.ice import IceAgent
 from rtpengine.embedded.interfaces import Interface, LocalAddress
 from rtpengine.embedded.player import Player
 from rtpengine.embedded.ports import PortPool
+from rtpengine.embedded.quality import Quality
 from rtpengine.embedded.recording import Recording
 from rtpengine.embedded.relay import Relay
 from rtpengine.embedded.stream import Stream
@@ -222,6 +223,7 @@ class Call:
         "heard",
         "is_answered",
         "parties",
+        "quality",
         "recording",
         "signalled",
         "signalled_wall",
@@ -240,6 +242,7 @@ class Call:
         """By tag; a party that answered under several has several entries."""
         self.is_answered = False
         self.gates: Final = Gates()
+        self.quality: Final = Quality()
         self.recording: Recording | None = None
         self.heard: Callable[[str], Heard] | None = None
         """Makes, for a party's tag, what is told of the keys it presses; None: nobody wants to know."""

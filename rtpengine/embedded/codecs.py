@@ -36,6 +36,15 @@ def codec_names(formats: Iterable[str], attributes: Iterable[str]) -> dict[str, 
     return names
 
 
+def clock_rate(formats: list[str], names: dict[str, str]) -> int:
+    """Timestamp units a second of the first codec that is listed; 8000 where it does not say."""
+    for item in formats:
+        rate = names.get(item, "").split("/")[1:2]
+        if rate and rate[0].isdecimal() and 1000 <= int(rate[0]) <= 200_000:
+            return int(rate[0])
+    return 8000
+
+
 class CodecWishes:
     """The key `codec`, and its words among the flags (`codec-strip-PCMU`)."""
 

@@ -8,6 +8,7 @@ from typing import Final
 from rtpengine.bencode import Value
 from rtpengine.embedded.addresses import canonical_address
 from rtpengine.embedded.call import Call, Clock, Party, PartyMedia
+from rtpengine.embedded.codecs import clock_rate
 from rtpengine.embedded.description import Fault
 from rtpengine.embedded.detour import Detour, Press
 from rtpengine.embedded.g711 import PCMA, PCMU
@@ -72,12 +73,14 @@ def operate(command: str, call: Call | None, request: Request, resources: Resour
 
 
 def refit(call: Call, resources: Resources) -> None:
-    """Make the streams' detours match what is wanted of the call and its parties; after every exchange too."""
+    """Make the streams' detours and reports match what is wanted of the call; after every exchange too."""
     for party in call.parties:
         for media in party.media:
             if media.pair is None:
                 continue
+            rate = clock_rate(media.formats, media.codecs)
             for stream in media.pair.streams:
+                stream.reports, stream.rate = call.quality, rate
                 detour = stream.detour or Detour()
                 _fit(detour, call, party, media, is_rtcp=stream.is_rtcp)
                 taps = list(media.copies)

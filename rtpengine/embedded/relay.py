@@ -21,6 +21,8 @@ from rtpengine.embedded.stream import Stream, StreamState
 _EVENTS: Final = 128
 """Sockets served before asyncio gets its turn."""
 _DATAGRAM: Final = 65535
+_GLANCE: Final = 63
+"""One packet of as many, and one more, has its header looked at."""
 _OFFLOAD_AFTER: Final = 8
 """Packets that a stream must have taken before a fast path is asked."""
 
@@ -104,6 +106,9 @@ class Relay:
             if size < 0 or (source != stream.agreed and not stream.admit(source, now)):
                 stream.errors += 1
                 continue
+            if not stream.packets & _GLANCE and size >= 12:
+                stream.payload_type = buffer[1] & 127
+                stream.ssrc = int.from_bytes(buffer[4:8] if is_rtcp else buffer[8:12], "big")
             stream.packets += 1
             stream.octets += size
             stream.last = now
@@ -115,6 +120,8 @@ class Relay:
             if out is None or out.remote is None:
                 continue
             if is_rtcp:
+                if stream.reports is not None:
+                    stream.reports.take(buffer, size, stream.rate, now)
                 size = rename(buffer, size, stream.cname)
                 if size < 0:
                     out.errors += 1

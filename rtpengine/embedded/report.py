@@ -65,7 +65,7 @@ def describe_call(call: Call, tags: frozenset[str], now: float, wall: float) -> 
         "created": int(call.created),
         "created_us": int(call.created % 1 * 1_000_000),
         "last signal": int(call.signalled_wall),
-        "SSRC": {},
+        "SSRC": call.quality.describe(now, wall),
         "tags": described,
         "totals": {"RTP": _stats(*rtp), "RTCP": _stats(*rtcp)},
     }
@@ -97,16 +97,20 @@ def _media(party: Party, media: PartyMedia, now: float, wall: float) -> Value:
         flags.append("rtcp-mux")
     if media.security.srtp is not None:
         flags.append("SDES")
+    if media.dtls.role is not None:
+        flags += ["DTLS-SRTP", f"DTLS role {media.dtls.role.value}"]
+    if media.ice is not None:
+        flags.append("ICE")
+        if media.ice.is_trickling:
+            flags.append("trickle ICE")
     streams: list[Value] = []
     if media.pair is not None:
         streams = [_stream(media.pair, stream, now, wall) for stream in media.pair.streams]
-    return {
-        "index": media.index + 1,
-        "type": media.kind,
-        "protocol": media.protocol,
-        "streams": streams,
-        "flags": flags,
-    }
+    described: dict[str, Value] = {"index": media.index + 1, "type": media.kind, "protocol": media.protocol}
+    codec = media.codecs.get(str(media.pair.rtp.payload_type)) if media.pair is not None else None
+    if codec is not None:
+        described["codec"] = codec
+    return described | {"streams": streams, "flags": flags}
 
 
 def _stream(pair: PortPair, stream: Stream, now: float, wall: float) -> Value:
@@ -119,6 +123,9 @@ def _stream(pair: PortPair, stream: Stream, now: float, wall: float) -> Value:
         flags.append("kernelized")
     if stream.is_strict:
         flags.append("strict source address")
+    if stream.channel is not None and stream.channel.has_checks:
+        flags.append("ICE")
+    source: dict[str, Value] = {"SSRC": stream.ssrc} if stream.ssrc >= 0 else {}
     security: dict[str, Value] = {}
     if stream.srtp is not None and stream.srtp.suite:
         security["crypto suite"] = stream.srtp.suite
@@ -131,6 +138,7 @@ def _stream(pair: PortPair, stream: Stream, now: float, wall: float) -> Value:
         **security,
         "last packet": int(wall - (now - stream.last)),
         "flags": flags,
+        **source,
         "stats": _stats(stream.packets, stream.octets, stream.errors),
     }
 

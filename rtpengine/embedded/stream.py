@@ -18,6 +18,7 @@ from typing import Final, Protocol
 
 from rtpengine.embedded.addresses import Endpoint
 from rtpengine.embedded.detour import Detour
+from rtpengine.embedded.quality import Quality
 from rtpengine.embedded.srtp import Srtp
 
 WINDOW: Final = 3.0
@@ -92,12 +93,16 @@ class Stream:
         "octets",
         "out",
         "packets",
+        "payload_type",
         "rank",
+        "rate",
         "remote",
+        "reports",
         "rtcp_out",
         "signalled",
         "sock",
         "srtp",
+        "ssrc",
         "state",
         "until",
     )
@@ -135,6 +140,13 @@ class Stream:
         """None where the leg speaks neither ICE nor DTLS."""
         self.detour: Detour | None = None
         """Gates, keys and listeners; None where there are none."""
+        self.reports: Quality | None = None
+        """Where RTCP of the peer is read; None: nowhere."""
+        self.rate = 8000
+        """Timestamp units a second of the peer's media."""
+        self.ssrc = -1
+        """Seen last, looked at now and then; -1: no packet yet."""
+        self.payload_type = -1
         self.packets = 0
         self.octets = 0
         self.errors = 0
