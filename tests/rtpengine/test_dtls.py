@@ -12,7 +12,8 @@ import pytest
 from rtpengine import Answer, Delete, Flag, Ice, Offer, Options, Replace, RtcpMux
 from tests.rtpengine import engines
 from tests.rtpengine.engines import EngineUnderTest, Peer, media_ports
-from tests.rtpengine.webrtc import PlainPeer, WebRtcPeer, gathering_on_loopback, heard
+from tests.rtpengine.voices import Talker
+from tests.rtpengine.webrtc import WebRtcPeer, gathering_on_loopback, heard
 
 pytestmark = pytest.mark.interop
 
@@ -60,7 +61,7 @@ def test_browser_calls_a_phone(engine: EngineUnderTest, phone: Peer) -> None:
     async def talk() -> None:
         call_id = secrets.token_hex(8)
         browser = WebRtcPeer(plays=NEAR, awaits=FAR)
-        speaker = PlainPeer(phone.rtp, plays=FAR, awaits=NEAR)
+        speaker = Talker(phone, plays=FAR, awaits=NEAR)
         try:
             offer = await browser.offer()
             offered = engine.ask(Offer(call_id, "a", offer, options=TO_PHONE))
@@ -88,7 +89,7 @@ def test_phone_calls_a_browser(engine: EngineUnderTest, phone: Peer) -> None:
     async def talk() -> None:
         call_id = secrets.token_hex(8)
         browser = WebRtcPeer(plays=FAR, awaits=NEAR)
-        speaker = PlainPeer(phone.rtp, plays=NEAR, awaits=FAR)
+        speaker = Talker(phone, plays=NEAR, awaits=FAR)
         try:
             offered = engine.ask(Offer(call_id, "a", phone.sdp(), options=TO_BROWSER))
             offered.check()

@@ -90,6 +90,14 @@ class SecurePeer(Peer):
                 return int(tag)
         raise AssertionError(f"{self.suite} is not in {sdp!r}")
 
+    def seal(self, packet: bytes) -> bytes:
+        """An RTP packet as it goes out."""
+        return self._out.protect(packet)
+
+    def open(self, packet: bytes) -> bytes:
+        """An RTP packet that came in."""
+        return self._in.unprotect(packet)
+
     def send(self, packet: bytes, port: int, *, rtcp: bool = False) -> bytes:
         """Seal and send."""
         sealed = self._out.protect_rtcp(packet) if rtcp else self._out.protect(packet)
