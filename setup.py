@@ -36,6 +36,7 @@ HOT = [
     "sbc/firewall/*.py",
     "sbc/media/*.py",
     "sbc/call/*.py",
+    "sbc/contents.py",
     "sbc/snapshot.py",
     "sbc/adoption/*.py",
     "sbc/trunks.py",

@@ -19,10 +19,11 @@ from sbc.snapshot import registered_hop
 from sbc.views import facts_of, unproved, user_of
 from sbc.wire import Flow
 
+_CAPABLE: Final = [("Accept", "application/sdp"), ("Allow-Events", calls.ALLOW_EVENTS)]
 _NO_SIPS: Final = [("Warning", '380 sbc "SIPS Not Allowed"')]
 
 
-_INSIDE_ONLY: Final[frozenset[str]] = frozenset({"BYE", "INFO", "PRACK", "UPDATE"})
+_INSIDE_ONLY: Final[frozenset[str]] = frozenset({"BYE", "INFO", "NOTIFY", "PRACK", "UPDATE"})
 """Methods that mean nothing without a dialog (RFC 3261 section 15.1.2, RFC 3262, 3311, 6086)."""
 
 
@@ -65,10 +66,12 @@ class Admission:
             self.refusals.refuse(incoming, 503, flow, shed, [("Retry-After", str(2 + self._draw(5)))])
         elif method == "INVITE":
             self._invite(incoming, data, flow)
+        elif method in calls.TO_REGISTERED and self._registered(request) is not None:
+            self._relay_outside(incoming, data, flow)
         elif method == "OPTIONS":
             self.egress.record("", "in", flow, data)
             if self._decide(incoming, flow)[1] is not None:
-                self.egress.respond(incoming, 200, extra=[("Accept", "application/sdp")])
+                self.egress.respond(incoming, 200, extra=_CAPABLE)
         elif method in calls.RELAYED_OUTSIDE:
             self._relay_outside(incoming, data, flow)
         else:
@@ -84,14 +87,31 @@ class Admission:
         source, decision = self._decide(incoming, flow)
         if decision is None:
             return
-        hops = self._hops(incoming, decision, flow)
+        realm = self.egress.snapshot.config.realms[source.realm]
+        is_subscribe = request.method == "SUBSCRIBE"
+        if is_subscribe and self.egress.subscriptions.count(realm.name) >= realm.subscriptions:
+            self.refusals.refuse(incoming, 503, flow, "realm.limits.subscriptions", RETRY_AFTER)
+            return
+        binding = self._registered(request)
+        if binding is not None:
+            hops = self._secured(incoming, [registered_hop(binding)], flow)
+        else:
+            hops = self._hops(incoming, decision, flow)
         if not hops:
             return
         call = self._open(incoming, source, flow, decision)
         call.state = CallState.OUTSIDE
         call.hops = hops
-        calls.begin_outside(call, request, self.egress, self.egress.now)
+        call.contact = binding.uri if binding is not None else ""
+        if not is_subscribe:
+            calls.begin_outside(call, request, self.egress, self.egress.now)
+        elif calls.subscribe(call, request, self.egress, self.egress.now):
+            self.egress.subscriptions.add(call)
         self.egress.arm(call)
+
+    def _registered(self, request: Request) -> calls.Binding | None:
+        """The Contact that a request is for, where its Request-URI is one of ours that stands for a registered one."""
+        return self.egress.bindings.find(request.uri.user, self.egress.now.monotonic)
 
     def _invite(self, incoming: Incoming, data: bytes, flow: Flow) -> None:
         """A new call: policy, routing, admission (design 3a, order of admission)."""
@@ -112,7 +132,7 @@ class Admission:
         if full:
             self.refusals.refuse(incoming, 503, flow, full, RETRY_AFTER)
             return
-        binding = egress.bindings.find(request.uri.user, now.monotonic)
+        binding = self._registered(request)
         if binding is not None:
             hops = self._secured(incoming, [registered_hop(binding)], flow)
         else:

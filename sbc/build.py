@@ -10,7 +10,7 @@ from sbc.firewall import ALLOW, SUPPORTED
 from sbc.sip import Fields, ParseError, Request, Response, Via, get_param, reason_phrase, tag_of
 from sbc.wire import Flow
 
-_WITH_CONTACT: Final[frozenset[str]] = frozenset({"INVITE", "UPDATE"})
+_WITH_CONTACT: Final[frozenset[str]] = frozenset({"INVITE", "NOTIFY", "REFER", "SUBSCRIBE", "UPDATE"})
 
 
 def contact_of(leg: Leg) -> str:

@@ -12,8 +12,9 @@ import rtpengine
 from sbc import call as calls
 from sbc.adoption import keep
 from sbc.build import build_follower, build_request, build_response, has_tag, own_via
-from sbc.call import Call, CallState, Incoming, Leg, Outgoing
+from sbc.call import Call, CallState, Incoming, Kind, Leg, Outgoing
 from sbc.config import Listener, Realm
+from sbc.contents import shown_body
 from sbc.dialog import Dialog, DialogTable
 from sbc.firewall import is_emergency
 from sbc.inspection import Inspection
@@ -69,6 +70,8 @@ class Egress(Inspection):
         self.wheel: Final = Wheel()
         self.bindings: Final = calls.Bindings()
         self.challenges: Final = Challenges(mint)
+        self.subscriptions: Final = calls.Subscriptions()
+        self.entity_tags: Final = calls.EntityTags()
         self.calls: Final[dict[str, Call]] = {}
         self.waiting: Final[dict[int, Call | None]] = {}
         self.recorder: Final[deque[tuple[float, str, str, Flow, bytes]]] = deque(maxlen=recorded)
@@ -109,6 +112,9 @@ class Egress(Inspection):
         fields = NONE
         if crossing is not None:
             fields = leg.passage.cross(crossing, out.method)
+            if out.kind is Kind.EVENT or out.method == "PUBLISH":
+                ours = [name for name, _ in out.fields]
+                fields = [field for field in fields if field[0] not in ours]
             out.credentials = self.challenges.credentials(crossing, leg.call.config.trunks.get(leg.trunk))
             fields += out.credentials
         message = build_request(out, listener, fields, body, content_type, max_forwards)
@@ -382,9 +388,19 @@ class Egress(Inspection):
         if response.status >= 300:
             return NONE
         fields = self.challenges.informed(response, trunk)
+        if out.method == "PUBLISH":
+            fields += calls.published(out, response, self.entity_tags, self.now)
         if out.method == "REGISTER":
             fields += calls.contacts_inward(out, response, self.bindings, self.now)
         return fields
+
+    def body(self, leg: Leg, message: Message) -> tuple[bytes, str] | None:
+        """The body of a message of the other leg, and its type, as this leg may see it; None where it must not."""
+        return shown_body(leg, message, self.dialogs, self.bindings, self.now.monotonic)
+
+    def entity_tag(self, token: str, realm: str) -> calls.EntityTag | None:
+        """The entity tag behind one that we have shown to this realm; None where there is none."""
+        return self.entity_tags.find(token, realm, self.now.monotonic)
 
     def track(self, dialog: Dialog, leg: Leg) -> None:
         """Let requests in this dialog find the leg."""
@@ -416,6 +432,7 @@ class Egress(Inspection):
     def ended(self, call: Call) -> None:
         """Nothing more will come of this call but late answers to what it sent."""
         self.calls.pop(call.id, None)
+        self.subscriptions.remove(call.id)
         self.trunks.leave(call.id)
         if call.attempt is not None:
             release(call.attempt)

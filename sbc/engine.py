@@ -267,10 +267,20 @@ class Engine:
         assert isinstance(leg, Leg)
         return (dialog, leg) if self.egress.realm_of(flow).name == leg.realm.name else None
 
+    def _notifier(self, request: Request, flow: Flow) -> tuple[Dialog, Leg] | None:
+        """The dialog that a NOTIFY makes which is the first word of its notifier (RFC 6665 section 4.4.1)."""
+        leg = self.egress.dialogs.owner_of(request.call_id, request.to_tag)
+        if not isinstance(leg, Leg) or self.egress.realm_of(flow).name != leg.realm.name:
+            return None
+        dialog = calls.notifier(leg.call, leg, request, self.egress, self.egress.now)
+        return None if dialog is None else (dialog, leg)
+
     def _receive_in_dialog(self, incoming: Incoming, data: bytes, flow: Flow) -> None:
         request = incoming.request
         assert request is not None
         found = self._find(request, flow)
+        if found is None and request.method == "NOTIFY":
+            found = self._notifier(request, flow)
         if found is None:
             self.refusals.refuse(incoming, 481, flow, "no such dialog")
             return
@@ -283,7 +293,7 @@ class Engine:
             self.egress.respond(incoming, 500, extra=[("Retry-After", "1")])
         elif verdict is not None:
             self.refusals.answer_verdict(incoming, verdict)
-        elif dialog is not leg.dialog and dialog.state is not DialogState.EARLY:
+        elif call.subscription is None and dialog is not leg.dialog and dialog.state is not DialogState.EARLY:
             # A fork that had its ACK and BYE (RFC 3261 section 13.2.2.4): what it says does not concern the call.
             self.egress.respond(incoming, 200 if request.method == "BYE" else 481)
         else:
@@ -441,6 +451,7 @@ class Engine:
             "version": self.config.version,
             "calls": len(egress.calls),
             "dialogs": len(egress.dialogs),
+            "subscriptions": len(egress.subscriptions),
             "transactions": len(egress.transactions),
             "media_commands": len(egress.waiting),
             "overload": {

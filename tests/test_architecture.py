@@ -35,6 +35,7 @@ LEVELS = {
     "sbc.adoption": 3,
     "sbc.adopter": 3,
     "sbc.build": 3,
+    "sbc.contents": 3,
     "sbc.snapshot": 3,
     "sbc.trunks": 3,
     "sbc.waiting": 3,
@@ -98,6 +99,7 @@ SIDEWAYS = {
     ("sbc.probes", "sbc.egress"),  # probes leave by the one exit
     ("sbc.probes", "sbc.snapshot"),
     ("sbc.egress", "sbc.snapshot"),
+    ("sbc.egress", "sbc.contents"),
     ("sbc.egress", "sbc.adoption"),
     ("sbc.adoption", "sbc.snapshot"),
     ("sbc.adopter", "sbc.adoption"),

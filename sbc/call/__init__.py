@@ -23,11 +23,23 @@ from sbc.call.dispatch import (
     receive_timeout,
 )
 from sbc.call.end import hang_up
-from sbc.call.outside import RELAYED_OUTSIDE, contacts_inward
+from sbc.call.etags import EntityTag, EntityTags
+from sbc.call.outside import RELAYED_OUTSIDE, TO_REGISTERED, contacts_inward, published
 from sbc.call.outside import begin as begin_outside
 from sbc.call.parts import Exit, Incoming, Kind, Leg, Outgoing, SessionTimer, Step
+from sbc.call.subscribe import ALLOW_EVENTS, notifier
+from sbc.call.subscribe import begin as subscribe
+from sbc.call.subscription import Subscriptions
 
 __all__ = [
+    "ALLOW_EVENTS",
+    "EntityTag",
+    "EntityTags",
+    "Subscriptions",
+    "TO_REGISTERED",
+    "notifier",
+    "published",
+    "subscribe",
     "RELAYED_OUTSIDE",
     "Alarm",
     "Binding",

@@ -11,17 +11,6 @@ from sbc.topology import SdpRefused, build_sdp
 
 SDP_TYPE: Final = "application/sdp"
 
-# Bodies of requests inside a dialog that hold no names or addresses (user-pains: DTMF by INFO is the common one).
-PLAIN_BODIES: Final[frozenset[str]] = frozenset(
-    {
-        "application/dtmf-relay",
-        "application/dtmf",
-        "application/media_control+xml",
-        "application/broadsoft",
-        "text/plain",
-    }
-)
-
 
 def session_of(message: Message) -> bytes:
     """The session description a message carries, empty where it has none."""

@@ -15,6 +15,7 @@ from sbc.wire import Now
 
 if TYPE_CHECKING:
     from sbc.call.modify import Modify
+    from sbc.call.subscription import Subscription
 
 
 class CallState(Enum):
@@ -98,6 +99,7 @@ class Call:
         "status",
         "step",
         "step_deadline",
+        "subscription",
         "unacknowledged",
     )
 
@@ -132,6 +134,8 @@ class Call:
         self.delete_wanted = False
         self.backlog: list[tuple[Outgoing, Response]] = []
         self.modify: Modify | None = None
+        self.subscription: Subscription | None = None
+        """No call at all, but a subscription."""
         self.refresh: Outgoing | None = None
         """A re-INVITE of ours that refreshes a session and waits for its answer."""
         self.relays: list[Outgoing] = []
@@ -197,6 +201,8 @@ class Call:
             due = _earlier(due, self.unacknowledged.next_timer)
         if self.modify is not None and self.modify.deadline:
             due = _earlier(due, self.modify.deadline)
+        if self.subscription is not None and self.subscription.next_timer:
+            due = _earlier(due, self.subscription.next_timer)
         for relay in self.relays:
             due = _earlier(due, relay.deadline)
         return due or None

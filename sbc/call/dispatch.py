@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 import rtpengine
-from sbc.call import early, end, modify, relay, reliable, session, setup
+from sbc.call import early, end, modify, relay, reliable, session, setup, subscribe
 from sbc.call.body import is_unsupported, shown_sdp
 from sbc.call.call import Call, CallState
 from sbc.call.parts import Exit, Incoming, Kind, Leg, Outgoing, Step, StepKind
@@ -34,12 +34,14 @@ def receive_request(call: Call, leg: Leg, incoming: Incoming, exit_: Exit, now: 
     """A request in one of the call's dialogs, its CSeq order checked; ACK and CANCEL have their own ways in."""
     leg.heard = now.monotonic
     method = incoming.method
-    if method == "BYE":
+    if method == "BYE" and call.subscription is None:
         end.receive_bye(call, leg, incoming, exit_, now)
         return
     request = incoming.request
     assert request is not None
-    if call.is_over:
+    if call.subscription is not None:
+        subscribe.receive_request(call, leg, incoming, exit_, now)
+    elif call.is_over:
         exit_.respond(incoming, 481)
     elif is_unsupported(request) and method in ("INVITE", "UPDATE", "PRACK"):
         exit_.respond(incoming, 415, extra=[("Accept", "application/sdp")])
@@ -97,6 +99,8 @@ def receive_response(out: Outgoing, response: Response, exit_: Exit, now: Now) -
         _run(call, exit_, now)
     elif kind is Kind.RELAY:
         relay.receive_response(call, out, response, exit_, now)
+    elif kind is Kind.EVENT:
+        subscribe.receive_response(call, out, response, exit_, now)
     elif kind is Kind.REFRESH:
         session.receive_response(call, out, response, exit_, now)
     elif kind is Kind.PRACK:
@@ -137,6 +141,8 @@ def receive_timeout(out: Outgoing, exit_: Exit, now: Now, status: int = 408) -> 
         relay.settle(call, out, status, None, exit_)
         if not call.is_over and ends_call(out.method, 408):
             end.hang_up(call, exit_, now, _lost(leg))
+    elif kind is Kind.EVENT:
+        subscribe.receive_timeout(call, out, status, exit_)
     elif kind is Kind.BYE:
         _forget(out, exit_)
     elif kind is Kind.PRACK:
@@ -260,6 +266,8 @@ def handle_timer(call: Call, exit_: Exit, now: Now) -> None:
             relay.settle(call, out, 504, None, exit_)
     if call.step is not None and not call.ready and call.step_deadline <= time:
         receive_media(call, None, exit_, now)
+    if call.subscription is not None:
+        subscribe.handle_timer(call, exit_, now)
     if call.is_over:
         return
     if call.deadline <= time:

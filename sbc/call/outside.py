@@ -1,6 +1,7 @@
-"""Requests outside dialogs that go through us: MESSAGE, and REGISTER with its Contacts exchanged for ours.
+"""Requests outside dialogs that go through us: MESSAGE, PUBLISH, and REGISTER with its Contacts exchanged for ours.
 
 One request, one final response, no dialog (RFC 3261 section 8). The same two legs as a call, for as long as that takes.
+A subscription begins here too, and goes on in `subscribe`.
 """
 
 from __future__ import annotations
@@ -8,19 +9,26 @@ from __future__ import annotations
 from typing import Final
 
 from sbc.call.bindings import Binding, Bindings, propose
-from sbc.call.body import PLAIN_BODIES
 from sbc.call.call import Call
+from sbc.call.etags import EntityTag, EntityTags
 from sbc.call.parts import Exit, Kind, Leg, Outgoing
 from sbc.call.relay import RELAY_SECONDS
+from sbc.routing import NextHop
 from sbc.sip import Fields, ParseError, Request, Response, parse_number
+from sbc.topology import ACCEPT, PACKAGES
 from sbc.wire import Now
 
-RELAYED_OUTSIDE: Final[frozenset[str]] = frozenset({"MESSAGE", "REGISTER"})
+RELAYED_OUTSIDE: Final[frozenset[str]] = frozenset({"MESSAGE", "PUBLISH", "REGISTER", "SUBSCRIBE"})
+"""Methods that go on to where a policy routes them."""
+TO_REGISTERED: Final[frozenset[str]] = frozenset({"NOTIFY", "OPTIONS"})
+"""Methods that go on only to a Contact that is registered through us: what a registrar says to its phones unasked."""
 MAX_CONTACTS: Final = 10
 """Contacts one REGISTER may carry; more get 513, since each costs memory for as long as it lasts."""
 MAX_LENGTH: Final = 4096
 """Bytes of To and Contact together; more get 513 too."""
 DEFAULT_EXPIRES: Final = 3600
+PUBLISH_GRACE: Final = 32.0
+"""Seconds an entity tag is known beyond its expiry, for a refresh that is on its way."""
 MAX_EXPIRES: Final = 86400
 """Seconds a binding is kept at most without being refreshed; the registrar may say less."""
 
@@ -30,31 +38,86 @@ def begin(call: Call, request: Request, exit_: Exit, now: Now) -> None:
     incoming = call.invite_in
     assert incoming is not None
     is_register = request.method == "REGISTER"
-    if request.body and (is_register or request.content_type not in PLAIN_BODIES):
-        exit_.respond(incoming, 415, extra=[("Accept", ", ".join(sorted(PLAIN_BODIES)))])
+    if request.body and is_register:
+        exit_.respond(incoming, 415, extra=[("Accept", ACCEPT)])
         return
-    leg, hop = None, None
-    while leg is None and call.hop_index < len(call.hops):
-        hop = call.hops[call.hop_index]
-        leg = exit_.callee_leg(call, hop)
-        call.hop_index += 1
+    leg, hop = reach(call, exit_)
     if leg is None:
         exit_.respond(incoming, 503, extra=[("Retry-After", "30")])
         return
     call.b = leg
+    found = exit_.body(leg, request) if request.body else (b"", "")
+    if found is None:
+        exit_.respond(incoming, 415, extra=[("Accept", ACCEPT)])
+        return
+    body, kind = found
     out = Outgoing(Kind.RELAY, leg, request.method)
     out.incoming, out.hop = incoming, hop
     out.deadline = now.monotonic + RELAY_SECONDS
     if is_register and not _register(call, leg, out, request, exit_, now):
         return
+    if request.method == "PUBLISH" and not _publish(call, out, request, exit_, now):
+        return
     call.relays.append(out)
     forwards = request.max_forwards
     left = 70 if forwards is None else forwards - 1
-    if not exit_.request(out, request, request.body, request.content_type, left):
+    if not exit_.request(out, request, body, kind, left):
         call.relays.remove(out)
         exit_.respond(incoming, 500)
         return
     exit_.respond(incoming, 100)  # held by the transaction until 3.5 s (RFC 4320 section 4.1): the asker then rests
+
+
+def reach(call: Call, exit_: Exit) -> tuple[Leg | None, NextHop | None]:
+    """A leg toward the first target of the route that a listener of ours can speak to, None where there is none."""
+    while call.hop_index < len(call.hops):
+        hop = call.hops[call.hop_index]
+        leg = exit_.callee_leg(call, hop)
+        call.hop_index += 1
+        if leg is not None:
+            return leg, hop
+    return None, None
+
+
+def _publish(call: Call, out: Outgoing, request: Request, exit_: Exit, now: Now) -> bool:
+    """RFC 3903: a package we know, an expiry within bounds, the server's own entity tag in the place of ours."""
+    incoming = call.invite_in
+    assert incoming is not None
+    event = request.event
+    if event is None or event.package not in PACKAGES:
+        exit_.respond(incoming, 489, extra=[("Allow-Events", ", ".join(sorted(PACKAGES)))])
+        return False
+    seconds = min(seconds_of(request.get("Expires"), DEFAULT_EXPIRES), int(call.config.timers.subscription))
+    out.fields = [("Event", event.package), ("Expires", str(seconds))]
+    shown = request.get("SIP-If-Match")
+    if shown is not None:
+        known = exit_.entity_tag(shown.strip(), call.caller_leg.realm.name)
+        if known is None:
+            exit_.respond(incoming, 412)
+            return False
+        out.fields.append(("SIP-If-Match", known.tag))
+    elif not request.body:
+        exit_.respond(incoming, 400)  # section 4.1: an initial publication has a body
+        return False
+    return True
+
+
+def published(out: Outgoing, response: Response, tags: EntityTags, now: Now) -> Fields:
+    """What the publisher is told of a 2xx: a tag of ours, and for how long."""
+    fields: Fields = []
+    tag = response.get("SIP-ETag")
+    asked = int(dict(out.fields)["Expires"])
+    seconds = min(seconds_of(response.get("Expires"), asked), asked)
+    incoming = out.incoming
+    if incoming is not None and incoming.request is not None:
+        tags.forget((incoming.request.get("SIP-If-Match") or "").strip())
+    if tag is not None and seconds:
+        call = out.leg.call
+        until = now.monotonic + seconds + PUBLISH_GRACE
+        kept = EntityTag(tag.strip(), call.caller_leg.realm.name, out.leg.trunk, until)
+        fields.append(("SIP-ETag", tags.show(kept, call.mint)))
+    fields.append(("Expires", str(seconds)))
+    return fields
 
 
 def _register(call: Call, leg: Leg, out: Outgoing, request: Request, exit_: Exit, now: Now) -> bool:
@@ -89,7 +152,7 @@ def _contacts_outward(call: Call, leg: Leg, out: Outgoing, request: Request, now
     proposed: list[Binding] = []
     record = str(request.to_address.uri)
     for contact in request.contacts:
-        seconds = _seconds(contact.param("expires") or request.get("Expires"))
+        seconds = seconds_of(contact.param("expires") or request.get("Expires"))
         until = now.monotonic + min(seconds, MAX_EXPIRES)
         a_leg = call.caller_leg
         binding = propose(a_leg.realm.name, record, contact.uri, a_leg.flow, until, call.mint)
@@ -119,18 +182,18 @@ def contacts_inward(out: Outgoing, response: Response, bindings: Bindings, now: 
         expires = contact.param("expires")
         tail = ""
         if expires is not None:
-            seconds = _seconds(expires)
+            seconds = seconds_of(expires)
             known.expires = now.monotonic + min(seconds, MAX_EXPIRES)
             tail = f";expires={seconds}"
         fields.append(("Contact", f"<{known.uri}>{tail}"))
     return fields
 
 
-def _seconds(value: str | None) -> int:
-    """An expiry in seconds; RFC 3261 section 20.19: what cannot be read counts as 3600."""
+def seconds_of(value: str | None, default: int = DEFAULT_EXPIRES) -> int:
+    """An expiry in seconds; RFC 3261 section 20.19: what is not there or cannot be read counts as the default."""
     if value is None:
-        return DEFAULT_EXPIRES
+        return default
     try:
         return parse_number(value, "Expires")
     except ParseError:
-        return DEFAULT_EXPIRES
+        return default

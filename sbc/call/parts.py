@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import rtpengine
 from sbc.call.bindings import Binding
+from sbc.call.etags import EntityTag
 from sbc.config import Listener, Realm
 from sbc.dialog import Answer, Dialog
 from sbc.media import Side
@@ -201,6 +202,7 @@ class Kind(Enum):
     BYE = "bye"
     RELAY = "relay"
     LIVENESS = "liveness"
+    EVENT = "event"
 
 
 class Fork:
@@ -383,6 +385,12 @@ class Exit(Protocol):
 
     def returned(self, out: Outgoing, response: Response | None) -> Fields:
         """What else the asker of a relayed request must be told: challenges, the Contacts of a REGISTER."""
+
+    def body(self, leg: Leg, message: Message) -> tuple[bytes, str] | None:
+        """The body of a message of the other leg, and its type, as this leg may see it; None where it must not."""
+
+    def entity_tag(self, token: str, realm: str) -> EntityTag | None:
+        """The entity tag behind one that we have shown to this realm; None where there is none."""
 
     def track(self, dialog: Dialog, leg: Leg) -> None:
         """Let requests in this dialog find the leg."""

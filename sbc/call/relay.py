@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from sbc.call.body import PLAIN_BODIES
 from sbc.call.call import Call, CallState
 from sbc.call.end import hang_up
 from sbc.call.parts import Exit, Incoming, Kind, Leg, Outgoing
@@ -12,6 +11,7 @@ from sbc.call.usage import ends_call
 from sbc.dialog import DialogState
 from sbc.media import Side
 from sbc.sip import Response
+from sbc.topology import ACCEPT
 from sbc.wire import Now
 
 RELAY_SECONDS: Final = 28.0
@@ -32,9 +32,11 @@ def receive_request(call: Call, leg: Leg, incoming: Incoming, exit_: Exit, now: 
     if call.state is CallState.INVITING and other.side is Side.B and not other.dialog.remote_tag:
         exit_.respond(incoming, 500, extra=[("Retry-After", "1")])
         return
-    if request.body and request.content_type not in PLAIN_BODIES:
-        exit_.respond(incoming, 415, extra=[("Accept", ", ".join(sorted(PLAIN_BODIES)))])
+    found = exit_.body(other, request) if request.body else (b"", "")
+    if found is None:
+        exit_.respond(incoming, 415, extra=[("Accept", ACCEPT)])
         return
+    body, kind = found
     if len(call.relays) >= MAX_RELAYS:
         exit_.respond(incoming, 503, extra=[("Retry-After", "1")])
         return
@@ -47,7 +49,7 @@ def receive_request(call: Call, leg: Leg, incoming: Incoming, exit_: Exit, now: 
     if left < 0:
         call.relays.remove(out)
         exit_.respond(incoming, 483)
-    elif not exit_.request(out, request, request.body, request.content_type, left):
+    elif not exit_.request(out, request, body, kind, left):
         call.relays.remove(out)
         exit_.respond(incoming, 500)
 
@@ -70,8 +72,8 @@ def settle(call: Call, out: Outgoing, status: int, response: Response | None, ex
     if incoming is None or not incoming.is_open:
         return
     body, kind = b"", ""
-    if response is not None and response.body and response.content_type in PLAIN_BODIES:
-        body, kind = response.body, response.content_type
+    if response is not None and response.body and incoming.leg is not None:
+        body, kind = exit_.body(incoming.leg, response) or (b"", "")
     extra = exit_.returned(out, response)
     shown = _MAPPED.get(status, 480 if 300 <= status < 400 else status)
     exit_.respond(incoming, status if shown == 403 and extra else shown, response, body, kind, extra)

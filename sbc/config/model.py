@@ -24,6 +24,8 @@ class Timers:
     """After this long without a word from a peer in a confirmed dialog it is asked (OPTIONS in it); 0: never."""
     session: float = 1800.0
     """The session interval we ask for (RFC 4028), on each leg for itself; 0: none is asked for."""
+    subscription: float = 3600.0
+    """The longest subscription or publication that a peer gets without refreshing it."""
     min_se: float = 90.0
     """The shortest session interval we take."""
 
@@ -93,6 +95,8 @@ class Realm:
     """DSCP value 0 to 63 of media (46: EF)."""
     media_interface: str = ""
     """The interface name at the media engine; empty: the engine's first. The embedded engine's are the realms'."""
+    subscriptions: int = 10_000
+    """Subscriptions that come from here, at most."""
     tls: Tls | None = None
     """None where the realm has no `tls` listener."""
     srtp: str = "never"
@@ -163,6 +167,8 @@ class Trunk:
     limits: Capacity = UNLIMITED
     probe: Probe | None = None
     """None: only calls tell how the targets are."""
+    bodies: frozenset[str] = frozenset()
+    """Content types, beside those that are understood, that may cross to this trunk unread: `application/isup`."""
     challenges: tuple[str, ...] = ()
     """Digest realms whose challenges from this trunk are shown to whoever asked; empty: none, 403 instead."""
     refer: str = ""

@@ -55,6 +55,11 @@ class DialogTable:
                 return fork, fork.owner
         return None
 
+    def owner_of(self, call_id: str, local_tag: str) -> object | None:
+        """Who owns the dialogs with this tag of ours, whatever the remote tag: a NOTIFY may bring a new one."""
+        dialog = self._first.get(local_tag)
+        return dialog.owner if dialog is not None and dialog.call_id == call_id else None
+
     def remove(self, dialog: Dialog) -> None:
         """Forget a dialog and its owner; one that is not there is no error."""
         tag = dialog.local_tag

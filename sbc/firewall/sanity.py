@@ -28,7 +28,7 @@ KNOWN_METHODS: Final[frozenset[str]] = frozenset(
 )
 """Methods with an RFC. Another one is answered 501; one of these that we do not serve, 405 with `ALLOW`."""
 
-ALLOW: Final = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, PRACK, UPDATE"
+ALLOW: Final = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, PRACK, UPDATE, MESSAGE, SUBSCRIBE, NOTIFY, PUBLISH, REGISTER"
 """The Allow header of our own messages."""
 
 SUPPORTED: Final = "100rel, timer"

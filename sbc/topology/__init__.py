@@ -10,6 +10,7 @@ what follows from a finding.
 
 from sbc.topology.audit import Audit, Finding, Learned, all_units, clean
 from sbc.topology.bodies import (
+    ACCEPT,
     PACKAGES,
     BodyRefused,
     DialogIds,
@@ -29,6 +30,7 @@ from sbc.topology.services import emergency_service
 from sbc.topology.table import Action, Direction, Kind, Row, Value
 
 __all__ = [
+    "ACCEPT",
     "PACKAGES",
     "BodyRefused",
     "DialogIds",

@@ -155,7 +155,7 @@ ANSWERS: Final[tuple[Answer, ...]] = (
         ("X-CID", "X-FS-Support", "X-Forwarded-For", "Cisco-Guid", "X-Asterisk-HangupCause", "P-App-Param"),
         "without a row nothing crosses; counted by name",
     ),
-    Answer("4.3", "Date", "Clocks", ("Date", "Timestamp", "MIME-Version"), "ours or none; no multipart body is sent"),
+    Answer("4.3", "Date", "Clocks", ("Date", "Timestamp", "MIME-Version"), "ours or none; MIME boundaries are ours"),
     Answer(
         "4.3",
         "WWW-",
@@ -240,12 +240,30 @@ ANSWERS: Final[tuple[Answer, ...]] = (
         "MIME multipart",
         "Multipart and other bodies",
         ("Content-Type",),
-        "not sent; refused with 415 where required",
+        "part by part, with a boundary of ours; what has no model only by the trunk's `bodies`, 415 where required",
     ),
     Answer("4.5", "zrtp-hash", "Device attributes", (), "unknown attributes fall; of T.38 the standard's own cross"),
-    Answer("4.6", "dialog-info", "Dialog state", (), "not sent: no body of this type is built"),
-    Answer("4.6", "reginfo", "Rosters and bindings", (), "not sent: no body of these types is built"),
-    Answer("4.6", "PIDF", "Presence and voice mail", (), "not sent: no body of these types is built"),
+    Answer(
+        "4.6",
+        "dialog-info",
+        "Dialog state",
+        (),
+        "rebuilt from a model: people at our domain, dialogs as the watcher knows them or opaque, targets gone",
+    ),
+    Answer(
+        "4.6",
+        "reginfo",
+        "Rosters and bindings",
+        (),
+        "rebuilt: reginfo shows the viewer's own Contacts, conference-info people and no devices; other kinds are 415",
+    ),
+    Answer(
+        "4.6",
+        "PIDF",
+        "Presence and voice mail",
+        (),
+        "rebuilt: states and activities, accounts at our domain; a location never",
+    ),
     Answer(
         "4.6",
         "sipfrag",
@@ -258,7 +276,7 @@ ANSWERS: Final[tuple[Answer, ...]] = (
         "MESSAGE body",
         "Messages",
         (),
-        "text is what one user tells another and crosses; CPIM bodies are not sent",
+        "text is what one user tells another and crosses; CPIM bodies are refused",
     ),
 )
 """The places of the checklist's tables, in its order."""

@@ -73,6 +73,8 @@ ROWS: Final[tuple[Row, ...]] = (
     own("Proxy-Authorization", "3261 20.28", "as Authorization"),
     own("Authentication-Info", "3261 20.6, 7616 3.5", "from a trunk that names digest realms: nonce, proof, counter"),
     own("Proxy-Authentication-Info", "7615", "as Authentication-Info"),
+    own("SIP-ETag", "3903 11.3.1", "a tag of ours stands for the server's"),
+    own("SIP-If-Match", "3903 11.3.2", "exchanged back; 412 for one that we have not shown to this realm"),
     # Crosses, reduced to words and numbers that the RFC defines.
     mapped(
         "Reason",
@@ -123,7 +125,7 @@ ROWS: Final[tuple[Row, ...]] = (
         Value.EVENT,
         Kind.EVENT | Kind.REFER,
         "6665 8.2.1",
-        "package and `id` cross; parameters that name dialogs do not",
+        "package and `id` cross; a subscription has its own on each side",
     ),
     mapped("Subscription-State", Value.STATE, Kind.EVENT, "6665 8.2.3", "state, `reason`, `expires`, `retry-after`"),
     mapped("Info-Package", Value.TOKEN, Kind.INFO, "6086 4.1", "the name of the package"),
@@ -224,8 +226,6 @@ ROWS: Final[tuple[Row, ...]] = (
     drop("Accept-Contact", "3841 9.2", "describes inner devices"),
     drop("Reject-Contact", "3841 9.2", "describes inner devices"),
     drop("Feature-Caps", "6809", "capabilities of inner elements"),
-    drop("SIP-ETag", "3903 11.3.1", "names state at a server behind us"),
-    drop("SIP-If-Match", "3903 11.3.2", "names state at a server behind us"),
     drop("Suppress-If-Match", "5839", "names state at a server behind us"),
     drop("Policy-Contact", "6794", "an inner policy server"),
     drop("Policy-ID", "6794", "an inner policy server"),

@@ -39,7 +39,7 @@ def test_unknown_method_gets_501_and_a_known_one_405() -> None:
     node.carrier.target = "sip:sbc.example.net"
     node.carrier.request("FROBNICATE")
     node.carrier.expect_response(501)
-    node.carrier.request("PUBLISH")
+    node.carrier.request("REFER")
     assert "INVITE" in (node.carrier.expect_response(405).get("Allow") or "")
 
 
@@ -237,3 +237,116 @@ def test_bye_that_names_no_dialog_gets_481() -> None:
     node.carrier.target = "sip:sbc.example.net"
     node.carrier.request("BYE")
     node.carrier.expect_response(481)
+
+
+def publish(peer: Peer, body: bytes = b"", extra: str = "") -> None:
+    """A PUBLISH of presence for alice."""
+    peer.remote, peer.target = "<sip:alice@sbc.example.net>", "sip:alice@sbc.example.net"
+    peer.request("PUBLISH", body, f"Event: presence\nExpires: 9999\n{extra}", "application/pidf+xml")
+
+
+PRESENCE = (
+    b'<presence xmlns="urn:ietf:params:xml:ns:pidf" entity="pres:alice@198.51.100.10"><tuple id="t"><status>'
+    b"<basic>open</basic></status><contact>sip:alice@198.51.100.10:5060</contact></tuple></presence>"
+)
+
+
+def test_published_state_is_refreshed_and_removed_by_tags_of_ours() -> None:
+    """RFC 3903: SIP-ETag and SIP-If-Match name state at the server; the publisher sees others in their place."""
+    node = Node()
+    publish(node.carrier, PRESENCE)
+    request = node.pbx.expect_request("PUBLISH")
+    assert b"pres:alice@pbx.corp.local" in request.body
+    assert b"198.51.100" not in request.body
+    assert request.get("Expires") == "3600"
+    node.pbx.reply(request, 200, extra="SIP-ETag: secret-state-1\nExpires: 1800\n")
+    response = node.carrier.expect_response(200)
+    assert response.get("Expires") == "1800"
+    first = response.require("SIP-ETag")
+    assert first != "secret-state-1"
+    publish(node.carrier, b"", f"SIP-If-Match: {first}\n")
+    request = node.pbx.expect_request("PUBLISH")
+    assert request.get("SIP-If-Match") == "secret-state-1"
+    node.pbx.reply(request, 200, extra="SIP-ETag: secret-state-2\nExpires: 1800\n")
+    second = node.carrier.expect_response(200).require("SIP-ETag")
+    publish(node.carrier, b"", f"SIP-If-Match: {first}\n")
+    node.carrier.expect_response(412)
+    stranger = node.peer("stranger", "10.20.0.6", INSIDE)
+    publish(stranger, b"", f"SIP-If-Match: {second}\n")
+    stranger.expect_response(412)
+    node.advance(1900)
+    publish(node.carrier, b"", f"SIP-If-Match: {second}\n")
+    node.carrier.expect_response(412)
+    assert_no_leak(node)
+    node.assert_clean()
+
+
+def test_publication_that_we_cannot_rewrite_is_refused() -> None:
+    """RFC 3903 section 6: 489 for the package, 415 for the body, 400 for an initial one without."""
+    node = Node()
+    for body, kind, event, status in (
+        (PRESENCE, "application/pidf+xml", "kpml", 489),
+        (b"<x/>", "application/cpim-pidf+xml", "presence", 415),
+        (b"<presence/>", "application/pidf+xml", "presence", 415),
+        (b"", "", "presence", 400),
+    ):
+        node.carrier.target = "sip:alice@sbc.example.net"
+        node.carrier.request("PUBLISH", body, f"Event: {event}\n", kind)
+        node.carrier.expect_response(status)
+    assert node.pbx.idle()
+
+
+def registered(node: Node, phone: Peer) -> str:
+    """The phone registers; the Contact that the registrar keeps."""
+    register(phone)
+    request = node.pbx.expect_request("REGISTER")
+    contact = str(request.contacts[0].uri)
+    node.pbx.reply(request, 200, extra=f"Contact: <{contact}>;expires=300\n".replace("Contact: <", "Contact: <", 1))
+    phone.take()
+    return contact
+
+
+def test_registered_phone_is_asked_and_told_by_its_registrar() -> None:
+    """OPTIONS to a registered Contact and a NOTIFY that nobody asked for (message waiting) reach the phone."""
+    node = Node()
+    phone = node.peer("alice", "203.0.113.66", OUTSIDE)
+    node.pbx.target = registered(node, phone)
+    node.pbx.remote = "<sip:alice@pbx.corp.local>"
+    node.pbx.request("OPTIONS")
+    phone.reply(phone.expect_request("OPTIONS"), 200)
+    node.pbx.expect_response(200)
+    body = b"Messages-Waiting: no\r\nMessage-Account: sip:alice@pbx.corp.local\r\n"
+    extra = "Event: message-summary\nSubscription-State: active\n"
+    node.pbx.request("NOTIFY", body, extra, "application/simple-message-summary")
+    shown = phone.expect_request("NOTIFY")
+    assert shown.request_uri == "sip:alice@203.0.113.66:5060"
+    assert shown.body == b"Messages-Waiting: no\r\nMessage-Account: sip:alice@sbc.example.net\r\n"
+    phone.reply(shown, 200)
+    node.pbx.expect_response(200)
+    node.pbx.request("MESSAGE", b"hello", content_type="text/plain")
+    phone.reply(phone.expect_request("MESSAGE"), 200)
+    node.pbx.expect_response(200)
+    assert_no_leak(node)
+    node.assert_clean()
+
+
+def test_notify_that_nobody_asked_for_and_that_is_for_no_phone_of_ours_gets_481() -> None:
+    """RFC 6665 section 4.1.3."""
+    node = Node()
+    node.carrier.target = "sip:alice@sbc.example.net"
+    node.carrier.request("NOTIFY", extra="Event: message-summary\nSubscription-State: active\n")
+    node.carrier.expect_response(481)
+
+
+def test_message_in_parts_crosses_part_by_part() -> None:
+    """RFC 5621: the text crosses, what is optional and unknown does not."""
+    node = Node()
+    node.carrier.target = "sip:+4930@sbc.example.net"
+    body = (
+        b"--b\r\nContent-Type: text/plain\r\n\r\nhello\r\n--b\r\nContent-Type: image/png\r\n"
+        b"Content-Disposition: render;handling=optional\r\n\r\n198.51.100.10\r\n--b--\r\n"
+    )
+    node.carrier.request("MESSAGE", body, content_type="multipart/mixed;boundary=b")
+    message = node.pbx.expect_request("MESSAGE")
+    assert (message.body, message.content_type) == (b"hello", "text/plain")
+    assert_no_leak(node)

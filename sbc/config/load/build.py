@@ -99,6 +99,8 @@ def _trunk(name: str, table: TrunkTable) -> Trunk:
         trunk = replace(trunk, tls_names=tuple(table.tls_names))
     if table.crank_back is not None:
         trunk = replace(trunk, crank_back=frozenset(table.crank_back))
+    if table.bodies:
+        trunk = replace(trunk, bodies=frozenset(table.bodies))
     if table.challenges:
         trunk = replace(trunk, challenges=tuple(table.challenges))
     if table.refer is not None:
@@ -127,6 +129,7 @@ def effective(config: Config) -> dict[str, object]:
                 "call": config.timers.call,
                 "liveness": config.timers.liveness,
                 "session": config.timers.session,
+                "subscription": config.timers.subscription,
                 "min_se": config.timers.min_se,
             },
             "limits": {
@@ -175,7 +178,11 @@ def _effective_realm(realm: Realm) -> dict[str, object]:
         "dscp": {"sip": realm.dscp_sip, "rtp": realm.dscp_rtp},
         "srtp": realm.srtp,
         "sdes_without_tls": realm.sdes_without_tls,
-        "limits": {"connections": realm.connections, "connections_per_source": realm.connections_per_source},
+        "limits": {
+            "connections": realm.connections,
+            "connections_per_source": realm.connections_per_source,
+            "subscriptions": realm.subscriptions,
+        },
         "refer": realm.refer or ("terminate" if realm.trusted else "refuse"),
     }
     if realm.tls is not None:
@@ -192,6 +199,8 @@ def _effective_trunk(trunk: Trunk) -> dict[str, object]:
     }
     if trunk.tls_names:
         shown["tls_names"] = list(trunk.tls_names)
+    if trunk.bodies:
+        shown["bodies"] = sorted(trunk.bodies)
     if trunk.challenges:
         shown["challenges"] = list(trunk.challenges)
     if trunk.refer:

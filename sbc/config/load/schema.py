@@ -14,6 +14,7 @@ from sbc.config.load.addresses import ListenEntry, parse_host, parse_listen
 from sbc.sip import ParseError, Uri, parse_uri
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+_MEDIA_TYPE: Final = re.compile(r"[a-z0-9.!#$&^_+-]{1,64}/[a-z0-9.!#$&^_+-]{1,64}")
 _HIDE: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._:@+-]*|\[[0-9A-Fa-f:.]+\](?::\d+)?")
 _ENGINE: Final = re.compile(r"udp:(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+)):(\d{1,5})")
 _PORTS: Final = re.compile(r"(\d{1,5})\s*-\s*(\d{1,5})")
@@ -82,6 +83,14 @@ def _no_network(value: object) -> str:
     except ValueError:
         meant = ""
     refuse(f"{shown(value)} is no network", allowed='"198.51.100.0/28", "2001:db8::/64" or one address', remedy=meant)
+
+
+def _body(value: object) -> Any:  # noqa: ANN401
+    if isinstance(value, str) and not _MEDIA_TYPE.fullmatch(value):
+        refuse(shown(value), allowed='a content type in lower case without parameters, such as "application/isup"')
+    if value == "application/sdp":
+        refuse(f"{shown(value)}: session descriptions always cross, built anew", remedy="leave it out")
+    return value
 
 
 def _auth_realm(value: object) -> Any:  # noqa: ANN401
@@ -155,6 +164,7 @@ class TimersTable(Table):
     ringing: float = Field(default=180.0, ge=1, le=3600)
     call: float = Field(default=14400.0, ge=1, le=604800)
     liveness: float = Field(default=900.0, ge=0, le=604800)
+    subscription: float = Field(default=3600.0, ge=60, le=604800)
     session: float = Field(default=1800.0, ge=0, le=604800)
     min_se: float = Field(default=90.0, ge=90, le=604800)
 
@@ -202,10 +212,11 @@ Refer = Literal["terminate", "bridge", "refuse"]
 
 
 class RealmLimitsTable(Table):
-    """`limits` of a realm: stream connections at a time."""
+    """`limits` of a realm: stream connections and subscriptions at a time."""
 
     connections: int = Field(default=16384, ge=1, le=1_000_000)
     connections_per_source: int = Field(default=512, ge=1, le=1_000_000)
+    subscriptions: int = Field(default=10_000, ge=0, le=1_000_000)
 
 
 class RealmTable(Table):
@@ -263,6 +274,7 @@ class TrunkTable(Table):
     crank_back: list[Annotated[int, Field(ge=300, le=699)]] | None = None
     probe: ProbeTable | None = None
     limits: CapacityTable = Field(default_factory=CapacityTable)
+    bodies: list[Annotated[str, BeforeValidator(_body)]] = Field(default_factory=list, max_length=64)
     challenges: list[Annotated[str, BeforeValidator(_auth_realm)]] = Field(default_factory=list, max_length=64)
     refer: Refer | None = None
 

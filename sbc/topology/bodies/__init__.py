@@ -6,11 +6,12 @@ Not for: session descriptions (`build_sdp`), and not for deciding what a refusal
 """
 
 from sbc.topology.bodies.multipart import Part, is_multipart, parse_multipart
-from sbc.topology.bodies.rewrite import PACKAGES, Rules, rewrite_body
+from sbc.topology.bodies.rewrite import ACCEPT, PACKAGES, Rules, rewrite_body
 from sbc.topology.bodies.view import DialogIds, View
 from sbc.topology.bodies.xml import BodyRefused
 
 __all__ = [
+    "ACCEPT",
     "PACKAGES",
     "BodyRefused",
     "DialogIds",

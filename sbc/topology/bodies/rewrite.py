@@ -27,6 +27,18 @@ PACKAGES: Final[dict[str, tuple[str, ...]]] = {
 """The event packages that cross (RFC 4235, 3842, 3856, 3680, 4575), with the bodies of their notifications."""
 
 
+PLAIN: Final[frozenset[str]] = frozenset(
+    {
+        "application/dtmf-relay",
+        "application/dtmf",
+        "application/media_control+xml",
+        "application/broadsoft",
+        "text/plain",
+    }
+)
+"""Bodies that hold no names or addresses, and cross as they are (DTMF by INFO is the common one)."""
+
+
 def _sipfrag(body: bytes, view: View) -> bytes:
     status = fragment_status(body)
     if not status:
@@ -44,18 +56,21 @@ _REWRITERS: Final[dict[str, Callable[[bytes, View], bytes]]] = {
 }
 
 
+ACCEPT: Final = ", ".join(sorted([*PLAIN, *_REWRITERS]))
+"""The Accept of our 415s: what crosses without a rule."""
+
+
 class Rules:
-    """Which bodies cross as they are: `plain` ones hold no names, `passed` ones the operator lists for the trunk."""
+    """Which bodies cross as they are, beside `PLAIN`: what the operator lists for the trunk that gets them."""
 
-    __slots__ = ("passed", "plain")
+    __slots__ = ("passed",)
 
-    def __init__(self, plain: frozenset[str] = frozenset(), passed: frozenset[str] = frozenset()) -> None:
-        self.plain: Final = plain
+    def __init__(self, passed: frozenset[str] = frozenset()) -> None:
         self.passed: Final = passed
 
     def takes(self, kind: str) -> bool:
         """True for a kind that needs no model."""
-        return kind in self.plain or kind in self.passed
+        return kind in PLAIN or kind in self.passed
 
 
 def rewrite_body(body: bytes, content_type: str, view: View, rules: Rules, nesting: int = 0) -> tuple[bytes, str]:

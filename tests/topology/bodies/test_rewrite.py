@@ -12,7 +12,7 @@ from sbc.topology import BodyRefused, DialogIds, Rules, View, parse_multipart, r
 
 SAMPLES = Path(__file__).parent / "samples"
 INNER = (b"10.20.", b"corp.local", b"secret", b"urn:uuid", b"node-3")
-PLAIN = Rules(frozenset({"text/plain"}))
+PLAIN = Rules()
 
 
 def view(**more: Callable[..., object]) -> View:
