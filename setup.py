@@ -37,6 +37,7 @@ HOT = [
     "sbc/media/*.py",
     "sbc/call/*.py",
     "sbc/contents.py",
+    "sbc/redirects.py",
     "sbc/snapshot.py",
     "sbc/adoption/*.py",
     "sbc/trunks.py",

@@ -84,6 +84,9 @@ class Admission:
         self.egress.record("", "in", flow, data)
         request = incoming.request
         assert request is not None
+        if not _has_breadth(request):
+            self.refusals.refuse(incoming, 440, flow, "Max-Breadth 0")
+            return
         source, decision = self._decide(incoming, flow)
         if decision is None:
             return
@@ -118,6 +121,9 @@ class Admission:
         egress, now = self.egress, self.egress.now
         request = incoming.request
         assert request is not None
+        if not _has_breadth(request):
+            self.refusals.refuse(incoming, 440, flow, "Max-Breadth 0")
+            return
         if not _is_well_routed(request):
             self.refusals.refuse(incoming, 400, flow, "malformed Record-Route")
             return
@@ -232,6 +238,12 @@ def learn(leg: Leg, message: Request | Response) -> None:
     note_session_id(leg, message)
     if message.body and leg.call.mode != "bypass":
         leg.learned.learn_sdp(message.body)
+
+
+def _has_breadth(request: Request) -> bool:
+    """RFC 5393 section 5.3.3: a request that may branch no further is not sent on."""
+    value = request.get("Max-Breadth")
+    return value is None or value.strip() != "0"
 
 
 def _is_well_routed(request: Request) -> bool:

@@ -23,8 +23,9 @@ from sbc.media import Side
 from sbc.mint import Mint
 from sbc.outputs import Event, Lookup, MediaCommand, TargetChanged, Transmit
 from sbc.placement import Placement
+from sbc.redirects import Redirects
 from sbc.routing import NextHop
-from sbc.sip import Fields, Message, Request, Response, Uri, format_message, parse_uri
+from sbc.sip import Address, Fields, Message, Request, Response, Uri, format_message, parse_uri
 from sbc.snapshot import Snapshot, listener_for, wanted_names
 from sbc.topology import Challenges, emergency_service
 from sbc.transaction import (
@@ -70,6 +71,7 @@ class Egress(Inspection):
         self.wheel: Final = Wheel()
         self.bindings: Final = calls.Bindings()
         self.challenges: Final = Challenges(mint)
+        self.redirects: Final = Redirects()
         self.subscriptions: Final = calls.Subscriptions()
         self.entity_tags: Final = calls.EntityTags()
         self.calls: Final[dict[str, Call]] = {}
@@ -341,6 +343,8 @@ class Egress(Inspection):
         leg.local_uri = passage.caller(request)
         host = hop.uri.host if not hop.uri.port else f"{hop.uri.host}:{hop.uri.port}"
         user = call.called
+        if call.redirection is not None:
+            user = call.redirection.user_of(hop) or user
         scheme = "sips" if request.uri.scheme == "sips" else hop.uri.scheme
         leg.target = f"{scheme}:{user}@{host}" if user else f"{scheme}:{host}"
         if call.contact:
@@ -393,6 +397,15 @@ class Egress(Inspection):
         if out.method == "REGISTER":
             fields += calls.contacts_inward(out, response, self.bindings, self.now)
         return fields
+
+    @property
+    def withheld(self) -> dict[str, int]:
+        """Challenges that were not shown and redirects that were not followed, by reason."""
+        return self.challenges.counters | self.redirects.counters
+
+    def redirected(self, call: Call, out: Outgoing, contacts: list[Address]) -> list[NextHop]:
+        """The hops behind the Contacts of a 3xx that policy lets this call go to."""
+        return self.redirects.hops(call, out, contacts, self.snapshot, self.now)
 
     def body(self, leg: Leg, message: Message) -> tuple[bytes, str] | None:
         """The body of a message of the other leg, and its type, as this leg may see it; None where it must not."""

@@ -459,7 +459,7 @@ class Engine:
                 "delay": round(self.admission.overload.delay, 4),
                 "refused": self.admission.overload.refused,
             },
-            "counters": dict(sorted((self.refusals.counters | egress.challenges.counters).items())),
+            "counters": dict(sorted((self.refusals.counters | egress.withheld).items())),
         }
 
     def trunks(self, now: Now) -> list[dict[str, object]]:

@@ -15,6 +15,7 @@ from sbc.wire import Now
 
 if TYPE_CHECKING:
     from sbc.call.modify import Modify
+    from sbc.call.redirect import Redirection
     from sbc.call.subscription import Subscription
 
 
@@ -89,6 +90,7 @@ class Call:
         "objection",
         "offer",
         "ready",
+        "redirection",
         "refresh",
         "relays",
         "released_by",
@@ -134,6 +136,8 @@ class Call:
         self.delete_wanted = False
         self.backlog: list[tuple[Outgoing, Response]] = []
         self.modify: Modify | None = None
+        self.redirection: Redirection | None = None
+        """Where redirects have led."""
         self.subscription: Subscription | None = None
         """No call at all, but a subscription."""
         self.refresh: Outgoing | None = None

@@ -13,7 +13,7 @@ from sbc.dialog import Answer, Dialog
 from sbc.media import Side
 from sbc.outputs import Event, Transmit
 from sbc.routing import NextHop
-from sbc.sip import Fields, Message, Request, Response
+from sbc.sip import Address, Fields, Message, Request, Response
 from sbc.topology import Learned, Passage, SdpIdentity
 from sbc.transaction import ClientTransaction, InviteClientTransaction, InviteServerTransaction, ServerTransaction
 from sbc.wire import Flow
@@ -385,6 +385,9 @@ class Exit(Protocol):
 
     def returned(self, out: Outgoing, response: Response | None) -> Fields:
         """What else the asker of a relayed request must be told: challenges, the Contacts of a REGISTER."""
+
+    def redirected(self, call: Call, out: Outgoing, contacts: list[Address]) -> list[NextHop]:
+        """The hops behind the Contacts of a 3xx that policy lets this call go to."""
 
     def body(self, leg: Leg, message: Message) -> tuple[bytes, str] | None:
         """The body of a message of the other leg, and its type, as this leg may see it; None where it must not."""

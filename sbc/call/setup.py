@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sbc.call import modify, reliable, session
+from sbc.call import modify, redirect, reliable, session
 from sbc.call.body import SDP_TYPE, session_of, shown_sdp
 from sbc.call.call import Call, CallState
 from sbc.call.end import finish, hang_up
@@ -299,12 +299,19 @@ def fail(call: Call, out: Outgoing, status: int, response: Response | None, exit
         _invite(call, again, incoming.request, exit_, now)
         return
     trunk = call.config.trunks.get(out.leg.trunk)
-    if call.hop_index < len(call.hops) and (trunk is None or status in trunk.crank_back):
+    if response is not None and status < 400 and redirect.follow(call, out, response, exit_):
+        invite_next(call, exit_, now)
+        return
+    if redirect.is_next(call, status) or (
+        call.hop_index < len(call.hops) and (trunk is None or status in trunk.crank_back)
+    ):
         invite_next(call, exit_, now)
         return
     shown = _MAPPED.get(status, 480 if status < 400 else status)
     if incoming is not None and incoming.is_open:
         extra = exit_.returned(out, response) if status in (401, 407) else []
+        if response is not None and status < 400:
+            extra = redirect.shown(call, out, response)
         if extra:
             shown = status
         elif shown == 503:

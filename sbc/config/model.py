@@ -151,6 +151,21 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
+class Redirect:
+    """What becomes of a 3xx of a trunk."""
+
+    mode: str = "refuse"
+    """`refuse`: the caller gets 480. `follow`: its Contacts are tried. `pass`: the caller gets it, Contacts at us."""
+    limit: int = 5
+    """Contacts that one call follows at most, or that a caller is shown."""
+    hosts: tuple[str, ...] = ()
+    """Where its redirects may lead beside its own targets: networks, names, `*.` for one label before a name."""
+
+
+REFUSED: Final = Redirect()
+
+
+@dataclass(frozen=True, slots=True)
 class Trunk:
     """A partner's bundle: targets and limits."""
 
@@ -171,6 +186,7 @@ class Trunk:
     """Content types, beside those that are understood, that may cross to this trunk unread: `application/isup`."""
     challenges: tuple[str, ...] = ()
     """Digest realms whose challenges from this trunk are shown to whoever asked; empty: none, 403 instead."""
+    redirect: Redirect = REFUSED
     refer: str = ""
     """What becomes of a REFER from this trunk; empty: what its realm says."""
 

@@ -37,7 +37,11 @@ ANSWERS: Final[tuple[Answer, ...]] = (
     Answer("4.1", "Path", "Registrar routes", ("Path", "Service-Route", "P-Associated-URI"), "do not cross"),
     Answer("4.1", "Contact host", "Contact", ("Contact",), "a token at our listener, no parameter of the peer's"),
     Answer(
-        "4.1", "Contact in 3xx", "Contact of redirects", ("Contact",), "not shown; other users' bindings never cross"
+        "4.1",
+        "Contact in 3xx",
+        "Contact of redirects",
+        ("Contact",),
+        "not shown, or a user at our own listener; other users' bindings never cross",
     ),
     Answer("4.1", "R-URI", "Request-URI", (), "user by policy, host of the target, no parameter of the peer's"),
     Answer(

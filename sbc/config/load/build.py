@@ -20,6 +20,7 @@ from sbc.config.model import (
     Media,
     Probe,
     Realm,
+    Redirect,
     Target,
     Timers,
     Tls,
@@ -99,6 +100,9 @@ def _trunk(name: str, table: TrunkTable) -> Trunk:
         trunk = replace(trunk, tls_names=tuple(table.tls_names))
     if table.crank_back is not None:
         trunk = replace(trunk, crank_back=frozenset(table.crank_back))
+    if table.redirect.mode != "refuse":
+        hosts = tuple(table.redirect.hosts)
+        trunk = replace(trunk, redirect=Redirect(table.redirect.mode, table.redirect.limit, hosts))
     if table.bodies:
         trunk = replace(trunk, bodies=frozenset(table.bodies))
     if table.challenges:
@@ -199,6 +203,8 @@ def _effective_trunk(trunk: Trunk) -> dict[str, object]:
     }
     if trunk.tls_names:
         shown["tls_names"] = list(trunk.tls_names)
+    if trunk.redirect.mode != "refuse":
+        shown["redirect"] = {**asdict(trunk.redirect), "hosts": list(trunk.redirect.hosts)}
     if trunk.bodies:
         shown["bodies"] = sorted(trunk.bodies)
     if trunk.challenges:

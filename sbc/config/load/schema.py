@@ -260,6 +260,22 @@ class TargetTable(Table):
     limits: CapacityTable = Field(default_factory=CapacityTable)
 
 
+def _redirect_host(value: object) -> str:
+    """A network, an address, or a name as certificates bear it."""
+    text = value if isinstance(value, str) else ""
+    if "/" in text or ":" in text or text.replace(".", "").isdigit():
+        return _network(value)
+    return _tls_name(value)
+
+
+class RedirectTable(Table):
+    """`redirect` of a trunk."""
+
+    mode: Literal["refuse", "follow", "pass"] = "refuse"
+    limit: int = Field(default=5, ge=1, le=32)
+    hosts: list[Annotated[str, PlainValidator(_redirect_host)]] = Field(default_factory=list, max_length=256)
+
+
 class TrunkTable(Table):
     """`[trunk.NAME]`."""
 
@@ -274,6 +290,7 @@ class TrunkTable(Table):
     crank_back: list[Annotated[int, Field(ge=300, le=699)]] | None = None
     probe: ProbeTable | None = None
     limits: CapacityTable = Field(default_factory=CapacityTable)
+    redirect: RedirectTable = Field(default_factory=RedirectTable)
     bodies: list[Annotated[str, BeforeValidator(_body)]] = Field(default_factory=list, max_length=64)
     challenges: list[Annotated[str, BeforeValidator(_auth_realm)]] = Field(default_factory=list, max_length=64)
     refer: Refer | None = None
