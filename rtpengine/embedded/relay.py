@@ -4,6 +4,10 @@ but its address.
 All media sockets are in one epoll set of our own, and asyncio watches that set: a wake-up serves each socket that is
 ready, without a callback object for each. Level-triggered and one datagram a socket and round, so no socket starves
 another, and no read comes back empty.
+
+Waking up costs as much as relaying a packet. So where wake-ups come thick, the relay stops being woken and looks by
+itself every millisecond or two instead, as network drivers do: many packets a look, at the price of that much delay.
+When there is little to find it goes back to being woken.
 """
 
 from __future__ import annotations
@@ -21,6 +25,12 @@ from rtpengine.embedded.stream import Stream, StreamState
 _EVENTS: Final = 128
 """Sockets served before asyncio gets its turn."""
 _DATAGRAM: Final = 65535
+_REST: Final = 0.001
+"""Seconds between two looks while polling; the loop rounds up to its own milliseconds."""
+_WINDOW: Final = 0.02
+"""Seconds over which wake-ups and packets are counted."""
+_CROWD: Final = 20
+"""Wake-ups in a window that begin polling, and packets in one below which it ends: a thousand a second."""
 _GLANCE: Final = 63
 """One packet of as many, and one more, has its header looked at."""
 _OFFLOAD_AFTER: Final = 8
@@ -49,13 +59,23 @@ class Relay:
         self._fast_path: Final = fast_path
         self._packets = self._octets = self._errors = 0
         """Of streams already removed."""
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._looking: asyncio.TimerHandle | None = None
+        """Set while polling."""
+        self._since = 0.0
+        self._count = 0
+        """Of the window that began at `_since`."""
 
     def attach(self, loop: asyncio.AbstractEventLoop) -> None:
         """Serve from now on."""
-        loop.add_reader(self._epoll.fileno(), self.serve)
+        self._loop = loop
+        loop.add_reader(self._epoll.fileno(), self._wake)
 
     def detach(self, loop: asyncio.AbstractEventLoop) -> None:
         """Serve no more; streams that are left are closed."""
+        self._loop = None
+        if self._looking is not None:
+            self._looking.cancel()
         loop.remove_reader(self._epoll.fileno())
         for stream in list(self._streams.values()):
             self.remove(stream)
@@ -79,12 +99,42 @@ class Relay:
         stream.forget()
         stream.sock.close()
 
-    def serve(self) -> None:
-        """One round: each ready socket gives one datagram."""
+    def _wake(self) -> None:
+        """The kernel says that there is something."""
+        self.serve()
+        now = time.monotonic()
+        self._count += 1
+        if now - self._since < _WINDOW:
+            return
+        if self._count >= _CROWD and self._loop is not None:
+            self._loop.remove_reader(self._epoll.fileno())
+            self._looking = self._loop.call_later(_REST, self._look)
+        self._since, self._count = now, 0
+
+    def _look(self) -> None:
+        """Nobody says anything: see for ourselves."""
+        served = self.serve()
+        self._count += served
+        loop = self._loop
+        if loop is None:
+            return
+        now = time.monotonic()
+        if now - self._since >= _WINDOW:
+            is_quiet = self._count < _CROWD
+            self._since, self._count = now, 0
+            if is_quiet:
+                self._looking = None
+                loop.add_reader(self._epoll.fileno(), self._wake)
+                return
+        self._looking = loop.call_later(0 if served == _EVENTS else _REST, self._look)
+
+    def serve(self) -> int:
+        """One round: each ready socket gives one datagram. The number of sockets that were ready."""
         streams, packet, view = self._streams, self._buffer, self._view
         buffer = packet.data
         now = time.monotonic()
-        for fd, _ in self._epoll.poll(0, _EVENTS):
+        ready = self._epoll.poll(0, _EVENTS)
+        for fd, _ in ready:
             stream = streams[fd]
             try:
                 size, source = stream.sock.recvfrom_into(buffer)
@@ -135,6 +185,7 @@ class Relay:
                 out.sock.sendto(view[:size], out.remote)
             except OSError:
                 out.errors += 1
+        return len(ready)
 
     def offload(self, stream: Stream, now: float) -> None:
         """Offer a stream to the fast path where its addresses are agreed on both sides; refresh the counts of one

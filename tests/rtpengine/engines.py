@@ -34,9 +34,10 @@ KEY: Final = 5
 class EngineUnderTest:
     """A control socket to a running engine."""
 
-    def __init__(self, name: str, port: int) -> None:
+    def __init__(self, name: str, port: int, pid: int) -> None:
         self.name: Final = name
         self.port: Final = port
+        self.pid: Final = pid
         self.socket: Final = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.connect((HOST, port))
         self.socket.settimeout(WAIT)
@@ -227,7 +228,7 @@ def embedded(ports: str, *options: str, interfaces: tuple[str, ...] = (HOST,)) -
         assert process.stdout
         line = process.stdout.readline().decode()
         assert line.startswith("ready "), line
-        engine = EngineUnderTest("embedded", int(line.rpartition(":")[2]))
+        engine = EngineUnderTest("embedded", int(line.rpartition(":")[2]), process.pid)
         try:
             yield engine
         finally:
@@ -251,7 +252,7 @@ def real(ports: str, *options: str, interfaces: tuple[str, ...] = (HOST,)) -> It
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    engine = EngineUnderTest("rtpengine", port)
+    engine = EngineUnderTest("rtpengine", port, process.pid)
     try:
         _wait_ready(engine, process)
         yield engine

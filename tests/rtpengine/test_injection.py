@@ -3,19 +3,34 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
 
 from rtpengine import Answer, Delete, Offer
 from tests.rtpengine import engines
-from tests.rtpengine.engines import HOST, SILENCE, STRICT, EngineUnderTest, Peer, heard, media_ports, rtp_packet
+from tests.rtpengine.engines import (
+    HOST,
+    SILENCE,
+    STRICT,
+    Conversation,
+    EngineUnderTest,
+    Peer,
+    heard,
+    media_ports,
+    rtp_packet,
+)
 from tests.rtpengine.test_srtp import SecurePeer, options
 
 pytestmark = pytest.mark.interop
 
 ELSEWHERE = "127.0.0.3"
+QUOTED = 48
+"""Where a raw ICMP packet has the UDP ports of the packet that it is about: behind IP, ICMP and IP again."""
 
 
 @pytest.fixture(scope="module")
@@ -54,3 +69,41 @@ def test_stranger_is_neither_forwarded_nor_answered(engine: EngineUnderTest, is_
     engine.ask(Delete(call_id))
     for peer in (caller, callee, stranger):
         peer.close()
+
+
+@pytest.mark.parametrize("has_ended", [False, True])
+def test_caller_learns_nothing_of_a_callee_that_is_gone(engine: EngineUnderTest, has_ended: bool) -> None:
+    """The callee's host answers with ICMP, which quotes its address: that ends at the engine, call or no call."""
+    caller, callee = Peer(), Peer()
+    call = Conversation(engine, caller, callee)
+    assert call.crosses(caller, callee, rtp_packet(1))
+    callee.close()
+    if has_ended:
+        call.end()
+    with capturing_icmp() as quoted:
+        for number in range(2, 5):
+            call.say(caller, rtp_packet(number))
+            time.sleep(0.05)
+        told = [packet for packet in quoted() if packet[QUOTED : QUOTED + 2] == caller.port.to_bytes(2, "big")]
+    assert bool(told) == has_ended
+    assert all(callee.port.to_bytes(2, "big") not in packet[QUOTED:] for packet in told)
+    if not has_ended:
+        call.end()
+    caller.close()
+
+
+@contextmanager
+def capturing_icmp() -> Iterator[Callable[[], list[bytes]]]:
+    """ICMP packets of this host, as they come; each quotes the packet that it is about."""
+    with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP) as raw:
+        raw.setblocking(False)
+
+        def read() -> list[bytes]:
+            found: list[bytes] = []
+            while True:
+                try:
+                    found.append(raw.recv(2048))
+                except BlockingIOError:
+                    return found
+
+        yield read
