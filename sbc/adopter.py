@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from sbc import call as calls
 from sbc.adoption import RecordError, Unadoptable, adopt
 from sbc.call import Call, Kind, Leg, Outgoing
 from sbc.egress import Egress
-from sbc.media import NOBODY
 from sbc.outputs import ACKED, CallAdopted, CallEnded, Journal
 from sbc.sip import Response
 from sbc.wire import Flow
@@ -17,7 +15,9 @@ from sbc.wire import Flow
 class Adopter:
     """Makes adopted calls findable, gives them their places in trunks, and says what the dead process owed their peers.
 
-    An un-ACKed 2xx is repeated by the call's own timer; the first record of the call here goes out with its adoption.
+    A call whose media engine is gone is adopted too: `Engine.media_lost` of nobody ends those, once there is a way
+    to say so. An un-ACKed 2xx is repeated by the call's own timer. The first record of the call here goes out with its
+    adoption.
     """
 
     def __init__(self, egress: Egress) -> None:
@@ -46,8 +46,6 @@ class Adopter:
             return
         self._enter(call)
         egress.report(CallAdopted(call.id, now.wall))
-        if call.media is not None and call.media.is_anchored and call.media.engine == NOBODY:
-            calls.hang_up(call, egress, now, "media engine lost")
         egress.arm(call)
 
     def _enter(self, call: Call) -> None:

@@ -14,6 +14,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Final, Protocol
 
 import rtpengine
@@ -44,6 +45,9 @@ class Drivable(Protocol):
 
     def start(self, now: Now) -> list[Output]:
         """Before the first message: names to look up."""
+
+    def adopt(self, kept: Journal, now: Now) -> list[Output]:
+        """A call of a process that is gone."""
 
     def receive(self, data: bytes, flow: Flow, now: Now) -> list[Output]:
         """A message."""
@@ -144,6 +148,11 @@ class Worker:
         """Let the engine say what it needs before the first message."""
         now = self._clock()
         self._act(self._engine.start(now), now)
+
+    def adopt(self, left: Iterable[Journal]) -> None:
+        """Go on with the calls of a process that is gone; before the first message. A bug costs the call it meets."""
+        for kept in left:
+            self._input("adopt", partial(self._engine.adopt, kept))
 
     def receive(self, data: bytes, flow: Flow) -> None:
         """A message. A bug that it meets costs this message and nothing else."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from rtpengine.embedded.engine import Limits
 from rtpengine.embedded.interfaces import InterfaceError, parse_interfaces
 from rtpengine.embedded.keys import KeyLog
-from rtpengine.embedded.lifeline import watch_parent, watch_signals
+from rtpengine.embedded.lifeline import watch_commands, watch_parent, watch_signals
 from rtpengine.embedded.server import Server, serve
 
 
@@ -43,18 +43,23 @@ def main(arguments: list[str] | None = None) -> int:
             server.engine.key_log = KeyLog(*keys)
         if options.recording_dir:
             server.engine.resources.recordings = Path(options.recording_dir)
-        asyncio.run(_run(server, listen, http, is_detached=options.detached))
+        lonely = options.lonely
+        asyncio.run(_run(server, listen, http, is_detached=options.detached, lonely=lonely))
     except OSError as error:
         print(f"rtpengine: {options.listen}: {error.strerror or error}", file=sys.stderr)  # noqa: T201
         return 1
     return 0
 
 
-async def _run(server: Server, listen: tuple[str, int], http: tuple[str, int] | None, *, is_detached: bool) -> None:
+async def _run(
+    server: Server, listen: tuple[str, int], http: tuple[str, int] | None, *, is_detached: bool, lonely: int
+) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     watch_signals(loop, stop)
-    if not is_detached:
+    if lonely:
+        watch_commands(loop, stop, lambda: server.heard_at, lonely)
+    elif not is_detached:
         watch_parent(loop, stop)
     gc.collect()
     gc.freeze()
@@ -91,6 +96,7 @@ def _parser() -> argparse.ArgumentParser:
         ("offer-timeout", 3600, "seconds without an answer that end a call"),
         ("final-timeout", 0, "seconds that end any call; 0: never"),
         ("max-sessions", 0, "most calls at a time; 0: no limit"),
+        ("lonely", 0, "outlive the parent, and stop after so many seconds without a command; 0: stop with the parent"),
     ):
         parser.add_argument(f"--{name}", type=int, default=default, metavar="N", help=f"{text} (default {default})")
     parser.add_argument(

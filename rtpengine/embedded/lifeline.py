@@ -1,4 +1,7 @@
-"""A child must not outlive its parent: stdin at its end, the parent gone, or a signal, and the process stops."""
+"""A child must not outlive its parent: stdin at its end, the parent gone, or a signal, and the process stops.
+
+One that is to be found again by the next parent (`--lonely`) stops once nobody has commanded it for a while.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import os
 import signal
 import stat
 import sys
+from collections.abc import Callable
 from typing import Final
 
 _EVERY: Final = 1.0
@@ -26,6 +30,16 @@ def watch_parent(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
         if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode):
             loop.add_reader(fd, _read, loop, fd, stop)
     loop.call_later(_EVERY, _check, loop, os.getppid(), stop)
+
+
+def watch_commands(
+    loop: asyncio.AbstractEventLoop, stop: asyncio.Event, heard_at: Callable[[], float], seconds: float
+) -> None:
+    """So many seconds without a command stop: whoever gave them is gone, and nobody has come in its place."""
+    if loop.time() - heard_at() > seconds:
+        stop.set()
+        return
+    loop.call_later(_EVERY, watch_commands, loop, stop, heard_at, seconds)
 
 
 def _read(loop: asyncio.AbstractEventLoop, fd: int, stop: asyncio.Event) -> None:

@@ -51,6 +51,8 @@ class Server:
         self._relay: Final = Relay(fast_path)
         self.engine: Final = Engine(interfaces, pools, self._relay, limits or Limits(), clock)
         self._cookies: Final = CookieCache(clock.monotonic)
+        self.heard_at = clock.monotonic
+        """When the last command came."""
         self._socket: socket.socket | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._pacing: asyncio.TimerHandle | None = None
@@ -109,6 +111,7 @@ class Server:
         if not cookie:
             return None
         clock = read_clock()
+        self.heard_at = clock.monotonic
         cached = self._cookies.find(cookie, clock.monotonic)
         if cached is not None:
             return cached

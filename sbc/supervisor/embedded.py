@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import signal
 import socket
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
 from sbc.config import Config
+from sbc.supervisor.survivor import LONELY, Survivor, forget, note, noted
 from sbc.telemetry import Logger
 
 READY_TIMEOUT: Final = 15.0
@@ -38,11 +41,13 @@ def interfaces_of(config: Config) -> list[tuple[str, str]]:
 
 
 def command_line(config: Config, port: int) -> list[str]:
-    """What starts the engine for this configuration."""
+    """What starts the engine for this configuration; it outlives a node whose calls do."""
     low, high = config.media.ports
     command = [sys.executable, "-m", "rtpengine", "--listen", f"{LOOPBACK}:{port}", "--ports", f"{low}-{high}"]
     for name, address in interfaces_of(config):
         command += ["--interface", f"{name}/{address}"]
+    if config.store != "memory":
+        command += ["--lonely", str(LONELY)]
     return command
 
 
@@ -53,9 +58,13 @@ class EmbeddedEngine:
     """
 
     def __init__(self, config: Config, logger: Logger, on_loss: Callable[[], None] = lambda: None) -> None:
-        self.port: Final = _free_port()
+        self.port = 0
         self.restarts = 0
-        self._command: Final = command_line(config, self.port)
+        self.is_survivor = False
+        """True while it is the one of an earlier node, with the sessions of that node's calls."""
+        self._config: Final = config
+        self._state: Final = Path(config.state) if config.store != "memory" else None
+        self._survivor: Survivor | None = None
         self._logger: Final = logger
         self._on_loss: Final = on_loss
         """Called when it has died: what it held is gone."""
@@ -64,13 +73,27 @@ class EmbeddedEngine:
 
     @property
     def pid(self) -> int:
-        """The child's process id, 0 while there is none."""
+        """Its process id, 0 while there is none."""
+        if self._survivor is not None:
+            return self._survivor.pid if self._survivor.is_alive else 0
         return self._process.pid if self._process is not None and self._process.returncode is None else 0
 
     async def start(self) -> None:
-        """Start it and wait until it is ready. Raises EmbeddedError."""
+        """Find the one that an earlier node has left, or start one and wait until it is ready. Raises EmbeddedError."""
+        if self._state is not None and not self.restarts:
+            pid, self.port = noted(self._state)
+            self._survivor = Survivor.find(pid, command_line(self._config, self.port)) if pid else None
+        self.is_survivor = self._survivor is not None
+        if self._survivor is not None:
+            self._logger.info("media engine found again", pid=self.pid, port=self.port)
+            return
+        if not self.restarts:
+            self.port = _free_port()
         self._process = process = await asyncio.create_subprocess_exec(
-            *self._command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, process_group=0
+            *command_line(self._config, self.port),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            process_group=0,
         )
         assert process.stdout is not None
         try:
@@ -83,18 +106,15 @@ class EmbeddedEngine:
             status = await process.wait() if not line else None
             said = line.decode("utf-8", "backslashreplace").strip() or f"exit status {status}, see its message above"
             raise EmbeddedError(f"the embedded media engine did not start: {said}")
+        if self._state is not None:
+            note(self._state, self.pid, self.port)
 
     async def watch(self) -> None:
         """Pass its words on to the log, and start it again whenever it dies; until cancelled or stopped."""
         pause = _FIRST_PAUSE
         while not self._stopping.is_set():
-            process = self._process
-            assert process is not None
-            assert process.stdout is not None
             started = asyncio.get_running_loop().time()
-            async for line in process.stdout:
-                self._logger.info("media engine", says=line.decode("utf-8", "backslashreplace").strip())
-            status = await process.wait()
+            status = await self._ended()
             if self._stopping.is_set():
                 return
             self._logger.error("media engine died; its calls are ended", status=status)
@@ -111,9 +131,27 @@ class EmbeddedEngine:
             else:
                 self._logger.info("media engine restarted", pid=self.pid)
 
+    async def _ended(self) -> int | None:
+        """Wait for its end, its words to the log; its exit status, which a survivor does not tell us."""
+        if self._survivor is not None:
+            await self._survivor.wait()
+            self._survivor = None
+            return None
+        process = self._process
+        assert process is not None
+        assert process.stdout is not None
+        async for line in process.stdout:
+            self._logger.info("media engine", says=line.decode("utf-8", "backslashreplace").strip())
+        return await process.wait()
+
     async def stop(self) -> None:
         """Ask it to end, then make it."""
         self._stopping.set()
+        if self._state is not None:
+            forget(self._state)
+        if self._survivor is not None:
+            await self._stop_survivor(self._survivor)
+            return
         process = self._process
         if process is None or process.returncode is not None:
             return
@@ -125,6 +163,14 @@ class EmbeddedEngine:
             except TimeoutError:
                 process.kill()
                 await process.wait()
+
+    async def _stop_survivor(self, survivor: Survivor) -> None:
+        survivor.terminate()
+        try:
+            async with asyncio.timeout(_STOP_TIMEOUT):
+                await survivor.wait()
+        except TimeoutError:
+            survivor.terminate(signal.SIGKILL)
 
 
 def _free_port() -> int:

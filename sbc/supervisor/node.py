@@ -20,6 +20,7 @@ from sbc.config import Config
 from sbc.engine import Engine
 from sbc.journal import Store, open_store
 from sbc.lookup import Resolver, nameservers
+from sbc.media import NOBODY
 from sbc.supervisor.certificates import Certificates
 from sbc.supervisor.embedded import LOOPBACK, EmbeddedEngine, is_wanted
 from sbc.supervisor.outlets import NodeOutlets
@@ -113,7 +114,10 @@ class Node:
         try:
             await control.open()  # first: another node on the same state is found before any port is touched
             clients.extend(await self._connect_media(tasks))
+            left = await loop.run_in_executor(None, self._store.live)
+            worker.adopt(left)  # before the first message, which may be about one of them
             await transports.open()
+            self._end_silent(worker)
             self._certificates.take(self.config)
             tasks.create_task(self._certificates.remind(), name="certificates")
             tasks.create_task(self._tick(), name="telemetry")
@@ -270,6 +274,12 @@ class Node:
             await rtpengine.client.Client.connect(host, port, interval=media.timeout, attempts=attempts)
             for host, port in addresses
         ]
+
+    def _end_silent(self, worker: Worker) -> None:
+        """End the adopted calls whose media sessions are nowhere any more."""
+        worker.media_lost(NOBODY)
+        if self._embedded is not None and not self._embedded.is_survivor:
+            worker.media_lost(0)
 
     def _lose_embedded(self) -> None:
         if self._worker is not None:

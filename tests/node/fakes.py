@@ -59,6 +59,9 @@ class FakeEngine:
     def measure(self, delay: float, now: Now) -> list[Output]:
         return self._hear("measure", delay)
 
+    def adopt(self, kept: Journal, now: Now) -> list[Output]:
+        return self._hear("adopt", kept)
+
     def media_health(self, engine: int, is_alive: bool, now: Now) -> list[Output]:
         return self._hear("media health", engine, is_alive)
 

@@ -130,6 +130,8 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 def anchoring(tmp_path: Path) -> Iterator[Running]:
     running = Running(tmp_path, "anchor")
     yield running
+    running.process.terminate()  # killed, it would leave its media engine for the next one
+    running.process.wait(10)
     running.close()
 
 
@@ -230,9 +232,24 @@ def test_the_embedded_engine_is_a_child_that_is_restarted_and_ends_with_the_node
     eventually(lambda: not Path(f"/proc/{second}").exists())
 
 
-def test_a_node_that_is_killed_takes_the_embedded_engine_with_it(anchoring: Running) -> None:
-    child = anchoring.status()["media"]["embedded"]["pid"]
-    anchoring.process.kill()
+def test_a_node_without_a_journal_takes_the_embedded_engine_with_it(tmp_path: Path) -> None:
+    running = Running(tmp_path, "anchor", NODE + '[state]\nstore = "memory"\n')
+    child = running.status()["media"]["embedded"]["pid"]
+    running.close()
+    eventually(lambda: not Path(f"/proc/{child}").exists() or _is_zombie(child))
+
+
+def test_the_embedded_engine_of_a_node_that_was_killed_is_found_again(tmp_path: Path) -> None:
+    """Its calls are in the journal: their audio must not stop."""
+    first = Running(tmp_path, "anchor")
+    child = first.status()["media"]["embedded"]["pid"]
+    first.close()
+    second = Running(tmp_path, "anchor")
+    again = second.status()["media"]["embedded"]["pid"]
+    second.process.send_signal(signal.SIGTERM)
+    assert second.ended() == 0
+    second.close()
+    assert again == child
     eventually(lambda: not Path(f"/proc/{child}").exists() or _is_zombie(child))
 
 

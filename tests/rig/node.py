@@ -48,6 +48,8 @@ def node_file(
     pbx: tuple[str, ...] = (),
     carrier: tuple[str, ...] = (),
     named_interfaces: bool = True,
+    store: str = "memory",
+    workers: int = 1,
     extra: str = "",
 ) -> str:
     """A node file for the rig's addresses (design 2.3). `six` puts the trunks on IPv6; `pbx`, `carrier` name other
@@ -60,7 +62,7 @@ def node_file(
     lines = "".join(f"{name} = {value:g}\n" for name, value in (timers or {}).items())
     return f"""[node]
 name = "rig"
-workers = 1
+workers = {workers}
 policies = "{policies}"
 drain_deadline = 20
 [node.timers]
@@ -86,7 +88,7 @@ mode = "{media}"
 mode = "{audit}"
 hide = {json.dumps(list(hide))}
 [state]
-store = "memory"
+store = "{store}"
 [control]
 socket = "{state / "control.sock"}"
 {extra}"""

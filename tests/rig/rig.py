@@ -6,6 +6,7 @@ import contextlib
 import ipaddress
 import itertools
 import shutil
+import signal
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -90,6 +91,16 @@ class Rig:
     def start_with(self, **keys: Any) -> Node:  # noqa: ANN401
         """Start a node with some keys of `node_file` set."""
         return self.start(lambda state: node_file(state=state, **keys))
+
+    def restart(self, config: Callable[[Path], str] | None = None) -> Node:
+        """Kill the node's process, it alone and without a word to it, and start another on what it has left."""
+        dead = self.node
+        dead.process.signal(signal.SIGKILL)
+        dead.process.wait(5)
+        state = dead.directory
+        node = Node(state, self.network.node, config(state) if config else (state / "node.toml").read_text())
+        self.nodes.append(node)
+        return node
 
     @property
     def node(self) -> Node:

@@ -1,0 +1,119 @@
+"""kill -9 of a node with live calls, and another on its state: the calls go on, the audio never stopped."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.interop.test_races import Talk
+from tests.rig.needs import need
+from tests.rig.process import wait_until
+from tests.rig.rig import INSIDE, OUTSIDE, Rig
+
+CALLS = 200
+
+
+@pytest.fixture
+def rig() -> Iterator[Rig]:
+    """A rig whose node keeps a journal."""
+    need("sipp")
+    with Rig() as rig:
+        rig.start_with(store="sqlite")
+        rig.begin()
+        yield rig
+
+
+def journalled(rig: Rig) -> int:
+    """Calls in the journal."""
+    database = sqlite3.connect(f"file:{rig.node.directory / 'sbc.sqlite'}?mode=ro", uri=True)
+    try:
+        return int(database.execute("SELECT count(*) FROM live").fetchone()[0])
+    finally:
+        database.close()
+
+
+def records(rig: Rig) -> list[tuple[int, str, str]]:
+    """Status, who released and cause of each call that has ended, with how often."""
+    database = sqlite3.connect(f"file:{rig.node.directory / 'sbc.sqlite'}?mode=ro", uri=True)
+    try:
+        return database.execute("SELECT status, released_by, cause FROM cdr").fetchall()
+    finally:
+        database.close()
+
+
+def is_running(pid: int) -> bool:
+    """Whether the process runs; one that has ended and that nobody asked for does not."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes() != b""
+    except OSError:
+        return False
+
+
+def test_all_calls_end_with_a_bye_on_both_legs_after_kill_9_and_restart(rig: Rig) -> None:
+    """Issue, must show: 200 live calls, `kill -9` of the whole node and restart, all end properly on both legs."""
+    callee = rig.sipp(INSIDE, "bench_uas", call=False, calls=CALLS, timeout=60, receive_timeout=40000)
+    caller = rig.sipp(
+        OUTSIDE,
+        "bench_uac",
+        call=True,
+        calls=CALLS,
+        rate=100,
+        held=CALLS,
+        timeout=60,
+        receive_timeout=20000,
+        values={"held": "14000"},
+        options=("-s", "4930222"),
+    )
+    wait_until(lambda: rig.node.ask("GET", "/status")["calls"] == CALLS, 12, "all calls to be up")
+    wait_until(lambda: journalled(rig) == CALLS, 2, "all calls to be in the journal")
+    engine = rig.node.ask("GET", "/status")["media"]["embedded"]["pid"]
+
+    rig.restart()
+    status = rig.node.ask("GET", "/status")
+    assert status["events"]["calls.adopted"] == CALLS
+    assert status["calls"] == CALLS
+    assert status["media"]["embedded"]["pid"] == engine, "the media engine was not found again"
+
+    caller.assert_ok(60)
+    callee.assert_ok(60)
+    rig.assert_hidden(allowed=("alice",))  # the Contact's user is the display name too
+    rig.assert_clean_end()
+    wait_until(lambda: len(records(rig)) == CALLS, 5, "the call records")
+    assert set(records(rig)) == {(200, "caller", "bye")}
+    assert journalled(rig) == 0
+    assert rig.node.stop() == 0
+    wait_until(lambda: not is_running(engine), 5, "the media engine to end with its node")
+
+
+def test_a_reinvite_crosses_after_a_restart(rig: Rig) -> None:
+    """Issue, must show: re-INVITE works meanwhile."""
+    talk = Talk(rig)
+    near, far = talk.establish()
+    wait_until(lambda: journalled(rig) == 1, 2, "the call to be in the journal")
+    rig.restart()
+    talk.far.send(talk.far.in_dialog("INVITE", far, body=talk.far.sdp(18000, version=2)))
+    crossed = talk.near.expect("INVITE")
+    talk.near.respond(crossed, 200, "OK", body=talk.near.sdp(version=2))
+    talk.near.expect("ACK")
+    talk.far.expect(200, "INVITE")
+    talk.far.send(talk.far.in_dialog("ACK", far))
+    near.cseq += 1
+    talk.hang_up(near)
+    rig.assert_hidden()
+    rig.assert_clean_end()
+
+
+def test_calls_without_their_media_engine_are_ended(rig: Rig) -> None:
+    """Both sides get a BYE; nobody is left in a call without audio."""
+    talk = Talk(rig)
+    talk.establish()
+    wait_until(lambda: journalled(rig) == 1, 2, "the call to be in the journal")
+    (rig.node.directory / "media-engine").unlink()
+    rig.restart()
+    for ua in (talk.near, talk.far):
+        ua.respond(ua.expect("BYE"), 200, "OK")
+    rig.assert_clean_end()
+    wait_until(lambda: records(rig) == [(200, "sbc", "media engine lost")], 5, "the call record")
