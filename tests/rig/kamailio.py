@@ -1,4 +1,4 @@
-"""Kamailio as a neighbour: a stateful proxy that masks topology with topoh, placed where the node would stand."""
+"""Kamailio as a neighbour: a proxy that masks topology with topoh where the node would stand, or a registrar."""
 
 from __future__ import annotations
 
@@ -57,3 +57,50 @@ class Kamailio:
         self.process = Process(argv, namespace=namespace, log=directory / "kamailio.log", cwd=directory)
         self.process.wait_for_udp(OUTSIDE_NODE, 5060)
         self.process.wait_for_udp(INSIDE_NODE, 5070)
+
+
+_REGISTRAR = """#!KAMAILIO
+debug=0
+log_stderror=yes
+children=1
+disable_tcp=yes
+auto_aliases=no
+dns=no
+rev_dns=no
+listen=udp:{host}:{port}
+loadmodule "sl.so"
+loadmodule "pv.so"
+loadmodule "textops.so"
+loadmodule "siputils.so"
+loadmodule "auth.so"
+loadmodule "usrloc.so"
+loadmodule "registrar.so"
+modparam("usrloc", "db_mode", 0)
+modparam("auth", "qop", "auth")
+request_route {{
+    if (!is_method("REGISTER")) {{ sl_send_reply("405", "Method Not Allowed"); exit; }}
+    if (!pv_www_authenticate("{realm}", "{password}", "0")) {{
+        www_challenge("{realm}", "1");
+        exit;
+    }}
+    consume_credentials();
+    save("location");
+    exit;
+}}
+"""
+
+
+class Registrar:
+    """A Kamailio in the place of the PBX that keeps Contacts of whoever knows the password of `realm`."""
+
+    def __init__(self, directory: Path, namespace: str, realm: str, password: str) -> None:
+        values = {"host": INSIDE_PEERS[0], "port": PBX_PORT, "realm": realm, "password": password}
+        (directory / "kamailio.cfg").write_text(_REGISTRAR.format(**values))
+        argv = ["kamailio", "-DD", "-E", "-m", "64", "-M", "8", "-Y", str(directory), "-w", str(directory)]
+        argv += ["-f", str(directory / "kamailio.cfg"), "-P", str(directory / "pid")]
+        self.process = Process(argv, namespace=namespace, log=directory / "kamailio.log", cwd=directory)
+        self.process.wait_for_udp(INSIDE_PEERS[0], PBX_PORT)
+
+    def stop(self) -> None:
+        """End it."""
+        self.process.stop(3)
