@@ -127,7 +127,7 @@ class Admission:
         if not _is_well_routed(request):
             self.refusals.refuse(incoming, 400, flow, "malformed Record-Route")
             return
-        if calls.is_unsupported(request):
+        if calls.is_unsupported(request, egress.snapshot.bodies):
             self.refusals.refuse(incoming, 415, flow, "body type", [("Accept", "application/sdp")])
             return
         source, decision = self._decide(incoming, flow)

@@ -15,7 +15,7 @@ from sbc.transaction import TimerValues
 class Snapshot:
     """Router, passages and audit of one configuration."""
 
-    __slots__ = ("audit", "auth_realms", "config", "own", "passages", "router", "timers")
+    __slots__ = ("audit", "auth_realms", "bodies", "config", "own", "passages", "router", "timers")
 
     def __init__(self, config: Config, health: Health | None = None, now: float = 0.0) -> None:
         self.config: Final = config
@@ -23,6 +23,7 @@ class Snapshot:
         self.own: Final = own_addresses(config)
         self.passages: Final[Passages] = compile_passages(config)
         self.audit: Final = Audit(config)
+        self.bodies: Final = frozenset([kind for trunk in config.trunks.values() for kind in trunk.bodies])
         self.auth_realms: Final = auth_realm_tokens(config)
         self.timers: Final = TimerValues(config.timers.t1, config.timers.t2, config.timers.t4)
 

@@ -7,14 +7,47 @@ from typing import Final
 from sbc.call.parts import Leg
 from sbc.media import Security
 from sbc.sip import Message
-from sbc.topology import SdpRefused, build_sdp
+from sbc.topology import BodyRefused, Part, SdpRefused, build_sdp, format_multipart, is_multipart, parse_multipart
 
 SDP_TYPE: Final = "application/sdp"
 
 
 def session_of(message: Message) -> bytes:
-    """The session description a message carries, empty where it has none."""
-    return message.body if message.body and message.content_type == SDP_TYPE else b""
+    """The session description a message carries, alone or as a part (RFC 5621 section 8), empty where it has none."""
+    if not message.body or message.content_type == SDP_TYPE:
+        return message.body
+    for part in _parts(message):
+        if _is_session(part):
+            return part.body
+    return b""
+
+
+def _parts(message: Message) -> list[Part]:
+    """The parts of a multipart body; none of another or of a malformed one."""
+    if not is_multipart(message.content_type):
+        return []
+    try:
+        return parse_multipart(message.body, message.get("Content-Type") or "")
+    except BodyRefused:
+        return []
+
+
+def _is_session(part: Part) -> bool:
+    return part.kind == SDP_TYPE and part.disposition.partition(";")[0] in ("", "session")
+
+
+def dressed(leg: Leg, message: Message, sdp: bytes) -> tuple[bytes, str]:
+    """A session description with what else of a message's parts may cross to this leg's trunk unread (`bodies`)."""
+    trunk = leg.call.config.trunks.get(leg.trunk)
+    if trunk is None or not trunk.bodies or not is_multipart(message.content_type):
+        return sdp, SDP_TYPE if sdp else ""
+    parts = [part for part in _parts(message) if part.kind in trunk.bodies and not _is_session(part)]
+    if not parts:
+        return sdp, SDP_TYPE if sdp else ""
+    if sdp:
+        parts.insert(0, Part(SDP_TYPE, sdp))
+    boundary = leg.call.mint.token()
+    return format_multipart(parts, boundary), f"multipart/mixed;boundary={boundary}"
 
 
 _TELLING: Final = (b"o=", b"c=", b"m=", b"a=sendrecv", b"a=sendonly", b"a=recvonly", b"a=inactive")
@@ -35,10 +68,17 @@ def _telling(sdp: bytes) -> list[bytes]:
     ]
 
 
-def is_unsupported(message: Message) -> bool:
-    """True for a body that we do not understand and the sender insists on (RFC 5621 section 3.1: handling=required)."""
+def is_unsupported(message: Message, passed: frozenset[str] = frozenset()) -> bool:
+    """True for a body that we do not understand and the sender insists on (RFC 5621 section 3.1: handling=required).
+
+    Parts of kinds in `passed` may cross to some trunk as they are.
+    """
     if not message.body or message.content_type == SDP_TYPE:
         return False
+    if is_multipart(message.content_type):
+        parts = _parts(message)
+        others = [part for part in parts if not _is_session(part) and part.kind not in passed]
+        return not parts or any(part.is_required and bool(part.disposition) for part in others)
     disposition = (message.get("Content-Disposition") or "").lower()
     return "handling=optional" not in disposition
 

@@ -9,10 +9,8 @@ Not for: what stands in the responses; `setup` says that.
 
 from __future__ import annotations
 
-from typing import Final
-
 from sbc.call import early
-from sbc.call.body import session_of
+from sbc.call.body import SDP_TYPE, dressed, session_of
 from sbc.call.call import Call, CallState
 from sbc.call.end import hang_up
 from sbc.call.exchange import ask
@@ -23,8 +21,6 @@ from sbc.media import Side
 from sbc.outputs import Transmit
 from sbc.sip import Fields, Request, Response
 from sbc.wire import Now
-
-SDP_TYPE: Final = "application/sdp"
 
 
 def reliability_of(request: Request) -> Reliability:
@@ -96,7 +92,8 @@ def send(
     """Send a provisional response reliably (section 3); `call.unacknowledged` repeats it until its PRACK."""
     fork.rseq_shown = fork.rseq_shown + 1 if fork.rseq_shown else call.mint.number(30)
     extra: Fields = [("Require", "100rel"), ("RSeq", str(fork.rseq_shown)), ("Allow", ALLOW)]
-    wire = exit_.respond(incoming, response.status, response, body, SDP_TYPE if body else "", extra)
+    whole, kind = dressed(call.caller_leg, response, body)
+    wire = exit_.respond(incoming, response.status, response, whole, kind, extra)
     if wire and incoming.request is not None:
         cseq, t1 = incoming.request.cseq.number, call.config.timers.t1
         call.unacknowledged = Unacknowledged(

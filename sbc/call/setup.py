@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from sbc.call import modify, redirect, reliable, session
-from sbc.call.body import SDP_TYPE, session_of, shown_sdp
+from sbc.call.body import dressed, is_unsupported, session_of, shown_sdp
 from sbc.call.call import Call, CallState
 from sbc.call.end import finish, hang_up
 from sbc.call.exchange import ask
@@ -84,7 +84,12 @@ def _invite(call: Call, out: Outgoing, request: Request, exit_: Exit, now: Now) 
     call.state = CallState.INVITING
     forwards = request.max_forwards
     left = 70 if forwards is None else forwards - 1
-    if not exit_.request(out, request, body, SDP_TYPE if body else "", left):
+    trunk = call.config.trunks.get(leg.trunk)
+    if is_unsupported(request, trunk.bodies if trunk is not None else frozenset()):
+        finish(call, exit_, now, status=415, released_by="sbc", cause="body not for this trunk")
+        return
+    body, kind = dressed(leg, request, body)
+    if not exit_.request(out, request, body, kind, left):
         finish(call, exit_, now, status=500, released_by="sbc", cause="egress audit")
 
 
@@ -162,7 +167,8 @@ def show_provisional(
     if leg.reliability is Reliability.REQUIRED or (body and leg.reliability is Reliability.SUPPORTED):
         reliable.send(call, incoming, response, fork, body, is_offer, exit_, now)
     else:
-        exit_.respond(incoming, response.status, response, body, SDP_TYPE if body else "")
+        body, kind = dressed(leg, response, body)
+        exit_.respond(incoming, response.status, response, body, kind)
 
 
 def _receive_answer(call: Call, out: Outgoing, response: Response, exit_: Exit, now: Now) -> None:
@@ -246,7 +252,8 @@ def show_answer(call: Call, response: Response, fork: Fork, raw: bytes, exit_: E
     leg = call.caller_leg
     assert incoming.request is not None
     extra = session.granted(leg, incoming.request, now)
-    wire = exit_.respond(incoming, 200, response, body, SDP_TYPE if body else "", extra)
+    body, kind = dressed(leg, response, body)
+    wire = exit_.respond(incoming, 200, response, body, kind, extra)
     if not wire:
         hang_up(call, exit_, now, "egress audit", status=500)
         return

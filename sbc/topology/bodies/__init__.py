@@ -5,7 +5,7 @@ In: a body, its Content-Type and the `View` of who gets it. Out: the body for th
 Not for: session descriptions (`build_sdp`), and not for deciding what a refusal means to the message.
 """
 
-from sbc.topology.bodies.multipart import Part, is_multipart, parse_multipart
+from sbc.topology.bodies.multipart import Part, format_multipart, is_multipart, parse_multipart
 from sbc.topology.bodies.rewrite import ACCEPT, PACKAGES, Rules, rewrite_body
 from sbc.topology.bodies.view import DialogIds, View
 from sbc.topology.bodies.xml import BodyRefused
@@ -18,6 +18,7 @@ __all__ = [
     "Part",
     "Rules",
     "View",
+    "format_multipart",
     "is_multipart",
     "parse_multipart",
     "rewrite_body",

@@ -22,6 +22,11 @@ class Part:
     is_required: bool = True
     disposition: str = ""
 
+    @property
+    def kind(self) -> str:
+        """The type without its parameters, in lower case."""
+        return self.content_type.partition(";")[0].strip().lower()
+
 
 def is_multipart(content_type: str) -> bool:
     """True for a body made of parts."""
