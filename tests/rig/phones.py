@@ -47,6 +47,7 @@ class Answerer:
         self.requests: list[Message] = []
         self.byes = 0
         self._dialog: DialogOf | None = None
+        self._watched: DialogOf | None = None
         self._again = 0.0
         self._open = True
         self._thread = threading.Thread(target=self._run, name="answerer", daemon=True)
@@ -73,9 +74,20 @@ class Answerer:
             elif message.method == "REGISTER" and not message.get("authorization"):
                 challenge = 'WWW-Authenticate: Digest realm="answerer", nonce="abc123", algorithm=MD5\r\n'
                 self.ua.respond(message, 401, "Unauthorized", tag="answerertag", headers=challenge)
+            elif message.method == "SUBSCRIBE":
+                self._subscribed(message)
             else:
                 self.byes += message.method == "BYE"
                 self.ua.respond(message, 200, "OK", tag="answerertag")
+
+    def _subscribed(self, message: Message) -> None:
+        """Accept, and notify at once (RFC 6665 section 4.2.1.2); of a subscription to nothing, the end."""
+        seconds = message.get("expires") or "3600"
+        self.ua.respond(message, 200, "OK", tag="answerertag", headers=f"Expires: {seconds}\r\n")
+        self._watched = self._watched or DialogOf.as_callee(message, "answerertag")
+        state = "terminated;reason=timeout" if seconds == "0" else f"active;expires={seconds}"
+        headers = f"Event: {message.get('event')}\r\nSubscription-State: {state}\r\n"
+        self.ua.send(self.ua.in_dialog("NOTIFY", self._watched, headers=headers))
 
     def _next(self) -> None:
         """Do the next thing on the list inside the dialog of the last INVITE."""

@@ -30,12 +30,12 @@ class Row:
 
 _REASONS = {
     "REGISTRAR": "what is no call is relayed or refused as the policy has it",
-    "DIGEST": "needs a digest challenge of the far end to cross; the node maps it to 403 and is no authenticator yet",
+    "DIGEST": "needs a digest challenge of the far end to cross; the trunk of these runs names no digest realm",
     "RELIABLE": "PRACK and UPDATE (RFC 3262, RFC 3311) are not in this part",
     "SRTP": "SRTP and DTLS belong to the media part",
     "TIMER": "session timers (RFC 4028) are not in this part",
     "NEWER": "needs a newer SIPp than 3.6.1",
-    "EVENTS": "waits for a registration or a subscription, and the node relays none",
+    "EVENTS": "waits for somebody to register or subscribe; no such caller stands opposite",
 }
 
 
