@@ -37,6 +37,7 @@ from sbc.sip import (
     unescape,
 )
 from tests.fuzz import corpora
+from tests.fuzz.bodies import body_seeds, run_bodies
 from tests.fuzz.engine import engine_seeds, run_engine
 from tests.sip.messages import INVITE, OK, invite
 
@@ -214,6 +215,7 @@ TARGETS: dict[str, Target] = {
             ("sbc/engine.py", "sbc/egress.py", "sbc/build.py", "sbc/call", "sbc/dialog", "sbc/transaction"),
             most_lines=2_000_000,
         ),
+        Target("bodies", run_bodies, body_seeds, ("sbc/topology/bodies",)),
         Target("parser", run_parser, sip_seeds, ("sbc/sip",)),
         Target("sdp", run_sdp, sdp_seeds, ("sbc/sdp",)),
         Target("stream", run_stream, stream_seeds, ("sbc/sip",), most_lines=2_000_000),

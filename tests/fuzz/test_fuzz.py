@@ -14,7 +14,7 @@ from tests.fuzz.targets import TARGETS, Target
 HERE = ("tests/fuzz",)
 
 
-@pytest.mark.parametrize("name", ["engine", "parser", "sdp", "stream", "values"])
+@pytest.mark.parametrize("name", ["bodies", "engine", "parser", "sdp", "stream", "values"])
 def test_short_run_finds_nothing(name: str) -> None:
     """Garbage is accepted or refused, never anything else, and costs a bounded number of steps."""
     target = TARGETS[name]
