@@ -101,3 +101,13 @@ def test_statistics_count_by_state() -> None:
         table.add(dialog, None)
 
     assert table.statistics() == DialogStatistics(early=2, confirmed=1, terminated=1)
+
+
+def test_owner_of_a_tag_is_found_whatever_the_remote_tag() -> None:
+    """RFC 6665 section 4.4.1: a NOTIFY may come from a notifier that nobody has heard of yet."""
+    table = DialogTable()
+    dialog = fork("b1")
+    table.add(dialog, "subscription")
+    assert table.owner_of(dialog.call_id, dialog.local_tag) == "subscription"
+    assert table.owner_of("another", dialog.local_tag) is None
+    assert table.owner_of(dialog.call_id, "unknown") is None
