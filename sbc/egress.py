@@ -12,19 +12,20 @@ import rtpengine
 from sbc import call as calls
 from sbc.adoption import keep
 from sbc.build import build_follower, build_request, build_response, has_tag, own_via
-from sbc.call import Call, CallState, Incoming, Kind, Leg, Outgoing
+from sbc.call import Call, CallState, Incoming, Kind, Leg, Outgoing, Sending
 from sbc.config import Listener, Realm
 from sbc.contents import shown_body
 from sbc.dialog import Dialog, DialogTable
 from sbc.firewall import is_emergency
-from sbc.inspection import Inspection
 from sbc.lingering import release
+from sbc.locating import LateAck, listener_to, sought_on
 from sbc.media import Side
 from sbc.mint import Mint
-from sbc.outputs import Event, Lookup, MediaCommand, TargetChanged, Transmit
+from sbc.naming import Naming
+from sbc.outputs import Event, MediaCommand, TargetChanged, Transmit
 from sbc.placement import Placement
 from sbc.redirects import Redirects
-from sbc.routing import NextHop
+from sbc.routing import NextHop, Place, default_port
 from sbc.sip import Address, Fields, Message, Request, Response, Uri, format_message, parse_uri
 from sbc.snapshot import Snapshot, listener_for, wanted_names
 from sbc.topology import Challenges, emergency_service
@@ -42,13 +43,11 @@ from sbc.transaction import (
     TransactionTable,
 )
 from sbc.trunks import Trunks, longest
-from sbc.waiting import GiveUp, Names, Parked
-from sbc.wheel import Wheel
+from sbc.waiting import GiveUp
 from sbc.wire import Flow, Now
 
 NONE: Final[Fields] = []
 _MINIMAL: Final[frozenset[str]] = frozenset({"ACK", "BYE", "CANCEL"})
-_PORTS: Final[dict[str, int]] = {"UDP": 5060, "TCP": 5060, "TLS": 5061, "WS": 80, "WSS": 443}
 _DATAGRAM: Final = 65507
 """Bytes that a UDP datagram carries over IPv4."""
 RECORDED_BYTES: Final = 16_000_000
@@ -57,18 +56,15 @@ MEDIA_SECONDS: Final = 8.0
 """A media command that brought no reply by then has failed, whatever its client says."""
 
 
-class Egress(Inspection):
+class Egress(Naming):
     """Holds what sending needs: transactions, dialogs, timers, names; fills `outputs` for the input under way."""
 
     def __init__(self, snapshot: Snapshot, mint: Mint, now: Now, recorded: int) -> None:
-        super().__init__(snapshot)
-        self.mint: Final = mint
-        self.now = now
+        super().__init__(snapshot, mint, now)
         self.pending: list[TransactionOutput] = []
         """Outputs of transactions that only the engine can act on."""
         self.transactions: Final = TransactionTable()
         self.dialogs: Final = DialogTable()
-        self.wheel: Final = Wheel()
         self.bindings: Final = calls.Bindings()
         self.challenges: Final = Challenges(mint)
         self.redirects: Final = Redirects()
@@ -78,11 +74,8 @@ class Egress(Inspection):
         self.waiting: Final[dict[int, Call | None]] = {}
         self.recorder: Final[deque[tuple[float, str, str, Flow, bytes]]] = deque(maxlen=recorded)
         self._recorded = 0
-        self.names: Final = Names()
         self._serial = 0
         self.trunks: Final = Trunks(snapshot.router.health)
-        self.failed: list[Outgoing] = []
-        """Requests that could not be sent at all; the engine tells their calls once the input is dealt with."""
         self.is_late = False
         """Messages wait too long for their turn: silence may be ours."""
         self.looped: list[Outgoing] = []
@@ -103,31 +96,24 @@ class Egress(Inspection):
         max_forwards: int = 70,
     ) -> bool:
         """Build, audit and send a request; False where the audit withheld it."""
-        leg = out.leg
         uri = self._address(out)
-        listener = self._listener(leg, uri, out.dialog)
-        if uri.scheme == "sips" and listener.transport != "TLS":
-            self.failed.append(out)
+        hop = out.hop if out.dialog is None else None
+        if hop is not None and hop.is_address:
+            return self._launch(
+                out, crossing, body, content_type, max_forwards, uri, out.leg.listener, hop.host, hop.port
+            )
+        host = uri.host[1:-1] if uri.host.startswith("[") else uri.host
+        if is_address(host):
+            listener = self._listener(out.leg, uri, out.dialog)
+            port = uri.port or default_port(listener.transport)
+            return self._launch(out, crossing, body, content_type, max_forwards, uri, listener, host, port)
+        sending = Sending(out, crossing, body, content_type, max_forwards, uri)
+        sought = sought_on(out.leg, uri, out.dialog)
+        located = self._located(sought)
+        if located is None:
+            self.locations.wait(sought, sending)
             return True
-        branch = self.mint.branch()
-        out.via = own_via(listener, branch)
-        fields = NONE
-        if crossing is not None:
-            fields = leg.passage.cross(crossing, out.method)
-            if out.kind is Kind.EVENT or out.method == "PUBLISH":
-                ours = [name for name, _ in out.fields]
-                fields = [field for field in fields if field[0] not in ours]
-            out.credentials = self.challenges.credentials(crossing, leg.call.config.trunks.get(leg.trunk))
-            fields += out.credentials
-        message = build_request(out, listener, fields, body, content_type, max_forwards)
-        wire = _sendable(self._finish(message, leg.realm, leg), listener.transport)
-        if not wire and out.method in _MINIMAL:
-            minimal = format_message(build_request(out, listener, NONE, b"", "", max_forwards))
-            wire = _sendable(minimal, listener.transport)
-        if not wire:
-            return False
-        self._launch(out, wire, listener, uri)
-        return True
+        return self._set_out(sending, located)
 
     def _address(self, out: Outgoing) -> Uri:
         """Fill in Request-URI, routes, From, To and CSeq; the URI of the next hop."""
@@ -153,15 +139,43 @@ class Egress(Inspection):
         host = uri.host[1:-1] if uri.host.startswith("[") else uri.host
         return listener_for(leg.realm, transport, host) or leg.listener
 
-    def _launch(self, out: Outgoing, wire: bytes, listener: Listener, uri: Uri) -> None:
-        host = uri.host[1:-1] if uri.host.startswith("[") else uri.host
-        port = uri.port or _PORTS.get(listener.transport, 5060)
-        proof = wanted_names(out.leg.call.config, out.leg.trunk, listener, host)
-        address = host if is_address(host) else self.names.resolved(host, self.now.monotonic)
-        if address:
-            self._send(out, wire, Flow(listener.index, listener.transport, address, port, 0, proof))
-        else:
-            self._park(Parked(out, wire, listener, host, port, proof))
+    def _launch(
+        self,
+        out: Outgoing,
+        crossing: Message | None,
+        body: bytes,
+        content_type: str,
+        max_forwards: int,
+        uri: Uri,
+        listener: Listener,
+        host: str,
+        port: int,
+    ) -> bool:
+        """Build the message for this place and send it; `uri` is the next hop that led here."""
+        leg = out.leg
+        if uri.scheme == "sips" and listener.transport != "TLS":
+            self.failed.append(out)
+            return True
+        out.via = own_via(listener, self.mint.branch())
+        fields = NONE
+        if crossing is not None:
+            fields = leg.passage.cross(crossing, out.method)
+            if out.kind is Kind.EVENT or out.method == "PUBLISH":
+                ours = [name for name, _ in out.fields]
+                fields = [field for field in fields if field[0] not in ours]
+            out.credentials = self.challenges.credentials(crossing, leg.call.config.trunks.get(leg.trunk))
+            fields += out.credentials
+        message = build_request(out, listener, fields, body, content_type, max_forwards)
+        wire = _sendable(self._finish(message, leg.realm, leg), listener.transport)
+        if not wire and out.method in _MINIMAL:
+            minimal = format_message(build_request(out, listener, NONE, b"", "", max_forwards))
+            wire = _sendable(minimal, listener.transport)
+        if not wire:
+            return False
+        name = uri.host[1:-1] if uri.host.startswith("[") else uri.host
+        proof = wanted_names(leg.call.config, leg.trunk, listener, name)
+        self._send(out, wire, Flow(listener.index, listener.transport, host, port, 0, proof))
+        return True
 
     def _send(self, out: Outgoing, wire: bytes, flow: Flow) -> None:
         if out.dialog is None and (flow.transport, flow.host, flow.port) in self.snapshot.own:
@@ -191,8 +205,20 @@ class Egress(Inspection):
         ack.to = f"{leg.remote_uri};tag={dialog.remote_tag}" if dialog.remote_tag else leg.remote_uri
         ack.cseq = out.cseq
         uri = dialog.next_hop()
-        listener = self._listener(leg, uri, dialog)
-        if uri.scheme == "sips" and listener.transport != "TLS":
+        host = uri.host[1:-1] if uri.host.startswith("[") else uri.host
+        if is_address(host):
+            listener = self._listener(leg, uri, dialog)
+            place: Place | None = Place(listener.transport, host, uri.port or default_port(listener.transport))
+        else:
+            sought = sought_on(leg, uri, dialog)
+            located = self._located(sought)
+            if located is None:
+                out.acks[dialog.remote_tag] = b""  # copies of the 2xx wait for it too
+                self.locations.wait(sought, LateAck(out, dialog, body))
+                return
+            place = next(iter(self.locations.places(leg, located, dialog, self.draw, self.now.monotonic)), None)
+            listener = listener_to(leg, place) if place is not None else leg.listener
+        if place is None or (uri.scheme == "sips" and listener.transport != "TLS"):
             return
         ack.via = own_via(listener, self.mint.branch())
         message = build_request(ack, listener, NONE, body, "application/sdp" if body else "", 70)
@@ -200,29 +226,19 @@ class Egress(Inspection):
         if not wire:
             wire = format_message(build_request(ack, listener, NONE, b"", "", 70))
         out.acks[dialog.remote_tag] = wire
-        self._post(leg, dialog, wire, listener, uri)
-
-    def _post(self, leg: Leg, dialog: Dialog, wire: bytes, listener: Listener, uri: Uri) -> None:
-        host = uri.host[1:-1] if uri.host.startswith("[") else uri.host
-        port = uri.port or _PORTS.get(listener.transport, 5060)
         proof = wanted_names(leg.call.config, leg.trunk, listener, host)
-        address = host if is_address(host) else self.names.resolved(host, self.now.monotonic)
-        if not address:
-            self._park(Parked(None, wire, listener, host, port, proof))
-            return
-        flow = Flow(listener.index, listener.transport, address, port, 0, proof)
+        flow = Flow(listener.index, listener.transport, place.host, place.port, 0, proof)
         dialog.flow = flow
         self.record(leg.call.id, "out", flow, wire)
         self.outputs.append(Transmit(wire, flow))
 
     def repeat_ack(self, out: Outgoing, remote_tag: str) -> None:
         """Send the kept ACK once more."""
-        leg = out.leg
-        dialog = leg.dialog
-        if dialog is not None and dialog.remote_tag == remote_tag:
-            self.outputs.append(Transmit(out.acks[remote_tag], dialog.flow))
-        elif out.flow is not None:
-            self.outputs.append(Transmit(out.acks[remote_tag], out.flow))
+        wire = out.acks[remote_tag]
+        dialog = out.leg.dialog
+        flow = dialog.flow if dialog is not None and dialog.remote_tag == remote_tag else out.flow
+        if wire and flow is not None:
+            self.outputs.append(Transmit(wire, flow))
 
     def cancel(self, out: Outgoing) -> None:
         """Send CANCEL for an INVITE that has had a provisional response (section 9.1)."""
@@ -349,8 +365,8 @@ class Egress(Inspection):
         leg.target = f"{scheme}:{user}@{host}" if user else f"{scheme}:{host}"
         if call.contact:
             leg.target = call.contact
-        elif hop.transport != "UDP" and scheme == "sip":
-            leg.target += f";transport={hop.transport.lower()}"
+        elif hop.target_key[3] != "UDP" and scheme == "sip":
+            leg.target += f";transport={hop.target_key[3].lower()}"
         leg.remote_uri = f"<{scheme}:{user}@{hop.uri.host}>" if user else f"<{scheme}:{hop.uri.host}>"
         if call.contact:
             leg.remote_uri = f"<{call.contact}>"  # not the token that only the registrar knows
@@ -436,7 +452,7 @@ class Egress(Inspection):
         else:
             changed = router.note_success(hop, now.monotonic, is_probe)
         if changed:
-            self.report(TargetChanged(hop.trunk, str(hop.uri), "down" if fault else "up", fault, now.wall))
+            self.report(TargetChanged(hop.trunk, hop.shown, "down" if fault else "up", fault, now.wall))
 
     def report(self, event: Event) -> None:
         """Tell the operator."""
@@ -509,45 +525,6 @@ class Egress(Inspection):
             tx = ServerTransaction(key, request, flow, timers, time)
         self.transactions.add(tx)
         return tx
-
-    # Names
-
-    def _park(self, parked: Parked) -> None:
-        self._ask(parked.name)
-        self.names.park(parked)
-
-    def ask_names(self, names: tuple[str, ...]) -> None:
-        """Look names up though nothing waits for them yet: who calls from there must be recognised."""
-        for name in names:
-            self._ask(name)
-
-    def _ask(self, name: str) -> None:
-        if self.names.is_asked(name):
-            return
-        self._serial += 1
-        self.outputs.append(Lookup(self._serial, name))
-        deadline = self.names.ask(self._serial, name, self.now.monotonic)
-        self.wheel.arm(deadline, deadline.deadline)
-
-    def unpark(self, lookup: int, addresses: tuple[str, ...]) -> bool:
-        """Send what waited for a name, or note it as failed; False where nobody waits for that look-up."""
-        answered = self.names.take(lookup, addresses, self.now.monotonic)
-        if answered is None:
-            return False
-        name, waiting = answered
-        if addresses:
-            self.snapshot.router.note_addresses(name, addresses)
-        for parked in waiting:
-            usable = [a for a in addresses if (":" in a) == (":" in parked.listener.host)]
-            if usable:
-                flow = Flow(parked.listener.index, parked.listener.transport, usable[0], parked.port, 0, parked.proof)
-                if parked.out is None:
-                    self.outputs.append(Transmit(parked.wire, flow))
-                elif not parked.out.cancel_wanted:
-                    self._send(parked.out, parked.wire, flow)
-            elif parked.out is not None:
-                self.failed.append(parked.out)
-        return True
 
 
 def _sendable(wire: bytes, transport: str) -> bytes:

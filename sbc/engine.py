@@ -20,10 +20,12 @@ from sbc.dialog import Dialog, DialogState
 from sbc.egress import Egress
 from sbc.firewall import sanity
 from sbc.lingering import Remains, release
+from sbc.locating import NOTHING, Unanswered, Watch
 from sbc.mint import Mint, is_minted
 from sbc.outputs import DropReason, Journal, Output
 from sbc.placement import media_rows
 from sbc.probes import SILENCE, Prober, Question, Tick, fault_of
+from sbc.records import Located
 from sbc.refusals import Refusals
 from sbc.sip import Fields, ParseError, Request, Response, parse_message
 from sbc.snapshot import Snapshot
@@ -41,7 +43,7 @@ from sbc.transaction import (
 )
 from sbc.trunks import Stranded, waiting_at
 from sbc.views import call_row, leg_row
-from sbc.waiting import GiveUp, Unanswered
+from sbc.waiting import GiveUp
 from sbc.wire import Flow, Now
 
 RECORDED: Final = 4000
@@ -93,7 +95,7 @@ class Engine:
     def start(self, now: Now) -> list[Output]:
         """Before the first datagram: ask for the addresses of the trunks that are written as names."""
         self._begin(now)
-        self.egress.ask_names(self.egress.snapshot.router.names)
+        self.egress.follow_names()
         self.prober.follow(now)
         return self._end()
 
@@ -129,7 +131,9 @@ class Engine:
                     calls.handle_timer(machine.call, self.egress, now)
                     self.egress.arm(machine.call)
             elif isinstance(machine, Unanswered):
-                self.egress.unpark(machine.lookup, ())
+                self.egress.located(machine.lookup, NOTHING)
+            elif isinstance(machine, Watch):
+                self.egress.ask(machine.sought)
             elif isinstance(machine, GiveUp):
                 self._give_up(machine.tx)
             elif isinstance(machine, Tick):
@@ -178,10 +182,10 @@ class Engine:
             self.egress.forget_media(again.call_id, former)
         self.egress.media(call, again)
 
-    def lookup_answer(self, lookup_id: int, addresses: tuple[str, ...], now: Now) -> list[Output]:
-        """What a `Lookup` gave; empty where the name has no address."""
+    def lookup_answer(self, lookup_id: int, located: Located, now: Now) -> list[Output]:
+        """What a `Lookup` gave."""
         self._begin(now)
-        if not self.egress.unpark(lookup_id, addresses):
+        if not self.egress.located(lookup_id, located):
             self.refusals.drop(DropReason.LATE_ANSWER, Flow(0, "UDP", "", 0))
         return self._end()
 
@@ -340,6 +344,8 @@ class Engine:
                     if output.response.status >= 200:
                         self.prober.answered(out, fault_of(output.response.status), egress.now)
                 elif isinstance(out, Outgoing):
+                    if out.sending is not None and output.response.status == 503 and egress.another(out):
+                        continue
                     calls.receive_response(out, output.response, egress, egress.now)
                     self.egress.arm(out.leg.call)
                     release(out)
@@ -438,7 +444,7 @@ class Engine:
         trunks.retain(config)
         self.prober.follow(now)
         self._limits = config.limits
-        self.egress.ask_names(self.egress.snapshot.router.names)
+        self.egress.follow_names()
         return self._end()
 
     def status(self, now: Now) -> dict[str, object]:
@@ -487,8 +493,15 @@ class Engine:
 
     def _end(self) -> list[Output]:
         egress = self.egress
-        while egress.failed or egress.looped or egress.suspects:
-            if egress.looped:
+        while egress.failed or egress.looped or egress.suspects or egress.resumed or egress.places_changed:
+            if egress.places_changed:
+                egress.places_changed = False
+                self.prober.follow(egress.now)
+            elif egress.resumed:
+                call = egress.resumed.pop(0)
+                calls.resume(call, egress, egress.now)
+                egress.arm(call)
+            elif egress.looped:
                 self._unsent(egress.looped.pop(0), 482, "leads back to this node")
             elif egress.failed:
                 self._unsent(egress.failed.pop(0), 408, "cannot be reached")
@@ -512,6 +525,8 @@ class Engine:
             egress.wheel.arm(self.stranded, self.stranded.next_timer)
 
     def _unsent(self, out: Outgoing, status: int, why: str) -> None:
+        if out.sending is not None and self.egress.another(out):
+            return
         if isinstance(out, Question):
             self.prober.answered(out, why, self.egress.now)
         else:

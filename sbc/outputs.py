@@ -7,6 +7,7 @@ from enum import Enum
 from typing import Final
 
 import rtpengine
+from sbc.records import Sought
 from sbc.wire import Flow
 
 
@@ -35,10 +36,10 @@ class MediaCommand:
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """Resolve a host name to addresses; the answer comes back as `Engine.lookup_answer(id, …)`, or never."""
+    """Locate the servers of a name; the answer comes back as `Engine.lookup_answer(id, …)`, or never."""
 
     id: int
-    name: str
+    sought: Sought
 
 
 class DropReason(Enum):

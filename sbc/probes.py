@@ -55,8 +55,9 @@ class Prober:
         self._asked: dict[Key, Question] = {}
 
     def follow(self, now: Now) -> None:
-        """Ask the targets of the configuration in force, and no others, from now on."""
-        wanted = {one.hop.key: one for one in self._egress.trunks.health.all() if one.probe is not None}
+        """Ask the targets of the configuration in force, and the places of names, and no others, from now on."""
+        known = self._egress.trunks.health.all()
+        wanted = {one.hop.key: one for one in known if one.probe is not None and one.hop.is_address}
         for key in [key for key in self._ticks if key not in wanted and key not in self._asked]:
             self._ticks.pop(key).next_timer = None
         for key, health in wanted.items():
@@ -82,7 +83,11 @@ class Prober:
             self.ask(health, now)
 
     def ask(self, health: TargetHealth, now: Now) -> None:
-        """Send a probe, unless one is under way."""
+        """Send a probe, unless one is under way; for a name to each place that it leads to."""
+        for place in health.places:
+            self.ask(place, now)
+        if not health.hop.is_address:
+            return
         key = health.hop.key
         if key in self._asked:
             return

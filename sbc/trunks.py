@@ -95,9 +95,9 @@ class Trunks:
         if trunk is None:
             return True
         whole = self._load(trunk.name)
-        part = self._targets.get(hop.key)
+        part = self._targets.get(hop.target_key)
         if part is None:
-            part = self._targets[hop.key] = Load()
+            part = self._targets[hop.target_key] = Load()
         if not is_exempt:
             for load, limits in ((whole, trunk.limits), (part, hop.limits)):
                 if not load.has_room(limits, now):
@@ -129,7 +129,7 @@ class Trunks:
 
     def retain(self, config: Config) -> None:
         """Forget the counts of trunks and targets that are not configured and carry nothing any more."""
-        targets = {one.hop.key for one in self.health.all()}
+        targets = {one.hop.target_key for one in self.health.all()}
         self._trunks = {name: load for name, load in self._trunks.items() if load.calls or name in config.trunks}
         self._targets = {key: load for key, load in self._targets.items() if load.calls or key in targets}
 
@@ -179,11 +179,37 @@ class Trunks:
             row["probe"] = {"is_due": health.asked > 0, "last": health.answer, "every": 0.0}
             if health.probe is not None:
                 row["probe"] = {"is_due": health.asked > 0, "last": health.answer, "every": health.probe.every}
+            if not hop.is_address:
+                row["places"] = [_place_row(place, now) for place in health.places]
+                row["probe"] = _probe_of(health)
         return row
 
     def named(self, trunk: str, target: str) -> list[TargetHealth]:
         """The targets of a trunk that are meant by a URI, all of them by an empty string; empty for unknown ones."""
         return [one for one in self.health.of(trunk) if not target or str(one.hop.uri) == target]
+
+
+def _probe_of(whole: TargetHealth) -> dict[str, object]:
+    """What became of the probes of a name: the best that one of its places said."""
+    said = [place.answer for place in whole.places if place.answer]
+    best = next((one for one in said if one.startswith("answered in ")), said[0] if said else "")
+    is_due = any(place.asked > 0 for place in whole.places)
+    return {"is_due": is_due, "last": best, "every": whole.probe.every if whole.probe is not None else 0.0}
+
+
+def _place_row(place: TargetHealth, now: Now) -> dict[str, object]:
+    """Where a target's name leads: one place and how it is."""
+    hop = place.hop
+    return {
+        "transport": hop.transport,
+        "host": hop.host,
+        "port": hop.port,
+        "state": place.settle(now.monotonic).value,
+        "share": round(place.share(now.monotonic), 3),
+        "reason": place.reason,
+        "failures": place.failures,
+        "last": place.answer,
+    }
 
 
 def longest(call: Call, hop: NextHop) -> float:

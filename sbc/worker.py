@@ -21,6 +21,7 @@ import rtpengine
 from sbc.config import Config
 from sbc.journal import Store
 from sbc.outputs import CallEnded, Dropped, DropReason, Journal, Lookup, MediaCommand, Output, Transmit
+from sbc.records import Located
 from sbc.sip import ParseError
 from sbc.telemetry import Telemetry
 from sbc.wire import Flow, Now
@@ -61,8 +62,8 @@ class Drivable(Protocol):
     def media_reply(self, command_id: int, reply: rtpengine.Reply | None, now: Now) -> list[Output]:
         """The media engine's answer; None: unreachable."""
 
-    def lookup_answer(self, lookup_id: int, addresses: tuple[str, ...], now: Now) -> list[Output]:
-        """Addresses of a name; an empty tuple: none."""
+    def lookup_answer(self, lookup_id: int, located: Located, now: Now) -> list[Output]:
+        """Where a name leads."""
 
     def send_failed(self, flow: Flow, now: Now) -> list[Output]:
         """What went to this flow did not arrive."""
@@ -184,9 +185,9 @@ class Worker:
         self._input("media reply", lambda now: self._engine.media_reply(command_id, reply, now))
         self.settle()
 
-    def lookup_answer(self, lookup_id: int, addresses: tuple[str, ...]) -> None:
-        """The addresses found."""
-        self._input("lookup answer", lambda now: self._engine.lookup_answer(lookup_id, addresses, now))
+    def lookup_answer(self, lookup_id: int, located: Located) -> None:
+        """The servers found."""
+        self._input("lookup answer", lambda now: self._engine.lookup_answer(lookup_id, located, now))
         self.settle()
 
     def undeliverable(self, flow: Flow, reason: str) -> None:

@@ -40,6 +40,8 @@ LEVELS = {
     "sbc.snapshot": 3,
     "sbc.trunks": 3,
     "sbc.waiting": 3,
+    "sbc.locating": 3,
+    "sbc.naming": 3,
     "sbc.probes": 3,
     "sbc.views": 3,
     "sbc.lingering": 3,
@@ -76,12 +78,16 @@ SIDEWAYS = {
     ("sbc.config", "policies"),  # and the policy document it runs on
     ("sbc.mint", "sbc.sip"),  # the branch cookie
     ("sbc.outputs", "sbc.wire"),  # a Transmit names its flow
+    ("sbc.outputs", "sbc.records"),  # a Lookup says what is sought
     ("sbc.outputs", "rtpengine"),  # a MediaCommand holds one
     ("sbc.engine", "sbc.snapshot"),  # one file would be the engine's, but for its length
     ("sbc.engine", "sbc.egress"),
     ("sbc.engine", "sbc.lingering"),
     ("sbc.egress", "sbc.lingering"),
-    ("sbc.egress", "sbc.inspection"),  # its other half
+    ("sbc.egress", "sbc.naming"),  # its other parts
+    ("sbc.naming", "sbc.inspection"),
+    ("sbc.naming", "sbc.locating"),
+    ("sbc.naming", "sbc.snapshot"),
     ("sbc.inspection", "sbc.snapshot"),
     ("sbc.engine", "sbc.refusals"),
     ("sbc.engine", "sbc.admission"),
@@ -96,6 +102,9 @@ SIDEWAYS = {
     ("sbc.engine", "sbc.trunks"),
     ("sbc.engine", "sbc.waiting"),
     ("sbc.egress", "sbc.waiting"),
+    ("sbc.engine", "sbc.locating"),
+    ("sbc.egress", "sbc.locating"),
+    ("sbc.locating", "sbc.snapshot"),
     ("sbc.engine", "sbc.probes"),
     ("sbc.probes", "sbc.egress"),  # probes leave by the one exit
     ("sbc.probes", "sbc.snapshot"),

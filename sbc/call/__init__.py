@@ -21,12 +21,14 @@ from sbc.call.dispatch import (
     receive_request,
     receive_response,
     receive_timeout,
+    resume,
 )
 from sbc.call.end import hang_up
 from sbc.call.etags import EntityTag, EntityTags
 from sbc.call.outside import RELAYED_OUTSIDE, TO_REGISTERED, contacts_inward, published
 from sbc.call.outside import begin as begin_outside
 from sbc.call.parts import Exit, Incoming, Kind, Leg, Outgoing, SessionTimer, Step
+from sbc.call.sending import Sending
 from sbc.call.subscribe import ALLOW_EVENTS, notifier
 from sbc.call.subscribe import begin as subscribe
 from sbc.call.subscription import Subscriptions
@@ -51,6 +53,7 @@ __all__ = [
     "Kind",
     "Leg",
     "Outgoing",
+    "Sending",
     "SessionTimer",
     "Step",
     "begin",
@@ -67,5 +70,6 @@ __all__ = [
     "receive_request",
     "receive_response",
     "receive_timeout",
+    "resume",
     "session_id_of",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 import rtpengine
-from sbc.call import early, end, modify, relay, reliable, session, setup, subscribe
+from sbc.call import early, end, modify, outside, relay, reliable, session, setup, subscribe
 from sbc.call.body import is_unsupported, shown_sdp
 from sbc.call.call import Call, CallState
 from sbc.call.parts import Exit, Incoming, Kind, Leg, Outgoing, Step, StepKind
@@ -98,7 +98,8 @@ def receive_response(out: Outgoing, response: Response, exit_: Exit, now: Now) -
         modify.receive_response(call, out, response, exit_, now)
         _run(call, exit_, now)
     elif kind is Kind.RELAY:
-        relay.receive_response(call, out, response, exit_, now)
+        if response.status < 300 or not outside.moves_on(call, out, response.status, response, exit_, now):
+            relay.receive_response(call, out, response, exit_, now)
     elif kind is Kind.EVENT:
         subscribe.receive_response(call, out, response, exit_, now)
     elif kind is Kind.REFRESH:
@@ -114,6 +115,19 @@ def receive_response(out: Outgoing, response: Response, exit_: Exit, now: Now) -
             _restored(call, out, response, exit_, now)
         elif response.status in (408, 481) and not call.is_over:
             end.hang_up(call, exit_, now, _lost(leg))
+
+
+def resume(call: Call, exit_: Exit, now: Now) -> None:
+    """The name of the next target is located, or is known to lead nowhere."""
+    request = call.invite_in.request if call.invite_in is not None else None
+    if call.state is CallState.OUTSIDE and request is not None and request.method == "SUBSCRIBE":
+        if not subscribe.begin(call, request, exit_, now):
+            exit_.ended(call)
+    elif call.state is CallState.OUTSIDE:
+        outside.send_next(call, exit_, now)
+    elif not call.is_over:
+        setup.invite_next(call, exit_, now)
+        _run(call, exit_, now)
 
 
 def give_up(out: Outgoing, exit_: Exit, now: Now) -> None:
@@ -138,6 +152,8 @@ def receive_timeout(out: Outgoing, exit_: Exit, now: Now, status: int = 408) -> 
     elif kind is Kind.MODIFY:
         modify.fail(call, out, 408, None, exit_, now)
     elif kind is Kind.RELAY:
+        if outside.moves_on(call, out, status, None, exit_, now):
+            return
         relay.settle(call, out, status, None, exit_)
         if not call.is_over and ends_call(out.method, 408):
             end.hang_up(call, exit_, now, _lost(leg))

@@ -9,10 +9,11 @@ from __future__ import annotations
 from typing import Final
 
 from sbc.call.bindings import Binding, Bindings, propose
-from sbc.call.call import Call
+from sbc.call.call import Call, CallState
 from sbc.call.etags import EntityTag, EntityTags
 from sbc.call.parts import Exit, Kind, Leg, Outgoing
 from sbc.call.relay import RELAY_SECONDS
+from sbc.call.setup import has_other, next_hop
 from sbc.routing import NextHop
 from sbc.sip import Fields, ParseError, Request, Response, parse_number
 from sbc.topology import ACCEPT, PACKAGES
@@ -41,7 +42,19 @@ def begin(call: Call, request: Request, exit_: Exit, now: Now) -> None:
     if request.body and is_register:
         exit_.respond(incoming, 415, extra=[("Accept", ACCEPT)])
         return
+    send_next(call, exit_, now)
+
+
+def send_next(call: Call, exit_: Exit, now: Now) -> None:
+    """To the next target or place, once its name is located; without one the asker gets 503."""
+    incoming = call.invite_in
+    assert incoming is not None
+    request = incoming.request
+    if request is None or not incoming.is_open:
+        return
     leg, hop = reach(call, exit_)
+    if hop is not None and not hop.is_address:
+        return  # until its name is located
     if leg is None:
         exit_.respond(incoming, 503, extra=[("Retry-After", "30")])
         return
@@ -53,8 +66,8 @@ def begin(call: Call, request: Request, exit_: Exit, now: Now) -> None:
     body, kind = found
     out = Outgoing(Kind.RELAY, leg, request.method)
     out.incoming, out.hop = incoming, hop
-    out.deadline = now.monotonic + RELAY_SECONDS
-    if is_register and not _register(call, leg, out, request, exit_, now):
+    out.deadline = call.start.monotonic + RELAY_SECONDS
+    if request.method == "REGISTER" and not _register(call, leg, out, request, exit_, now):
         return
     if request.method == "PUBLISH" and not _publish(call, out, request, exit_, now):
         return
@@ -68,10 +81,27 @@ def begin(call: Call, request: Request, exit_: Exit, now: Now) -> None:
     exit_.respond(incoming, 100)  # held by the transaction until 3.5 s (RFC 4320 section 4.1): the asker then rests
 
 
+def moves_on(call: Call, out: Outgoing, status: int, response: Response | None, exit_: Exit, now: Now) -> bool:
+    """Whether the request goes to the next place or target instead of failing, as a call would; it is sent then."""
+    if call.state is not CallState.OUTSIDE or out.dialog is not None or out.hop is None:
+        return False
+    if out not in call.relays or not has_other(call, out, status, response):
+        return False
+    out.done = True
+    call.relays.remove(out)
+    exit_.health(out.hop, status not in (408, 503))
+    send_next(call, exit_, now)
+    return True
+
+
 def reach(call: Call, exit_: Exit) -> tuple[Leg | None, NextHop | None]:
-    """A leg toward the first target of the route that a listener of ours can speak to, None where there is none."""
-    while call.hop_index < len(call.hops):
-        hop = call.hops[call.hop_index]
+    """A leg toward the first target of the route that a listener of ours can speak to, None where there is none.
+
+    A hop without an address, and no leg: its name is asked for first.
+    """
+    while (hop := next_hop(call, exit_)) is not None:
+        if not hop.is_address:
+            return None, hop
         leg = exit_.callee_leg(call, hop)
         call.hop_index += 1
         if leg is not None:

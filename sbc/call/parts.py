@@ -20,6 +20,7 @@ from sbc.wire import Flow
 
 if TYPE_CHECKING:
     from sbc.call.call import Call
+    from sbc.call.sending import Sending
 
 NO_FIELDS: Final[Fields] = []
 
@@ -271,6 +272,7 @@ class Outgoing:
         "provisional",
         "request_uri",
         "routes",
+        "sending",
         "to",
         "tx",
         "via",
@@ -300,6 +302,8 @@ class Outgoing:
         self.cancelled = False
         self.done = False
         self.is_retry = False
+        self.sending: Sending | None = None
+        """Where else it can be sent to, if its next hop is a name with several places."""
         self.acks: dict[str, bytes] = {}
         self.bindings: tuple[Binding, ...] = ()
         """What a REGISTER asks to be kept once the registrar agrees."""
@@ -376,6 +380,9 @@ class Exit(Protocol):
 
     def media(self, call: Call, command: rtpengine.Command) -> None:
         """Ask the media engine; where `call.step` is set its reply comes back as `on_media`."""
+
+    def places(self, call: Call, hop: NextHop) -> list[NextHop] | None:
+        """Where the name of a target leads, best first; None: the call is to go on (`resume`) once that is known."""
 
     def callee_leg(self, call: Call, hop: NextHop) -> Leg | None:
         """A fresh B leg toward a target; None where no listener of its realm speaks its transport and family."""

@@ -38,6 +38,12 @@ class Redirection:
         self.left -= 1
         self._users.append((hop, user))
 
+    def spread(self, hop: NextHop, places: list[NextHop]) -> None:
+        """The name of a hop leads to these places."""
+        user = self.user_of(hop)
+        if user is not None:
+            self._users.extend([(place, user) for place in places])
+
     def user_of(self, hop: NextHop) -> str | None:
         """Whom to ask for at a hop, None for one that no redirect has led to."""
         for known, user in self._users:

@@ -16,6 +16,7 @@ from sbc.dialog import Answer, Dialog, DialogState
 from sbc.firewall import SUPPORTED
 from sbc.media import Side
 from sbc.outputs import CallAnswered
+from sbc.routing import NextHop
 from sbc.sip import Request, Response
 from sbc.wire import Now
 
@@ -57,8 +58,10 @@ def invite_next(call: Call, exit_: Exit, now: Now) -> None:
     """Try the next target; without one, the caller gets 503."""
     incoming = call.invite_in
     assert incoming is not None and incoming.request is not None
-    while call.hop_index < len(call.hops):
-        hop = call.hops[call.hop_index]
+    while (hop := next_hop(call, exit_)) is not None:
+        if not hop.is_address:
+            call.attempt = None
+            return  # until its name is located
         leg = exit_.callee_leg(call, hop)
         call.hop_index += 1
         if leg is not None and takes_offer(call, leg):
@@ -68,6 +71,21 @@ def invite_next(call: Call, exit_: Exit, now: Now) -> None:
             return
     exit_.respond(incoming, 503, extra=_RETRY_LATER)
     finish(call, exit_, now, status=503, released_by="sbc", cause="no target left")
+
+
+def next_hop(call: Call, exit_: Exit) -> NextHop | None:
+    """The next place to try; None where none is left; a hop without an address where its name is asked for first."""
+    while call.hop_index < len(call.hops):
+        hop = call.hops[call.hop_index]
+        if hop.is_address:
+            return hop
+        places = exit_.places(call, hop)
+        if places is None:
+            return hop
+        call.hops[call.hop_index : call.hop_index + 1] = places
+        if call.redirection is not None:
+            call.redirection.spread(hop, places)
+    return None
 
 
 def _invite(call: Call, out: Outgoing, request: Request, exit_: Exit, now: Now) -> None:
@@ -305,13 +323,10 @@ def fail(call: Call, out: Outgoing, status: int, response: Response | None, exit
         again.hop, again.is_retry = out.hop, True
         _invite(call, again, incoming.request, exit_, now)
         return
-    trunk = call.config.trunks.get(out.leg.trunk)
     if response is not None and status < 400 and redirect.follow(call, out, response, exit_):
         invite_next(call, exit_, now)
         return
-    if redirect.is_next(call, status) or (
-        call.hop_index < len(call.hops) and (trunk is None or status in trunk.crank_back)
-    ):
+    if redirect.is_next(call, status) or has_other(call, out, status, response):
         invite_next(call, exit_, now)
         return
     shown = _MAPPED.get(status, 480 if status < 400 else status)
@@ -330,14 +345,25 @@ def fail(call: Call, out: Outgoing, status: int, response: Response | None, exit
     finish(call, exit_, now, status=shown, released_by="callee" if response is not None else "sbc", cause=cause)
 
 
+def has_other(call: Call, out: Outgoing, status: int, response: Response | None = None) -> bool:
+    """Whether the next hop is to be tried: another target as the trunk's `crank_back` says, another place of the same
+    target after 503 and silence in any case (RFC 3263 section 4.3)."""
+    if call.hop_index >= len(call.hops):
+        return False
+    trunk = call.config.trunks.get(out.leg.trunk)
+    if trunk is None or status in trunk.crank_back:
+        return True
+    is_same = out.hop is not None and out.hop.target_key == call.hops[call.hop_index].target_key
+    return is_same and (status == 503 or (status == 408 and response is None))
+
+
 def give_up(out: Outgoing, exit_: Exit, now: Now) -> None:
     """The target is known to be down by now and has said nothing to this INVITE: on to the next, as after a timeout.
 
     The transaction goes on, so that a callee who was only late has its CANCEL, or its ACK and BYE.
     """
     call = out.leg.call
-    trunk = call.config.trunks.get(out.leg.trunk)
-    if out.done or out.provisional or out.cancel_wanted or (trunk is not None and 408 not in trunk.crank_back):
+    if out.done or out.provisional or out.cancel_wanted or not has_other(call, out, 408):
         return
     out.cancel_wanted = True
     fail(call, out, 408, None, exit_, now)

@@ -44,6 +44,8 @@ def begin(call: Call, request: Request, exit_: Exit, now: Now) -> bool:
         exit_.respond(incoming, 415, extra=[("Accept", ", ".join(types))])  # filters (RFC 4660) are not relayed
         return False
     leg, hop = reach(call, exit_)
+    if leg is None and hop is not None:
+        return True  # goes on by `resume`
     if leg is None:
         exit_.respond(incoming, 503, extra=[("Retry-After", "30")])
         return False

@@ -85,7 +85,15 @@ def _print_trunk(trunk: dict[str, Any]) -> None:
         why = "; ".join(filter(None, (one["reason"], f"probe: {one['probe']['last']}" if one["probe"]["last"] else "")))
         place = f"priority {one['priority']}, weight {one['weight']}"
         rows.append((one["uri"], place, state, since, _load(one), why))
+        rows += [_place(found) for found in one.get("places", [])]
     print_table(rows, "  ")
+
+
+def _place(found: dict[str, Any]) -> tuple[object, ...]:
+    """One of the places that a name leads to."""
+    host = f"[{found['host']}]" if ":" in found["host"] else found["host"]
+    why = "; ".join(filter(None, (found["reason"], f"probe: {found['last']}" if found["last"] else "")))
+    return (f"  {found['transport'].lower()}:{host}:{found['port']}", "", found["state"], "", "", why)
 
 
 def _load(row: dict[str, Any]) -> str:

@@ -7,7 +7,7 @@ import struct
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Final, cast
+from typing import Final, NamedTuple, cast
 
 import dns.exception
 import dns.flags
@@ -34,8 +34,17 @@ AFTER_FAILURE: Final = 2.0
 _RECORDS: Final = 64
 """Records taken of one answer."""
 
+
+class Answer(NamedTuple):
+    """What name servers said. Without records: that there are none."""
+
+    records: tuple[Record, ...]
+    seconds: float
+    """For how long that may still be believed."""
+
+
 _Key = tuple[str, str]
-_Wait = asyncio.Future["tuple[Record, ...]"]
+_Wait = asyncio.Future[Answer]
 
 
 class Unanswered(OSError):
@@ -50,41 +59,41 @@ class Resolver:
         """Questions that went out."""
         self._servers: Final = servers
         self._clock: Final = clock
-        self._kept: Final[OrderedDict[_Key, tuple[tuple[Record, ...] | None, float]]] = OrderedDict()
+        self._kept: Final[OrderedDict[_Key, tuple[Answer | None, float]]] = OrderedDict()
         self._asked: Final[dict[_Key, _Wait]] = {}
 
-    async def find(self, name: str, kind: str) -> tuple[Record, ...]:
-        """Records of a name; `kind` is `A`, `AAAA`, `SRV` or `NAPTR`. Empty: there are none. Raises Unanswered."""
+    async def find(self, name: str, kind: str) -> Answer:
+        """Records of a name; `kind` is `A`, `AAAA`, `SRV` or `NAPTR`. Raises Unanswered."""
         key = (name.lower().removesuffix("."), kind)
         known = self._kept.get(key)
         if known is not None and known[1] > self._clock():
-            return _told(known[0])
+            return _told(known[0], known[1] - self._clock())
         waiting = self._asked.get(key)
         if waiting is not None:
             return await asyncio.shield(waiting)
         self._asked[key] = waiting = asyncio.get_running_loop().create_future()
-        records: tuple[Record, ...] | None = None
+        answer: Answer | None = None
         try:
-            records, seconds = await self._ask(*key)
-            self._keep(key, records, seconds)
+            answer = await self._ask(*key)
+            self._keep(key, answer, answer.seconds)
         except Unanswered:
             self._keep(key, None, AFTER_FAILURE)
         finally:  # who gives up takes the others with it: they may ask again
             del self._asked[key]
-            if records is None:
+            if answer is None:
                 waiting.set_exception(Unanswered(f"no answer for {key[0]}"))
                 waiting.exception()  # seen, should nobody else wait
             else:
-                waiting.set_result(records)
-        return _told(records)
+                waiting.set_result(answer)
+        return _told(answer, answer.seconds if answer is not None else 0.0)
 
-    def _keep(self, key: _Key, records: tuple[Record, ...] | None, seconds: float) -> None:
-        self._kept[key] = (records, self._clock() + seconds)
+    def _keep(self, key: _Key, answer: Answer | None, seconds: float) -> None:
+        self._kept[key] = (answer, self._clock() + seconds)
         self._kept.move_to_end(key)
         while len(self._kept) > KEPT:
             self._kept.popitem(last=False)
 
-    async def _ask(self, name: str, kind: str) -> tuple[tuple[Record, ...], float]:
+    async def _ask(self, name: str, kind: str) -> Answer:
         try:
             query = dns.message.make_query(name, kind, use_edns=0, payload=1232)
         except (dns.exception.DNSException, UnicodeError) as error:
@@ -103,22 +112,22 @@ class Resolver:
         raise Unanswered(f"no answer for {name}")
 
 
-def _told(records: tuple[Record, ...] | None) -> tuple[Record, ...]:
-    if records is None:
+def _told(answer: Answer | None, seconds: float) -> Answer:
+    if answer is None:
         raise Unanswered("no answer, a moment ago")
-    return records
+    return Answer(answer.records, seconds)
 
 
-def _read(response: dns.message.Message) -> tuple[tuple[Record, ...], float]:
+def _read(response: dns.message.Message) -> Answer:
     """The records behind aliases, and for how long to believe them (a negative answer: RFC 2308)."""
     try:
         chain = cast(dns.message.QueryMessage, response).resolve_chaining()
     except dns.exception.DNSException as error:
         raise Unanswered("an answer in circles") from error
     if chain.answer is None:
-        return (), min(max(float(chain.minimum_ttl), 1.0), LONGEST_NEGATIVE)
+        return Answer((), min(max(float(chain.minimum_ttl), 1.0), LONGEST_NEGATIVE))
     records = [record for one in list(chain.answer)[:_RECORDS] if (record := _record(one)) is not None]
-    return tuple(records), min(max(float(chain.minimum_ttl), 1.0), LONGEST)
+    return Answer(tuple(records), min(max(float(chain.minimum_ttl), 1.0), LONGEST))
 
 
 def _record(one: dns.rdata.Rdata) -> Record | None:

@@ -8,24 +8,43 @@ for deciding which trunk may be used (`policies`).
 """
 
 from sbc.routing.health import FAILURE_PENALTY, FIRST_SHARE, SLOW_START, Health, TargetHealth, TargetState
-from sbc.routing.hop import NextHop, Source
-from sbc.routing.locate import guesses, mixed, services, srv_order
+from sbc.routing.hop import NextHop, Source, sought_for
+from sbc.routing.locate import (
+    Place,
+    default_port,
+    default_transport,
+    guesses,
+    mixed,
+    offers_sip,
+    places,
+    services,
+    srv_name,
+    srv_order,
+)
 from sbc.routing.prefixes import PrefixTable
-from sbc.routing.router import Router
+from sbc.routing.router import RECOGNISED, Router
 
 __all__ = [
     "FAILURE_PENALTY",
     "FIRST_SHARE",
+    "RECOGNISED",
     "SLOW_START",
     "Health",
     "NextHop",
+    "Place",
     "PrefixTable",
     "Router",
     "Source",
     "TargetHealth",
     "TargetState",
+    "default_port",
+    "default_transport",
     "guesses",
     "mixed",
+    "offers_sip",
+    "places",
     "services",
+    "sought_for",
+    "srv_name",
     "srv_order",
 ]

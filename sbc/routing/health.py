@@ -10,6 +10,9 @@ disabled  never                           noted                           noted
 A trunk without `probe` has no hysteresis, for only calls tell: the first failure is down for `FAILURE_PENALTY`
 seconds, in which the target is tried last; an answer, or the end of that time, is up. A failure in the slow start is
 down at once.
+
+A target that is written as a name has a health for each place that the name leads to, and is itself as the best of
+them; down where it leads nowhere.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ from enum import Enum
 from typing import Final
 
 from sbc.config import Probe
-from sbc.routing.hop import NextHop
+from sbc.routing.hop import Key, NextHop
 
 FAILURE_PENALTY: Final = 30.0
 """Seconds for which a target of a trunk without probes is tried last after it timed out or answered 503."""
@@ -26,8 +29,6 @@ SLOW_START: Final = 30.0
 """Seconds in which a target that was down grows back to its whole share."""
 FIRST_SHARE: Final = 0.1
 """What it gets of its share at the beginning."""
-
-Key = tuple[str, str, int, str]
 
 
 class TargetState(Enum):
@@ -55,11 +56,13 @@ class TargetHealth:
         "enabled",
         "failures",
         "hop",
+        "places",
         "probe",
         "reason",
         "risen",
         "since",
         "until",
+        "whole",
     )
 
     def __init__(self, hop: NextHop, probe: Probe | None, now: float) -> None:
@@ -78,15 +81,23 @@ class TargetHealth:
         self.since = now
         self.until = 0.0
         self.risen = 0.0
+        self.whole: TargetHealth | None = None
+        """The target whose name led to this place; None for a target itself."""
+        self.places: list[TargetHealth] = []
+        """Where the target's name leads; empty for an address, and for a name not located yet."""
         self._state = TargetState.UP
 
     @property
     def state(self) -> TargetState:
         """As of the last thing that happened; `settle` lets a penalty end."""
-        return self._state if self.enabled else TargetState.DISABLED
+        is_enabled = self.enabled and (self.whole is None or self.whole.enabled)
+        return self._state if is_enabled else TargetState.DISABLED
 
     def settle(self, now: float) -> TargetState:
         """The state at `now`: penalties and slow starts end by themselves."""
+        if self.places:
+            self._join(now)
+            return self.state
         if self.until and now >= self.until:
             self._rise(self.until, "penalty is over")
         if self.risen and now >= self.risen + SLOW_START:
@@ -146,6 +157,24 @@ class TargetHealth:
         self._rise(now, "answers")
         return True
 
+    def spread(self, places: list[TargetHealth], now: float) -> None:
+        """Its name leads to these places now; without any it is down."""
+        self.places = places
+        if places:
+            self._join(now)
+        elif self._state is not TargetState.DOWN:
+            self._enter(TargetState.DOWN, "its name leads nowhere", now)
+
+    def _join(self, now: float) -> None:
+        found: list[TargetState] = []
+        for place in self.places:
+            place.settle(now)
+            found.append(place._state)
+        best = next((one for one in (TargetState.UP, TargetState.PROBING) if one in found), TargetState.DOWN)
+        if best is not self._state:
+            self._enter(best, self.places[0].reason, now)
+        self.until = self.risen = 0.0
+
     def _rise(self, now: float, reason: str) -> None:
         self._enter(TargetState.UP, reason, now)
         self.failures = self.answers = 0
@@ -183,10 +212,31 @@ class Health:
         known.watch(probe, now)
         return known
 
+    def spread(self, whole: TargetHealth, hops: list[NextHop], now: float) -> bool:
+        """The name of a target leads to these places now; True where they are others than before."""
+        places: list[TargetHealth] = []
+        for hop in hops:
+            known = self._targets.get(hop.key)
+            if known is None:
+                known = self._targets[hop.key] = TargetHealth(hop, whole.probe, now)
+                known.whole = whole
+            elif known.whole is not None:  # else the trunk has it as a target of its own, too
+                known.hop = hop
+                known.whole = whole
+                known.watch(whole.probe, now)
+            places.append(known)
+        before = whole.places
+        for one in before:
+            if one not in places and one.whole is whole:
+                self._targets.pop(one.hop.key, None)
+        whole.spread(places, now)
+        return before != places
+
     def retain(self, hops: list[NextHop], trunks: set[str]) -> None:
         """Forget the targets and trunks that are none of these."""
         keys = {hop.key for hop in hops}
-        for key in [key for key in self._targets if key not in keys]:
+        wholes = {key: one.whole.hop.key if one.whole is not None else key for key, one in self._targets.items()}
+        for key in [key for key, whole in wholes.items() if key not in keys and whole not in keys]:
             del self._targets[key]
         self.disabled.intersection_update(trunks)
 
@@ -199,9 +249,9 @@ class Health:
         return self._targets.get(key)
 
     def all(self) -> list[TargetHealth]:
-        """Every target."""
+        """Every target, and every place of one."""
         return list(self._targets.values())
 
     def of(self, trunk: str) -> list[TargetHealth]:
         """The targets of one trunk, in the order of the configuration that named them first."""
-        return [one for key, one in self._targets.items() if key[0] == trunk]
+        return [one for key, one in self._targets.items() if key[0] == trunk and one.whole is None]

@@ -6,10 +6,17 @@ from collections.abc import Callable
 from typing import Final
 
 from sbc.config import Config, Listener, Trunk, proves
+from sbc.records import Located, Sought
 from sbc.routing.health import Health, TargetHealth, TargetState
 from sbc.routing.hop import NextHop, Source
+from sbc.routing.locate import Place, places
 from sbc.routing.prefixes import PrefixTable
 
+RECOGNISED: Final = 3600.0
+"""Seconds for which an address is a trunk's after DNS gave it last: DNS that rotates its answers must not make a
+stranger of the peer it left out."""
+_PLACES: Final = 16
+"""Places tried at most for one target."""
 _FINE: Final = 1_000_000
 """Steps in which the share of a target in its slow start is drawn."""
 
@@ -29,26 +36,28 @@ class Router:
     """The routing of one configuration snapshot, on the health that outlives it.
 
     A source is a trunk by the networks in its `sources`; where a trunk has none, by the addresses of its targets. Those
-    of targets written as names are unknown until `note_addresses` tells them.
+    of targets written as names are unknown until `note_located` tells them.
 
     A trunk with `tls_names` is known by what its certificate proves, from any address; where it has `sources` too, it
     must come from there and prove its name.
     """
 
-    __slots__ = ("_groups", "_named", "_tables", "_waiting", "health", "names")
+    __slots__ = ("_found", "_groups", "_named", "_reach", "_tables", "_wholes", "health", "soughts")
 
     def __init__(self, config: Config, health: Health | None = None, now: float = 0.0) -> None:
         self.health: Final = health if health is not None else Health()
         self._groups: dict[str, list[list[_Weighted]]] = {}
         self._tables: dict[str, PrefixTable] = {name: PrefixTable() for name in config.realms}
-        self._waiting: dict[str, list[Trunk]] = {}
+        self._found: dict[str, dict[str, tuple[str, float]]] = {name: {} for name in config.realms}
+        self._reach = {name: _reach(realm.listeners) for name, realm in config.realms.items()}
+        self._wholes: dict[Sought, list[tuple[TargetHealth, NextHop, bool]]] = {}
         self._named: dict[str, Trunk] = {name: trunk for name, trunk in config.trunks.items() if trunk.tls_names}
         hops: list[NextHop] = []
         for trunk in config.trunks.values():
             hops += self._add(trunk, now)
         self.health.retain(hops, set(config.trunks))
-        self.names: Final = tuple(self._waiting)
-        """Host names to resolve so that the trunks behind them can be recognised."""
+        self.soughts: Final = tuple(self._wholes)
+        """What to locate, and to keep located: the targets that are written as names."""
 
     def _add(self, trunk: Trunk, now: float) -> list[NextHop]:
         table = self._tables[trunk.realm]
@@ -61,14 +70,17 @@ class Router:
             hops.append(hop)
             health = self.health.adopt(hop, trunk.probe, now)
             groups.setdefault(target.priority, []).append(_Weighted(hop, target.weight, health))
-            if trunk.sources or trunk.tls_names:
-                continue
-            if hop.is_address:
+            is_proof = not trunk.sources and not trunk.tls_names
+            if not hop.is_address:
+                self._wholes.setdefault(self.sought(hop), []).append((health, hop, is_proof))
+            elif is_proof:
                 table.add(hop.host, trunk.name)
-            elif trunk not in self._waiting.setdefault(hop.host, []):
-                self._waiting[hop.host].append(trunk)
         self._groups[trunk.name] = [groups[priority] for priority in sorted(groups)]
         return hops
+
+    def sought(self, hop: NextHop) -> Sought:
+        """What to ask DNS for to reach a target that is written as a name."""
+        return hop.sought(frozenset([transport for transport, _ in self._reach[hop.realm]]))
 
     def identify(self, listener: Listener, host: str, port: int = 0, names: tuple[str, ...] = ()) -> Source:
         """Who sends from `host` to `listener`: a trunk of the listener's realm, or a stranger to it.
@@ -76,7 +88,8 @@ class Router:
         `names` are what the peer's certificate proved (`Flow.names`).
         """
         realm = listener.realm
-        found = self._tables[realm].find(host)
+        located = self._found[realm].get(host)
+        found = self._tables[realm].find(host) if located is None else located[0]
         if self._named:
             found = self._proved(realm, found, names)
         return Source(realm, found, host, port)
@@ -90,13 +103,36 @@ class Router:
         asks = self._named.get(found)
         return found if asks is None or proves(names, asks.tls_names) else ""
 
-    def note_addresses(self, name: str, addresses: tuple[str, ...]) -> None:
-        """What a target's host name resolved to. Addresses add up while this snapshot lasts:
+    def note_located(self, sought: Sought, located: Located, now: float) -> bool:
+        """Where the name of targets leads; True where that is elsewhere than before."""
+        is_changed = False
+        for whole, hop, is_proof in self._wholes.get(sought, []):
+            if is_proof:
+                self._recognise(hop, located.addresses, now)
+            reached = [place for place in places(located.servers, _last) if self._reaches(hop.realm, place)]
+            hops = [NextHop(hop.trunk, hop.realm, hop.target, place) for place in reached[:_PLACES]]
+            is_changed = self.health.spread(whole, hops, now) or is_changed
+        return is_changed
 
-        DNS that rotates its answers must not make a stranger of the peer it left out."""
-        for trunk in self._waiting.get(name, []):
-            for address in addresses:
-                self._tables[trunk.realm].add(address, trunk.name)
+    def _recognise(self, hop: NextHop, addresses: tuple[str, ...], now: float) -> None:
+        found = self._found[hop.realm]
+        for address in [address for address, (_, until) in found.items() if until <= now]:
+            del found[address]
+        for address in addresses:
+            if found.get(address, (hop.trunk, 0.0))[0] == hop.trunk:  # as with networks: the first trunk has it
+                found[address] = (hop.trunk, now + RECOGNISED)
+
+    def _reaches(self, realm: str, place: Place) -> bool:
+        return (place.transport, ":" in place.host) in self._reach[realm]
+
+    def places(self, hop: NextHop, located: Located, draw: Callable[[int], int], now: float) -> list[NextHop]:
+        """The places of a target's name in the order to try (RFC 3263 section 4.3), as `select` treats targets."""
+        order: list[tuple[TargetHealth | None, NextHop]] = []
+        for place in places(located.servers, draw):
+            if self._reaches(hop.realm, place):
+                one = NextHop(hop.trunk, hop.realm, hop.target, place)
+                order.append((self.health.find(one), one))
+        return _usable(order, draw, now)[:_PLACES]
 
     def select(self, trunks: tuple[str, ...], draw: Callable[[int], int], now: float) -> list[NextHop]:
         """The hops to try, in order: trunk by trunk, lower priority number first, drawn by weight within a priority.
@@ -106,22 +142,12 @@ class Router:
         probes found down get a call only where nothing else is left: on all of them rather than on none. A disabled
         one gets none at all.
         """
-        first: list[NextHop] = []
-        eased: list[NextHop] = []
-        suspect: list[NextHop] = []
-        down: list[NextHop] = []
+        order: list[tuple[TargetHealth | None, NextHop]] = []
         for name in trunks:
-            if name in self.health.disabled:
-                continue
-            for group in self._groups.get(name, []):
-                for entry in _shuffle(group, draw):
-                    state = entry.health.settle(now)
-                    if state is TargetState.UP:
-                        is_eased = entry.health.risen and draw(_FINE) >= entry.health.share(now) * _FINE
-                        (eased if is_eased else first).append(entry.hop)
-                    elif state is not TargetState.DISABLED:
-                        (suspect if entry.health.probe is None else down).append(entry.hop)
-        return first + eased + suspect or down
+            if name not in self.health.disabled:
+                for group in self._groups.get(name, []):
+                    order += [(entry.health, entry.hop) for entry in _shuffle(group, draw)]
+        return _usable(order, draw, now)
 
     def note_failure(self, hop: NextHop, now: float, reason: str = "") -> bool:
         """The target timed out or answered 503; True where it is down by that."""
@@ -132,6 +158,30 @@ class Router:
         """The target answered; True where it is up by that."""
         health = self.health.find(hop)
         return health is not None and health.note_answer(now, is_probe)
+
+
+def _usable(order: list[tuple[TargetHealth | None, NextHop]], draw: Callable[[int], int], now: float) -> list[NextHop]:
+    first: list[NextHop] = []
+    eased: list[NextHop] = []
+    suspect: list[NextHop] = []
+    down: list[NextHop] = []
+    for health, hop in order:
+        state = TargetState.UP if health is None else health.settle(now)
+        if health is None or state is TargetState.UP:
+            is_eased = health is not None and health.risen and draw(_FINE) >= health.share(now) * _FINE
+            (eased if is_eased else first).append(hop)
+        elif state is not TargetState.DISABLED:
+            (suspect if health.probe is None else down).append(hop)
+    return first + eased + suspect or down
+
+
+def _reach(listeners: tuple[Listener, ...]) -> frozenset[tuple[str, bool]]:
+    """(transport, whether by IPv6) of what can be sent to."""
+    return frozenset([(listener.transport, ":" in listener.host) for listener in listeners])
+
+
+def _last(bound: int) -> int:
+    return bound - 1
 
 
 def _shuffle(group: list[_Weighted], draw: Callable[[int], int]) -> list[_Weighted]:

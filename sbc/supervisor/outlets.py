@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from typing import Final, Protocol
 
 import rtpengine
 from rtpengine.client import Client
-from sbc.lookup import Resolver, Unanswered, is_local
+from sbc.lookup import Resolver
 from sbc.outputs import Lookup, MediaCommand
-from sbc.records import Record
-from sbc.routing import mixed
+from sbc.records import Located
+from sbc.supervisor.locator import Locator
 from sbc.supervisor.tasks import Tasks
 from sbc.wire import Flow
 
 LOOKUP_TIMEOUT: Final = 5.0
 LOOKUPS: Final = 256
-"""Names looked up at once; beyond, the answer is `none` at once: a resolver that hangs must not pile up work."""
+"""Names looked up at once; beyond, there is no answer, at once: a resolver that hangs must not pile up work."""
+NOTHING: Final = Located((), 2.0, is_certain=False)
 
 
 class Sender(Protocol):
@@ -33,8 +33,8 @@ class Answers(Protocol):
     def media_reply(self, command_id: int, reply: rtpengine.Reply | None) -> None:
         """A media engine's reply, None where there was none."""
 
-    def lookup_answer(self, lookup_id: int, addresses: tuple[str, ...]) -> None:
-        """A name's addresses."""
+    def lookup_answer(self, lookup_id: int, located: Located) -> None:
+        """Where a name leads."""
 
 
 class NodeOutlets:
@@ -51,7 +51,7 @@ class NodeOutlets:
         self._clients: Final = clients
         self._tasks: Final = tasks
         self._resolving = 0
-        self._resolver: Final = resolver
+        self._locator: Final = Locator(resolver)
 
     @property
     def repeats(self) -> int:
@@ -75,10 +75,10 @@ class NodeOutlets:
         """To the name servers; names that only this machine knows, to the system's resolver in a thread."""
         self.lookups += 1
         if self._resolving >= LOOKUPS:
-            asyncio.get_running_loop().call_soon(self._answers.lookup_answer, lookup.id, ())
+            asyncio.get_running_loop().call_soon(self._answers.lookup_answer, lookup.id, NOTHING)
             return
         self._resolving += 1
-        self._tasks.create_task(self._resolve(lookup), name=f"resolve {lookup.name[:80]}")
+        self._tasks.create_task(self._resolve(lookup), name=f"resolve {lookup.sought.name[:80]}")
 
     def _answered(self, command_id: int, done: asyncio.Future[rtpengine.Reply]) -> None:
         if done.cancelled():
@@ -92,28 +92,12 @@ class NodeOutlets:
             self._answers.media_reply(command_id, reply)
 
     async def _resolve(self, lookup: Lookup) -> None:
-        addresses: tuple[str, ...] = ()
+        located = NOTHING
         try:
             async with asyncio.timeout(LOOKUP_TIMEOUT):
-                addresses = await self._addresses(lookup.name)
-        except (OSError, UnicodeError, TimeoutError):  # no such name, a name no resolver takes, or silence
+                located = await self._locator.locate(lookup.sought)
+        except TimeoutError:
             pass
         finally:
             self._resolving -= 1
-        self._answers.lookup_answer(lookup.id, addresses)
-
-    async def _addresses(self, name: str) -> tuple[str, ...]:
-        """Both families. Where no name server answers the system is asked too: it may know another way."""
-        if self._resolver is not None and not is_local(name):
-            try:
-                found = await asyncio.gather(self._resolver.find(name, "AAAA"), self._resolver.find(name, "A"))
-            except Unanswered:
-                pass
-            else:
-                return tuple(mixed(_texts(found[0]), _texts(found[1])))
-        entries = await asyncio.get_running_loop().getaddrinfo(name, None, type=socket.SOCK_DGRAM)
-        return tuple(dict.fromkeys(str(entry[4][0]).partition("%")[0] for entry in entries))
-
-
-def _texts(records: tuple[Record, ...]) -> list[str]:
-    return [record for record in records if isinstance(record, str)]
+        self._answers.lookup_answer(lookup.id, located)

@@ -7,6 +7,7 @@ import pytest
 from sbc.config import Timers
 from sbc.egress import RECORDED_BYTES
 from sbc.outputs import Lookup
+from sbc.records import Sought
 from sbc.sip import ParseError, Response, parse_session_expires
 from sbc.wire import Flow
 from tests.kit.flows import ring, talk
@@ -136,11 +137,11 @@ def test_names_in_contacts_are_forgotten_some_time() -> None:
     """Peers choose them, one a call, and each was kept for ever."""
     node = Node()
     for number in range(5000):
-        node.engine.egress.ask_names((f"h{number}.example",))
+        node.engine.egress.ask(Sought(f"h{number}.example"))
         (lookup,) = node.engine.egress.outputs[-1:]
         assert isinstance(lookup, Lookup)
-        node.act(node.engine.lookup_answer(lookup.id, ("192.0.2.1",), node.now))
-    assert len(node.engine.egress.names._known) <= 4096
+        node.locate(lookup, "192.0.2.1")
+    assert len(node.engine.egress.locations) <= 4096
 
 
 def test_recorder_is_bounded_in_bytes_too() -> None:

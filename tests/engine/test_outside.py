@@ -202,8 +202,8 @@ def test_trunk_written_as_a_name_is_looked_up_at_start_and_its_calls_recognised(
     node = Node(config(pbx=("sip:pbx.corp.example",)))
     node.act(node.engine.start(node.now))
     (lookup,) = node.lookups
-    assert lookup.name == "pbx.corp.example"
-    node.act(node.engine.lookup_answer(lookup.id, (node.pbx.host,), node.now))
+    assert lookup.sought.name == "pbx.corp.example"
+    node.locate(lookup, node.pbx.host)
     router = node.engine.egress.snapshot.router
     assert router.identify(node.config.listeners[INSIDE], node.pbx.host).trunk == "pbx"
     node.carrier.invite()
@@ -212,12 +212,12 @@ def test_trunk_written_as_a_name_is_looked_up_at_start_and_its_calls_recognised(
 
 
 def test_call_to_a_name_without_an_address_fails_over_or_fails() -> None:
-    """RFC 3263 section 4.3: no address, so the next target, or 408 where none is left (as a timeout)."""
+    """RFC 3263 section 4.3: no address, so the next target, or 503 where none is left."""
     node = Node(config(pbx=("sip:pbx.corp.example", f"sip:{PBX2}")))
     second = node.peer("pbx2", PBX2, INSIDE)
     node.carrier.invite()
     (lookup,) = node.lookups
-    node.act(node.engine.lookup_answer(lookup.id, (), node.now))
+    node.locate(lookup)
     second.expect_request("INVITE")
 
 
@@ -227,7 +227,7 @@ def test_look_up_that_is_never_answered_fails_what_waited_for_it() -> None:
     node.carrier.invite()
     node.carrier.expect_response(100)
     node.advance(11)
-    node.carrier.ack_failure(node.carrier.expect_response(408))
+    node.carrier.ack_failure(node.carrier.expect_response(503))
     node.assert_clean()
 
 

@@ -314,9 +314,9 @@ def test_a_call_given_up_that_times_out_later_speaks_no_more_against_its_target(
 def test_a_name_without_an_address_is_a_failure() -> None:
     node = Node(probed("sip:pbx.example.net", probe=Probe(EVERY, 1, 1)))
     start(node)
-    node.act(node.engine.lookup_answer(node.lookups[-1].id, (), node.now))
+    node.locate(node.lookups[-1])
     node.advance(FIRST_WITHIN)
-    node.act(node.engine.lookup_answer(node.lookups[-1].id, (), node.now))
+    node.locate(node.lookups[-1])
     assert states(node) == ["down"]
 
 

@@ -161,8 +161,11 @@ def test_names_are_followed_where_they_are_listed() -> None:
     node = Node(following(hosts=("*.voice.corp.example",)))
     redirect(node, "<sip:x@a.b.voice.corp.example>", "<sip:x@mail.voice.corp.example>")
     (lookup,) = node.lookups
-    assert lookup.name == "mail.voice.corp.example"
+    assert lookup.sought.name == "mail.voice.corp.example"
     assert refused(node) == {"redirect.host": 1}
+    other = second(node)
+    node.locate(lookup, PBX2)
+    assert other.expect_request("INVITE").uri.user == "x"
 
 
 def test_peers_that_redirect_to_each_other_are_stopped() -> None:

@@ -204,7 +204,7 @@ def test_whom_we_call_must_prove_its_host_or_one_of_its_names(
     peer = SecurePeer(node, "carrier", CARRIER, TLS_OUT)
     node.pbx.invite()
     for lookup in node.lookups:
-        node.act(node.engine.lookup_answer(lookup.id, (CARRIER,), node.now))
+        node.locate(lookup, CARRIER)
     peer.expect_request("INVITE")
     flow = next(one.flow for one in node.sent if one.data.startswith(b"INVITE"))
     assert (flow.transport, flow.host, flow.port, flow.names) == ("TLS", CARRIER, 5061, wanted)

@@ -187,9 +187,9 @@ def test_a_call_to_a_name_that_is_ourselves_is_refused() -> None:
     node = Node(config(pbx=("sip:pbx.example.net",)))
     node.carrier.invite()
     node.carrier.expect_response(100)
-    (lookup,) = [one for one in node.lookups if one.name == "pbx.example.net"][-1:]
+    (lookup,) = [one for one in node.lookups if one.sought.name == "pbx.example.net"][-1:]
     sent = len(node.sent)
-    node.act(node.engine.lookup_answer(lookup.id, (node.config.listeners[INSIDE].host,), node.now))
+    node.locate(lookup, node.config.listeners[INSIDE].host)
     node.carrier.ack_failure(node.carrier.expect_response(482))
     assert [one.data[:11] for one in node.sent[sent:]] == [b"SIP/2.0 482"]
     (ended,) = node.events_of(CallEnded)
@@ -204,7 +204,7 @@ def test_a_loop_does_not_speak_against_the_target_and_the_advertised_address_cou
     realms = {**made.realms, "inside": replace(made.realms["inside"], listeners=(inside,))}
     node = Node(replace(made, realms=realms, listeners=(made.listeners[OUTSIDE], inside)))
     node.carrier.invite()
-    node.act(node.engine.lookup_answer(node.lookups[-1].id, ("192.0.2.99",), node.now))
+    node.locate(node.lookups[-1], "192.0.2.99")
     node.carrier.expect_response(482)
     assert [one.state.value for one in node.engine.egress.trunks.health.of("pbx")] == ["up"]
 

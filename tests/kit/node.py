@@ -9,6 +9,7 @@ from policies import Action, Condition, Document, HeaderRule, Rule
 from sbc.config import Audit, Config, Listener, Media, Realm, Target, Timers, Trunk
 from sbc.engine import Engine
 from sbc.outputs import KEPT, CallEnded, Dropped, Event, Journal, Leaked, Lookup, MediaCommand, Output, Transmit
+from sbc.records import Located, Server
 from sbc.sip import parse_uri
 from sbc.wire import Flow, Now
 from tests.kit.peer import Peer
@@ -140,6 +141,18 @@ class Node:
         self.journal.clear()
         for one in kept:
             self.act(self.engine.adopt(one, self.now))
+
+    def locate(self, lookup: Lookup, *addresses: str, seconds: float = 60.0) -> None:
+        """DNS knows nothing but addresses of the name; none: there is no such name."""
+        sought = lookup.sought
+        transport = sought.transport or ("TLS" if sought.is_secure else "UDP")
+        port = sought.port or (5061 if transport == "TLS" else 5060)
+        self.answer(lookup, Server(transport, port, addresses), seconds=seconds)
+
+    def answer(self, lookup: Lookup, *servers: Server, seconds: float = 60.0) -> None:
+        """DNS leads to these servers."""
+        found = tuple([server for server in servers if server.addresses])
+        self.act(self.engine.lookup_answer(lookup.id, Located(found, seconds), self.now))
 
     def advance(self, seconds: float) -> None:
         """Let virtual time pass, timer by timer."""

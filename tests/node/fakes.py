@@ -7,6 +7,7 @@ from collections.abc import Callable
 import rtpengine
 from sbc.config import Config
 from sbc.outputs import CallEnded, Journal, Lookup, MediaCommand, Output
+from sbc.records import Located
 from sbc.sip import ParseError
 from sbc.wire import Flow, Now
 
@@ -47,8 +48,8 @@ class FakeEngine:
     def media_reply(self, command_id: int, reply: rtpengine.Reply | None, now: Now) -> list[Output]:
         return self._hear("media reply", command_id, reply)
 
-    def lookup_answer(self, lookup_id: int, addresses: tuple[str, ...], now: Now) -> list[Output]:
-        return self._hear("lookup answer", lookup_id, addresses)
+    def lookup_answer(self, lookup_id: int, located: Located, now: Now) -> list[Output]:
+        return self._hear("lookup answer", lookup_id, located)
 
     def send_failed(self, flow: Flow, now: Now) -> list[Output]:
         return self._hear("send failed", flow)

@@ -8,9 +8,9 @@ import socket
 import pytest
 
 import rtpengine
-from sbc.lookup import Resolver, Unanswered
+from sbc.lookup import Answer, Resolver, Unanswered
 from sbc.outputs import Lookup, MediaCommand
-from sbc.records import Record
+from sbc.records import Located, Sought
 from sbc.supervisor.outlets import LOOKUPS, NodeOutlets
 from sbc.supervisor.tasks import Tasks
 from sbc.telemetry import Telemetry
@@ -35,8 +35,8 @@ class Answers:
     def media_reply(self, command_id: int, reply: rtpengine.Reply | None) -> None:
         self.heard.append(("media", command_id, reply))
 
-    def lookup_answer(self, lookup_id: int, addresses: tuple[str, ...]) -> None:
-        self.heard.append(("lookup", lookup_id, addresses))
+    def lookup_answer(self, lookup_id: int, located: Located) -> None:
+        self.heard.append(("lookup", lookup_id, located.addresses, located.is_certain))
 
 
 class Client:
@@ -90,10 +90,10 @@ def test_a_name_gives_each_address_once(monkeypatch: pytest.MonkeyPatch) -> None
         async with asyncio.TaskGroup() as group:
             answers = Answers()
             outlets = NodeOutlets(Sender(), answers, [], Tasks(group, Telemetry(FakeLogger())))
-            outlets.resolve(Lookup(1, "pbx.example.net"))
-            outlets.resolve(Lookup(2, "nowhere.example.net"))
+            outlets.resolve(Lookup(1, Sought("pbx.example.net")))
+            outlets.resolve(Lookup(2, Sought("nowhere.example.net")))
             await turn()
-        assert answers.heard == [("lookup", 1, ("192.0.2.1", "::1")), ("lookup", 2, ())]
+        assert answers.heard == [("lookup", 1, ("192.0.2.1", "::1"), True), ("lookup", 2, (), True)]
 
     asyncio.run(scenario())
 
@@ -111,9 +111,9 @@ def test_a_resolver_that_hangs_piles_nothing_up(monkeypatch: pytest.MonkeyPatch)
             answers = Answers()
             outlets = NodeOutlets(Sender(), answers, [], Tasks(group, Telemetry(FakeLogger())))
             for number in range(LOOKUPS + 1):
-                outlets.resolve(Lookup(number, f"{number}.example.net"))
+                outlets.resolve(Lookup(number, Sought(f"{number}.example.net")))
             await turn()
-            assert answers.heard == [("lookup", LOOKUPS, ())]
+            assert answers.heard == [("lookup", LOOKUPS, (), False)]
             release.set()
         assert len(answers.heard) == LOOKUPS + 1
 
@@ -151,22 +151,23 @@ class Names(Resolver):
     def __init__(self) -> None:
         super().__init__(())
 
-    async def find(self, name: str, kind: str) -> tuple[Record, ...]:
+    async def find(self, name: str, kind: str) -> Answer:
         if name == "silent.example":
             raise Unanswered
-        return ("2001:db8::1",) if kind == "AAAA" else ("192.0.2.1", "192.0.2.2")
+        found = {"AAAA": ("2001:db8::1",), "A": ("192.0.2.1", "192.0.2.2")}
+        return Answer(found.get(kind, ()), 60.0)
 
 
 @pytest.mark.parametrize(
-    ("name", "addresses"),
+    ("name", "addresses", "is_certain"),
     [
-        ("a.example", ("2001:db8::1", "192.0.2.1", "192.0.2.2")),
-        ("silent.example", ("198.51.100.1",)),
-        ("short", ("198.51.100.1",)),
+        ("a.example", ("2001:db8::1", "192.0.2.1", "192.0.2.2"), True),
+        ("silent.example", ("198.51.100.1",), False),
+        ("short", ("198.51.100.1",), True),
     ],
 )
 def test_name_servers_are_asked_first_and_the_system_for_what_they_cannot_know(
-    monkeypatch: pytest.MonkeyPatch, name: str, addresses: tuple[str, ...]
+    monkeypatch: pytest.MonkeyPatch, name: str, addresses: tuple[str, ...], is_certain: bool
 ) -> None:
     async def scenario() -> None:
         async def system(*_: object, **__: object) -> list[tuple[object, ...]]:
@@ -175,7 +176,9 @@ def test_name_servers_are_asked_first_and_the_system_for_what_they_cannot_know(
         monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", system)
         answers = Answers()
         async with asyncio.TaskGroup() as group:
-            NodeOutlets(Sender(), answers, [], Tasks(group, Telemetry(FakeLogger())), Names()).resolve(Lookup(7, name))
-        assert answers.heard == [("lookup", 7, addresses)]
+            NodeOutlets(Sender(), answers, [], Tasks(group, Telemetry(FakeLogger())), Names()).resolve(
+                Lookup(7, Sought(name))
+            )
+        assert answers.heard == [("lookup", 7, addresses, is_certain)]
 
     asyncio.run(scenario())

@@ -6,11 +6,13 @@ import pytest
 
 import rtpengine
 from sbc.outputs import CallEnded, Dropped, DropReason, Journal, Lookup, MediaCommand, Output, Transmit
+from sbc.records import Located, Sought
 from sbc.telemetry import Telemetry
 from sbc.wire import Flow, Now
 from sbc.worker import FAILURES, PAUSE, Worker
 from tests.node.fakes import FLOW, OTHER, FakeAlarm, FakeEngine, FakeLogger, FakeOutlets, FakeStore
 
+NOWHERE = Located((), 30.0)
 ENDED = CallEnded("c1", 1.0, 2.0, 3.0, "outside", "inside", "pbx", "a", "b", 200, "caller", "", "r")
 
 
@@ -37,7 +39,7 @@ def rig() -> Rig:
 def test_outputs_go_where_they_belong_in_their_order(rig: Rig) -> None:
     journal = Journal("c1", "kept", 1e9, b"")
     command = MediaCommand(1, rtpengine.Ping(), 0)
-    lookup = Lookup(2, "pbx.example.net")
+    lookup = Lookup(2, Sought("pbx.example.net"))
     rig.engine.says["receive"] = [journal, Transmit(b"one", FLOW), command, lookup, Transmit(b"two", OTHER), ENDED]
 
     rig.worker.receive(b"INVITE", FLOW)
@@ -123,8 +125,8 @@ def test_a_timer_that_raises_is_not_tried_in_a_spin(rig: Rig) -> None:
 def test_replies_and_answers_are_inputs(rig: Rig) -> None:
     rig.engine.says["media reply"] = [Transmit(b"200", FLOW)]
     rig.worker.media_reply(7, None)
-    rig.worker.lookup_answer(8, ("192.0.2.9",))
-    assert rig.engine.heard == [("media reply", 7, None), ("lookup answer", 8, ("192.0.2.9",))]
+    rig.worker.lookup_answer(8, NOWHERE)
+    assert rig.engine.heard == [("media reply", 7, None), ("lookup answer", 8, NOWHERE)]
     assert rig.outlets.done == [(b"200", FLOW)]
 
 

@@ -7,8 +7,8 @@ from random import Random
 
 import pytest
 
-from sbc.records import Naptr, Srv
-from sbc.routing import guesses, mixed, services, srv_order
+from sbc.records import Naptr, Server, Srv
+from sbc.routing import guesses, mixed, places, services, srv_order
 
 ALL = frozenset({"UDP", "TCP", "TLS"})
 NAPTRS = [
@@ -68,3 +68,32 @@ def test_families_take_turns_ipv6_first() -> None:
     """RFC 7984 section 4: a dead family costs one try."""
     assert mixed(["2001:db8::1", "2001:db8::2"], ["192.0.2.1"]) == ["2001:db8::1", "192.0.2.1", "2001:db8::2"]
     assert mixed([], ["192.0.2.1"]) == ["192.0.2.1"]
+
+
+def test_places_go_by_transport_then_priority_then_as_dns_gave_the_addresses() -> None:
+    servers = [
+        Server("UDP", 5060, ("192.0.2.3",), 1, 0, 0),
+        Server("TCP", 5060, ("192.0.2.2",), 0, 20, 0),
+        Server("TCP", 5070, ("2001:db8::1", "192.0.2.1"), 0, 10, 0),
+        Server("TCP", 5060, ("192.0.2.2",), 0, 30, 0),
+    ]
+    assert places(servers, lambda n: 0) == [
+        ("TCP", "2001:db8::1", 5070),
+        ("TCP", "192.0.2.1", 5070),
+        ("TCP", "192.0.2.2", 5060),
+        ("UDP", "192.0.2.3", 5060),
+    ]
+
+
+def test_srv_weights_are_those_of_the_rfc_over_ten_thousand_draws() -> None:
+    """RFC 2782: a number from 0 to the sum, both included, so that the first of its priority gets one chance more."""
+    random = Random(3)
+    records = [Srv(1, weight, 5060, host) for host, weight in (("a", 50), ("b", 30), ("c", 20))]
+    order = Counter(tuple([one.host for one in srv_order(records, random.randrange)]) for _ in range(10_000))
+    first: Counter[str] = Counter()
+    for hosts, count in order.items():
+        first[hosts[0]] += count
+    for host, share in (("a", 51 / 101), ("b", 30 / 101), ("c", 20 / 101)):
+        assert abs(first[host] - 10_000 * share) < 4 * (10_000 * share * (1 - share)) ** 0.5
+    second_after_a = order[("a", "b", "c")] / first["a"]
+    assert second_after_a == pytest.approx(31 / 51, abs=0.03)

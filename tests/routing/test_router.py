@@ -9,7 +9,8 @@ import pytest
 
 from policies import Action, Document
 from sbc.config import Config, Listener, Realm, Target, Trunk
-from sbc.routing import FAILURE_PENALTY, NextHop, Router
+from sbc.records import Located, Server, Sought
+from sbc.routing import FAILURE_PENALTY, RECOGNISED, NextHop, Router
 from sbc.sip import parse_uri
 
 OUTSIDE = Listener(0, "outside", "UDP", "203.0.113.5", 5060)
@@ -159,22 +160,26 @@ def test_without_sources_the_targets_addresses_speak_as_the_trunk() -> None:
     made = router(carrier(target("sip:192.0.2.1:5080"), target("sip:[2001:db8::7]")))
     assert made.identify(OUTSIDE, "192.0.2.1").trunk == "carrier"
     assert made.identify(OUTSIDE, "2001:db8::7").trunk == "carrier"
-    assert made.names == ()
+    assert made.soughts == ()
 
 
 def test_a_target_s_name_speaks_once_it_is_resolved() -> None:
     made = router(carrier(target("sip:sbc.carrier.example"), target("sip:192.0.2.9")))
-    assert made.names == ("sbc.carrier.example",)
+    (sought,) = made.soughts
+    assert sought == Sought("sbc.carrier.example", frozenset({"UDP"}))
     assert made.identify(OUTSIDE, "198.51.100.77").is_stranger
-    made.note_addresses("sbc.carrier.example", ("198.51.100.77",))
-    made.note_addresses("sbc.carrier.example", ("198.51.100.78",))
+    for seconds, address in enumerate(("198.51.100.77", "198.51.100.78")):
+        made.note_located(sought, Located((Server("UDP", 5060, (address,)),), 60.0), float(seconds))
     assert made.identify(OUTSIDE, "198.51.100.77").trunk == "carrier"
+    assert made.identify(OUTSIDE, "198.51.100.78").trunk == "carrier"
+    made.note_located(sought, Located((Server("UDP", 5060, ("198.51.100.78",)),), 60.0), RECOGNISED + 0.5)
+    assert made.identify(OUTSIDE, "198.51.100.77").is_stranger
     assert made.identify(OUTSIDE, "198.51.100.78").trunk == "carrier"
 
 
 def test_a_name_that_nobody_waits_for_changes_nothing() -> None:
     made = router(carrier(target("sip:192.0.2.1")))
-    made.note_addresses("elsewhere.example", ("198.51.100.77",))
+    made.note_located(Sought("elsewhere.example"), Located((Server("UDP", 5060, ("198.51.100.77",)),), 60.0), 0.0)
     assert made.identify(OUTSIDE, "198.51.100.77").is_stranger
 
 
