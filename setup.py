@@ -48,10 +48,16 @@ HOT = [
     "sbc/build.py",
     "sbc/views.py",
     "sbc/lingering.py",
+    "sbc/aliases.py",
+    "sbc/detours.py",
+    "sbc/reach.py",
+    "sbc/inspection.py",
+    "sbc/replies.py",
     "sbc/egress.py",
     "sbc/refusals.py",
     "sbc/admission.py",
     "sbc/probes.py",
+    "sbc/keepalive.py",
     "sbc/engine.py",
 ]
 

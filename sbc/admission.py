@@ -16,6 +16,7 @@ from sbc.refusals import RETRY_AFTER, Refusals
 from sbc.routing import NextHop, Source
 from sbc.sip import ParseError, Request, Response
 from sbc.snapshot import registered_hop
+from sbc.transaction import InviteServerTransaction
 from sbc.views import facts_of, unproved, user_of
 from sbc.wire import Flow
 
@@ -25,6 +26,11 @@ _NO_SIPS: Final = [("Warning", '380 sbc "SIPS Not Allowed"')]
 
 _INSIDE_ONLY: Final[frozenset[str]] = frozenset({"BYE", "INFO", "NOTIFY", "PRACK", "UPDATE"})
 """Methods that mean nothing without a dialog (RFC 3261 section 15.1.2, RFC 3262, 3311, 6086)."""
+
+
+STRANGERS_REPEATS: Final = 3
+"""How often a stranger's call is told by itself that it failed: its source address may be somebody else's, who would
+get eleven packets for one. A caller that misses all of them sends CANCEL in the end."""
 
 
 class Admission:
@@ -145,6 +151,8 @@ class Admission:
             hops = self._hops(incoming, decision, flow)
         if not hops:
             return
+        if source.is_stranger and isinstance(incoming.tx, InviteServerTransaction):
+            incoming.tx.repeats = STRANGERS_REPEATS
         call = self._open(incoming, source, flow, decision)
         call.hops = hops
         call.contact = binding.uri if binding is not None else ""

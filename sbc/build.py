@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from sbc.call import Incoming, Leg, Outgoing, session_id_of
-from sbc.config import Listener
+from sbc.config import Config, Listener
 from sbc.firewall import ALLOW, SUPPORTED
+from sbc.routing import is_far, plain_host
 from sbc.sip import Fields, ParseError, Request, Response, Via, get_param, reason_phrase, tag_of
 from sbc.wire import Flow
 
@@ -142,15 +143,19 @@ def marked_vias(request: Request, flow: Flow) -> list[str]:
     return vias
 
 
-def reply_flow(request: Request, flow: Flow) -> Flow:
+def reply_flow(request: Request, flow: Flow, config: Config) -> Flow:
     """Where responses go (RFC 3261 section 18.2.2, RFC 3581 section 4): the connection, the port the request came from
-    where `rport` asks for it, else the source address at the port of the Via. `maddr` is ignored: it is a way to
-    aim us
-    at a third party."""
+    where `rport` asks for it or the sender is behind a NAT, else the source address at the port of the Via. `maddr` is
+    ignored: it is a way to aim us at a third party."""
     if flow.is_reliable:
         return flow
     via = request.top_via
     if get_param(via.params, "rport") is not None:
         return flow
     port = via.port or 5060
-    return flow if port == flow.port else Flow(flow.listener, flow.transport, flow.host, port)
+    if port == flow.port:
+        return flow
+    realm = config.realms[config.listeners[flow.listener].realm]
+    if is_far(realm, plain_host(via.host), flow.host):
+        return flow
+    return Flow(flow.listener, flow.transport, flow.host, port)

@@ -5,16 +5,17 @@
 
 from __future__ import annotations
 
-from collections import deque
 from typing import Final
 
 import rtpengine
 from sbc import call as calls
 from sbc.adoption import keep
-from sbc.build import build_follower, build_request, build_response, has_tag, own_via
-from sbc.call import Call, CallState, Incoming, Kind, Leg, Outgoing, Sending
-from sbc.config import Listener, Realm
+from sbc.aliases import Aliases
+from sbc.build import build_follower, build_request, has_tag, own_via
+from sbc.call import Call, CallState, Kind, Leg, Outgoing, Sending
+from sbc.config import Listener
 from sbc.contents import shown_body
+from sbc.detours import LARGE, Detours
 from sbc.dialog import Dialog, DialogTable
 from sbc.firewall import is_emergency
 from sbc.lingering import release
@@ -24,23 +25,17 @@ from sbc.mint import Mint
 from sbc.naming import Naming
 from sbc.outputs import Event, MediaCommand, TargetChanged, Transmit
 from sbc.placement import Placement
+from sbc.reach import bound_flow, fit_places, past_flow
 from sbc.redirects import Redirects
+from sbc.replies import sendable
 from sbc.routing import NextHop, Place, default_port
-from sbc.sip import Address, Fields, Message, Request, Response, Uri, format_message, parse_uri
+from sbc.sip import Address, Fields, Message, Response, Uri, format_message, parse_uri
 from sbc.snapshot import Snapshot, listener_for, wanted_names
 from sbc.topology import Challenges, emergency_service
 from sbc.transaction import (
     AckNeeded,
     ClientTransaction,
     InviteClientTransaction,
-    InviteServerTransaction,
-    ResponseReceived,
-    ServerTransaction,
-    Terminated,
-    TimedOut,
-    Transaction,
-    TransactionOutput,
-    TransactionTable,
 )
 from sbc.trunks import Trunks, longest
 from sbc.waiting import GiveUp
@@ -48,10 +43,6 @@ from sbc.wire import Flow, Now
 
 NONE: Final[Fields] = []
 _MINIMAL: Final[frozenset[str]] = frozenset({"ACK", "BYE", "CANCEL"})
-_DATAGRAM: Final = 65507
-"""Bytes that a UDP datagram carries over IPv4."""
-RECORDED_BYTES: Final = 16_000_000
-"""Bytes kept at most for `sbc trace`, however few messages that is."""
 MEDIA_SECONDS: Final = 8.0
 """A media command that brought no reply by then has failed, whatever its client says."""
 
@@ -60,10 +51,7 @@ class Egress(Naming):
     """Holds what sending needs: transactions, dialogs, timers, names; fills `outputs` for the input under way."""
 
     def __init__(self, snapshot: Snapshot, mint: Mint, now: Now, recorded: int) -> None:
-        super().__init__(snapshot, mint, now)
-        self.pending: list[TransactionOutput] = []
-        """Outputs of transactions that only the engine can act on."""
-        self.transactions: Final = TransactionTable()
+        super().__init__(snapshot, mint, now, recorded)
         self.dialogs: Final = DialogTable()
         self.bindings: Final = calls.Bindings()
         self.challenges: Final = Challenges(mint)
@@ -72,14 +60,16 @@ class Egress(Naming):
         self.entity_tags: Final = calls.EntityTags()
         self.calls: Final[dict[str, Call]] = {}
         self.waiting: Final[dict[int, Call | None]] = {}
-        self.recorder: Final[deque[tuple[float, str, str, Flow, bytes]]] = deque(maxlen=recorded)
-        self._recorded = 0
+        self.detours: Final = Detours()
+        self.aliases: Final = Aliases()
         self._serial = 0
         self.trunks: Final = Trunks(snapshot.router.health)
         self.is_late = False
         """Messages wait too long for their turn: silence may be ours."""
         self.looped: list[Outgoing] = []
         """Requests that would have come back to this node; as above."""
+        self.registered: list[calls.Binding] = []
+        """Bindings that a registrar has agreed to by this input; as above."""
         self.placement: Final = Placement(snapshot.config, mint)
         self.is_journalled: Final = snapshot.config.store != "memory"
         self.suspects: list[tuple[NextHop, bool]] = []
@@ -102,6 +92,12 @@ class Egress(Naming):
             return self._launch(
                 out, crossing, body, content_type, max_forwards, uri, out.leg.listener, hop.host, hop.port
             )
+        if out.dialog is not None:
+            bound = bound_flow(self.snapshot, out.leg, out.dialog, uri)
+            if bound is not None:
+                if bound.connection:
+                    out.detour = past_flow(self.snapshot, out.leg, self._listener(out.leg, uri, out.dialog), uri, bound)
+                return self._to_seen(Sending(out, crossing, body, content_type, max_forwards, uri), bound)
         host = uri.host[1:-1] if uri.host.startswith("[") else uri.host
         if is_address(host):
             listener = self._listener(out.leg, uri, out.dialog)
@@ -150,13 +146,16 @@ class Egress(Naming):
         listener: Listener,
         host: str,
         port: int,
+        bound: Flow | None = None,
     ) -> bool:
-        """Build the message for this place and send it; `uri` is the next hop that led here."""
+        """Build the message for this place, or for a flow, and send it; `uri` is the next hop that led here."""
         leg = out.leg
         if uri.scheme == "sips" and listener.transport != "TLS":
             self.failed.append(out)
             return True
         out.via = own_via(listener, self.mint.branch())
+        if listener.transport == "TLS":
+            self._offer(out)
         fields = NONE
         if crossing is not None:
             fields = leg.passage.cross(crossing, out.method)
@@ -166,23 +165,32 @@ class Egress(Naming):
             out.credentials = self.challenges.credentials(crossing, leg.call.config.trunks.get(leg.trunk))
             fields += out.credentials
         message = build_request(out, listener, fields, body, content_type, max_forwards)
-        wire = _sendable(self._finish(message, leg.realm, leg), listener.transport)
+        wire = sendable(self._finish(message, leg.realm, leg), listener.transport)
         if not wire and out.method in _MINIMAL:
             minimal = format_message(build_request(out, listener, NONE, b"", "", max_forwards))
-            wire = _sendable(minimal, listener.transport)
+            wire = sendable(minimal, listener.transport)
         if not wire:
             return False
-        name = uri.host[1:-1] if uri.host.startswith("[") else uri.host
-        proof = wanted_names(leg.call.config, leg.trunk, listener, name)
-        self._send(out, wire, Flow(listener.index, listener.transport, host, port, 0, proof))
+        if bound is None:
+            name = uri.host[1:-1] if uri.host.startswith("[") else uri.host
+            proof = wanted_names(leg.call.config, leg.trunk, listener, name)
+            bound = Flow(listener.index, listener.transport, host, port, 0, proof)
+        self._send(out, wire, bound)
         return True
 
     def _send(self, out: Outgoing, wire: bytes, flow: Flow) -> None:
         if out.dialog is None and (flow.transport, flow.host, flow.port) in self.snapshot.own:
             self.looped.append(out)
             return
+        dialog = out.dialog
+        if dialog is not None and out.detour is None and out.sending is None:
+            seen = dialog.flow
+            if flow.host != seen.host or flow.port != seen.port:
+                out.detour = seen
+        if len(wire) > LARGE or flow.transport == "TLS":
+            wire, flow = self._best(out, wire, flow)
         out.flow = flow
-        branch = out.via[out.via.index(";branch=") + 8 :].partition(";")[0]
+        branch = _branch(out)
         timers, time = self.snapshot.timers, self.now.monotonic
         tx: InviteClientTransaction | ClientTransaction
         if out.method == "INVITE":
@@ -195,6 +203,29 @@ class Egress(Naming):
         self.record(out.leg.call.id, "out", flow, wire)
         self.run(tx, tx.start())
 
+    def _best(self, out: Outgoing, wire: bytes, flow: Flow) -> tuple[bytes, Flow]:
+        """The way that a request takes in the place of its own, which is its detour then."""
+        better = None
+        if flow.transport == "UDP":
+            if len(wire) > LARGE and out.leg.trunk:
+                better = self.detours.by_tcp(out.leg, flow, self.now.monotonic)
+        elif flow.transport == "TLS":
+            better = self.aliases.find(out.leg.realm.name, flow)
+        if better is None:
+            return wire, flow
+        out.detour = flow
+        return self._fit(out, wire, flow.listener, better), better
+
+    def divert(self, tx: InviteClientTransaction | ClientTransaction) -> bool:
+        """What could not be delivered goes another way, if it has one left."""
+        out = tx.user
+        if not isinstance(out, Outgoing) or out.detour is None or out.cancel_wanted:
+            return False
+        detour, out.detour, wire = out.detour, None, tx.wire
+        self.run(tx, tx.abandon(self.now.monotonic))
+        self._send(out, self._fit(out, wire, tx.flow.listener, detour), detour)
+        return True
+
     def acknowledge(self, out: Outgoing, dialog: Dialog, body: bytes = b"") -> None:
         """Send the ACK to a 2xx and keep it for copies of that 2xx (RFC 3261 section 13.2.2.4)."""
         leg = out.leg
@@ -205,40 +236,79 @@ class Egress(Naming):
         ack.to = f"{leg.remote_uri};tag={dialog.remote_tag}" if dialog.remote_tag else leg.remote_uri
         ack.cseq = out.cseq
         uri = dialog.next_hop()
+        flow = bound_flow(self.snapshot, leg, dialog, uri)
+        if flow is None:
+            flow = self._place_of(LateAck(out, dialog, body), uri)
+            if flow is None:
+                out.acks.setdefault(dialog.remote_tag, Transmit(b"", dialog.flow))  # copies of the 2xx wait for it too
+                return
+        listener = self.snapshot.config.listeners[flow.listener]
+        if uri.scheme == "sips" and listener.transport != "TLS":
+            return
+        ack.via = own_via(listener, self.mint.branch())
+        if listener.transport == "TLS":
+            self._offer(ack)
+        message = build_request(ack, listener, NONE, body, "application/sdp" if body else "", 70)
+        wire = sendable(self._finish(message, leg.realm, leg), listener.transport)
+        if not wire:
+            wire = format_message(build_request(ack, listener, NONE, b"", "", 70))
+        self._post(ack, wire, flow, dialog.remote_tag, out.acks)
+
+    def _place_of(self, late: LateAck, uri: Uri) -> Flow | None:
+        """Where the ACK to a 2xx goes; None where that has to be looked up first: it waits for that."""
+        leg, dialog = late.out.leg, late.dialog
         host = uri.host[1:-1] if uri.host.startswith("[") else uri.host
         if is_address(host):
             listener = self._listener(leg, uri, dialog)
-            place: Place | None = Place(listener.transport, host, uri.port or default_port(listener.transport))
+            place = Place(listener.transport, host, uri.port or default_port(listener.transport))
         else:
             sought = sought_on(leg, uri, dialog)
             located = self._located(sought)
             if located is None:
-                out.acks[dialog.remote_tag] = b""  # copies of the 2xx wait for it too
-                self.locations.wait(sought, LateAck(out, dialog, body))
-                return
-            place = next(iter(self.locations.places(leg, located, dialog, self.draw, self.now.monotonic)), None)
-            listener = listener_to(leg, place) if place is not None else leg.listener
-        if place is None or (uri.scheme == "sips" and listener.transport != "TLS"):
-            return
-        ack.via = own_via(listener, self.mint.branch())
-        message = build_request(ack, listener, NONE, body, "application/sdp" if body else "", 70)
-        wire = _sendable(self._finish(message, leg.realm, leg), listener.transport)
-        if not wire:
-            wire = format_message(build_request(ack, listener, NONE, b"", "", 70))
-        out.acks[dialog.remote_tag] = wire
+                self.locations.wait(sought, late)
+                return None
+            found = self.locations.places(leg, located, dialog, self.draw, self.now.monotonic)
+            found = fit_places(self.snapshot, leg, dialog, found)
+            if not found:
+                return dialog.flow
+            place = found[0]
+            listener = listener_to(leg, place)
         proof = wanted_names(leg.call.config, leg.trunk, listener, host)
-        flow = Flow(listener.index, listener.transport, place.host, place.port, 0, proof)
-        dialog.flow = flow
-        self.record(leg.call.id, "out", flow, wire)
-        self.outputs.append(Transmit(wire, flow))
+        return Flow(listener.index, listener.transport, place.host, place.port, 0, proof)
+
+    def _post(self, ack: Outgoing, wire: bytes, flow: Flow, tag: str, acks: dict[str, Transmit]) -> None:
+        output = Transmit(wire, flow)
+        if len(wire) > LARGE or flow.transport == "TLS":
+            wire, better = self._best(ack, wire, flow)
+            if better is not flow:
+                flow = better
+                self.detours.keep_ack(flow, output, acks, tag)
+                output = Transmit(wire, flow)
+        acks[tag] = output
+        self.record(ack.leg.call.id, "out", flow, wire)
+        self.outputs.append(output)
+
+    def _offer(self, out: Outgoing) -> None:
+        """Offer the connection for requests to us, where the trunk has agreed (RFC 5923 section 4)."""
+        trunk = out.leg.call.config.trunks.get(out.leg.trunk)
+        if trunk is not None and trunk.alias:
+            out.via += ";alias"
+
+    def _fit(self, out: Outgoing, wire: bytes, listener: int, flow: Flow) -> bytes:
+        """Finished for `listener`, a request leaves by `flow`: its Via has to say so (RFC 3261 section 18.1.1)."""
+        if flow.listener == listener:
+            return wire
+        old = out.via
+        out.via = own_via(self.snapshot.config.listeners[flow.listener], _branch(out))
+        if flow.transport == "TLS":
+            self._offer(out)
+        return wire.replace(f"Via: {old}\r\n".encode(), f"Via: {out.via}\r\n".encode(), 1)
 
     def repeat_ack(self, out: Outgoing, remote_tag: str) -> None:
         """Send the kept ACK once more."""
-        wire = out.acks[remote_tag]
-        dialog = out.leg.dialog
-        flow = dialog.flow if dialog is not None and dialog.remote_tag == remote_tag else out.flow
-        if wire and flow is not None:
-            self.outputs.append(Transmit(wire, flow))
+        kept = out.acks[remote_tag]
+        if kept.data:
+            self.outputs.append(kept)
 
     def cancel(self, out: Outgoing) -> None:
         """Send CANCEL for an INVITE that has had a provisional response (section 9.1)."""
@@ -246,7 +316,7 @@ class Egress(Naming):
         if flow is None:
             return
         wire = self._follower(out, "CANCEL", out.to)
-        branch = out.via[out.via.index(";branch=") + 8 :].partition(";")[0]
+        branch = _branch(out)
         tx = ClientTransaction((branch, "CANCEL"), wire, flow, self.snapshot.timers, self.now.monotonic)
         self.transactions.add(tx)
         self.record(out.leg.call.id, "out", flow, wire)
@@ -272,58 +342,6 @@ class Egress(Naming):
         message = build_follower(out, method, to)
         # Never withheld: it says nothing its INVITE did not say. The audit reports what it finds.
         return self._finish(message, out.leg.realm, out.leg) or format_message(message)
-
-    # Exit: responses
-
-    def respond(
-        self,
-        incoming: Incoming,
-        status: int,
-        crossing: Message | None = None,
-        body: bytes = b"",
-        content_type: str = "",
-        extra: Fields = NONE,
-    ) -> bytes:
-        """Build, audit and send a response; the bytes that were sent, empty where the audit withheld them."""
-        if not incoming.is_open:
-            return b""
-        if status > 100 and not incoming.local_tag and not has_tag(incoming.to):
-            incoming.local_tag = self.mint.tag()
-        leg = incoming.leg
-        fields = leg.passage.cross(crossing, incoming.method) if leg is not None and crossing is not None else NONE
-        if fields and extra:
-            named = [name for name, _ in extra]
-            fields = [field for field in fields if field[0] not in named]  # ours outdoes what crosses: once each
-        message = build_response(incoming, status, fields, extra, body, content_type)
-        realm = leg.realm if leg is not None else self.realm_of(incoming.reply_flow)
-        wire = _sendable(self._finish(message, realm, leg, incoming.request), incoming.reply_flow.transport)
-        if not wire:
-            if 100 < status < 300:
-                return b""
-            minimal = format_message(build_response(incoming, status, NONE, NONE, b"", ""))
-            wire = _sendable(minimal, incoming.reply_flow.transport)
-        incoming.status = status
-        tx = incoming.tx
-        if tx is None:
-            return b""
-        if not wire:
-            self.run(tx, tx.abandon(self.now.monotonic))
-            incoming.tx = None
-            return b""
-        self.record(leg.call.id if leg is not None else "", "out", incoming.reply_flow, wire)
-        self.run(tx, tx.respond(status, wire, self.now.monotonic))
-        if status >= 200:
-            tx.user = None
-            incoming.tx = None
-        return wire
-
-    def respond_statelessly(self, message: Response, request: Request, flow: Flow) -> None:
-        """A response outside every transaction, to a request that could not be parsed whole."""
-        wire = self._finish(message, self.realm_of(flow), None, request) or format_message(message)
-        if not _sendable(wire, flow.transport):
-            return
-        self.record("", "out", flow, wire)
-        self.outputs.append(Transmit(wire, flow))
 
     # Exit: the rest
 
@@ -411,6 +429,7 @@ class Egress(Naming):
         if out.method == "PUBLISH":
             fields += calls.published(out, response, self.entity_tags, self.now)
         if out.method == "REGISTER":
+            self.registered += [one for one in out.bindings if one.expires > self.now.monotonic]
             fields += calls.contacts_inward(out, response, self.bindings, self.now)
         return fields
 
@@ -468,21 +487,6 @@ class Egress(Naming):
 
     # Shared with the engine
 
-    def run(self, tx: Transaction, outputs: list[TransactionOutput]) -> None:
-        """Send what a transaction wants sent, keep its timer armed, leave the rest to the engine."""
-        for output in outputs:
-            if isinstance(output, Transmit):
-                self.outputs.append(output)
-            elif isinstance(output, Terminated):
-                self.transactions.remove(tx)
-                if not outputs or not isinstance(outputs[0], TimedOut | ResponseReceived):
-                    tx.user = None  # the wheel may hold it a while longer
-            else:
-                self.pending.append(output)
-        deadline = tx.next_timer
-        if deadline is not None:
-            self.wheel.arm(tx, deadline)
-
     def arm(self, call: Call) -> None:
         """Once an input has touched a call: a record of what it changed goes ahead of all it sends; keep the call's
         alarm in the wheel no later than its deadline; let a call go that has none.
@@ -500,38 +504,11 @@ class Egress(Naming):
             alarm.deadline = deadline
             self.wheel.arm(alarm, deadline)
 
-    def record(self, call: str, direction: str, flow: Flow, data: bytes) -> None:
-        """Keep a message for `sbc trace`."""
-        recorder = self.recorder
-        self._recorded += len(data)
-        if len(recorder) == recorder.maxlen:
-            self._recorded -= len(recorder.popleft()[4])
-        recorder.append((self.now.wall, call, direction, flow, data))
-        while self._recorded > RECORDED_BYTES:
-            self._recorded -= len(recorder.popleft()[4])
-
-    def realm_of(self, flow: Flow) -> Realm:
-        """The realm a flow belongs to."""
-        config = self.snapshot.config
-        return config.realms[config.listeners[flow.listener].realm]
-
-    def new_transaction(self, request: Request, key: str, flow: Flow) -> InviteServerTransaction | ServerTransaction:
-        """A server transaction whose responses go to `flow`."""
-        timers, time = self.snapshot.timers, self.now.monotonic
-        tx: InviteServerTransaction | ServerTransaction
-        if request.method == "INVITE":
-            tx = InviteServerTransaction(key, request, flow, timers, time)
-        else:
-            tx = ServerTransaction(key, request, flow, timers, time)
-        self.transactions.add(tx)
-        return tx
-
-
-def _sendable(wire: bytes, transport: str) -> bytes:
-    """Nothing of a message that no datagram can carry."""
-    return wire if len(wire) <= _DATAGRAM or transport != "UDP" else b""
-
 
 def is_address(host: str) -> bool:
     """True for an IP address (without brackets), False for a name."""
     return ":" in host or host.replace(".", "").isdigit()
+
+
+def _branch(out: Outgoing) -> str:
+    return out.via[out.via.index(";branch=") + 8 :].partition(";")[0]

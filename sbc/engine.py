@@ -19,12 +19,14 @@ from sbc.config import Config
 from sbc.dialog import Dialog, DialogState
 from sbc.egress import Egress
 from sbc.firewall import sanity
+from sbc.keepalive import Beat, Keeper
 from sbc.lingering import Remains, release
 from sbc.locating import NOTHING, Unanswered, Watch
 from sbc.mint import Mint, is_minted
 from sbc.outputs import DropReason, Journal, Output
 from sbc.placement import media_rows
 from sbc.probes import SILENCE, Prober, Question, Tick, fault_of
+from sbc.reach import is_known, may_speak, note_seen
 from sbc.records import Located
 from sbc.refusals import Refusals
 from sbc.sip import Fields, ParseError, Request, Response, parse_message
@@ -58,6 +60,7 @@ class Engine:
         self.mint: Final = Mint(mint_key, slots)
         self.egress: Final = Egress(Snapshot(config, None, now.monotonic), self.mint, now, RECORDED)
         self.prober: Final = Prober(self.egress)
+        self.keeper: Final = Keeper(self.egress, self.prober)
         self.adopter: Final = Adopter(self.egress)
         self.stranded: Final = Stranded()
         self.refusals: Final = Refusals(self.egress)
@@ -138,6 +141,8 @@ class Engine:
                 self._give_up(machine.tx)
             elif isinstance(machine, Tick):
                 self.prober.handle_tick(machine, now)
+            elif isinstance(machine, Beat):
+                self.keeper.handle_beat(machine, now)
             elif isinstance(machine, Stranded):
                 self._move_on()
             elif isinstance(
@@ -192,11 +197,22 @@ class Engine:
     def send_failed(self, flow: Flow, now: Now) -> list[Output]:
         """The transport could not deliver to `flow` (refused, unreachable, lost): transactions toward it fail."""
         self._begin(now)
-        for tx in self.egress.transactions.clients_toward(flow):
+        egress = self.egress
+        self.keeper.lose(flow)
+        egress.aliases.lose(flow)
+        if flow.transport == "TCP":
+            egress.detours.shut(flow, now.monotonic)
+        if flow.is_reliable:
+            again = egress.detours.take_ack(flow)
+            if again is not None:
+                egress.transmit(again)
+        for tx in egress.transactions.clients_toward(flow):
+            if egress.divert(tx):
+                continue
             out = tx.user
-            self.egress.run(tx, tx.abandon(now.monotonic))
+            egress.run(tx, tx.abandon(now.monotonic))
             if isinstance(out, Outgoing):
-                self.egress.failed.append(out)
+                egress.failed.append(out)
         return self._end()
 
     # Requests
@@ -206,6 +222,8 @@ class Engine:
         key = server_key(request, flow)
         tx = egress.transactions.match_request(request, flow, key)
         method = request.method
+        if tx is not None and method == "ACK" and flow.host != tx.flow.host:
+            tx = None  # RFC 3261 section 17.1.1.3: it comes the way of its INVITE, or it has to prove itself
         if tx is not None and method != "CANCEL":
             egress.record("", "in", flow, data)
             egress.run(tx, tx.receive(request, egress.now.monotonic))
@@ -217,10 +235,11 @@ class Engine:
         if tx is not None:
             egress.run(tx, tx.receive(request, egress.now.monotonic))
             return
-        if not request.to_tag and len(egress.transactions) >= self.config.bounds.transactions and method != "CANCEL":
-            self.refusals.drop(DropReason.OVERLOAD, flow, "limits.transactions")
+        if not request.to_tag and method != "CANCEL" and self._is_full and self.refusals.shed(request, flow):
             return
-        back = reply_flow(request, flow)
+        if flow.names:
+            self._note_alias(request, flow)
+        back = reply_flow(request, flow, egress.snapshot.config)
         incoming = Incoming(request, marked_vias(request, flow), back)
         incoming.tx = tx = egress.new_transaction(request, key, back)
         tx.user = incoming
@@ -233,16 +252,32 @@ class Engine:
         else:
             self.admission.receive(incoming, data, flow)
 
+    @property
+    def _is_full(self) -> bool:
+        return len(self.egress.transactions) >= self.config.bounds.transactions
+
+    def _note_alias(self, request: Request, flow: Flow) -> None:
+        snapshot = self.egress.snapshot
+        source = snapshot.router.identify(snapshot.config.listeners[flow.listener], flow.host, flow.port, flow.names)
+        self.egress.aliases.note(snapshot.config, source.trunk, request, flow)
+
     def _receive_ack(self, ack: Request, data: bytes, flow: Flow) -> None:
         found = self._find(ack, flow)
         if found is None:
+            if self.refusals.absorbs(ack, flow):
+                return
             self.refusals.drop(DropReason.STRAY_ACK, flow)
             return
-        leg = found[1]
+        dialog, leg = found
+        if not self._is_peer(leg, dialog, flow):
+            self.refusals.drop(DropReason.WRONG_SOURCE, flow, "an ACK from an address that is not the peer's")
+            return
         if data:
             self.egress.record(leg.call.id, "in", flow, data)
         if ack.body:
             leg.learned.learn_sdp(ack.body)
+        if not leg.trunk:
+            self.keeper.note(dialog.flow, self.egress.now, dialog=dialog)
         calls.receive_ack(leg.call, leg, ack, self.egress, self.egress.now)
         self.egress.arm(leg.call)
 
@@ -276,8 +311,18 @@ class Engine:
         leg = self.egress.dialogs.owner_of(request.call_id, request.to_tag)
         if not isinstance(leg, Leg) or self.egress.realm_of(flow).name != leg.realm.name:
             return None
+        if not is_known(self.egress.snapshot, leg, leg.flow, flow):
+            return None  # its Contact, which makes the dialog, is whoever's word
         dialog = calls.notifier(leg.call, leg, request, self.egress, self.egress.now)
         return None if dialog is None else (dialog, leg)
+
+    def _is_peer(self, leg: Leg, dialog: Dialog, flow: Flow) -> bool:
+        """Whether this flow may speak in the dialog (ADR 8)."""
+        seen = dialog.flow
+        if flow.host == seen.host and flow.transport == "UDP" and seen.transport == "UDP":
+            return True  # as nearly always
+        egress = self.egress
+        return may_speak(egress.snapshot, leg, dialog, flow, egress.locations, egress.now.monotonic)
 
     def _receive_in_dialog(self, incoming: Incoming, data: bytes, flow: Flow) -> None:
         request = incoming.request
@@ -289,6 +334,10 @@ class Engine:
             self.refusals.refuse(incoming, 481, flow, "no such dialog")
             return
         dialog, leg = found
+        if not self._is_peer(leg, dialog, flow):
+            self.refusals.count("dialog.wrong-source")
+            self.refusals.refuse(incoming, 481, flow, "not from the peer of the dialog")
+            return
         call = leg.call
         incoming.leg = leg
         self.egress.record(call.id, "in", flow, data)
@@ -301,6 +350,10 @@ class Engine:
             # A fork that had its ACK and BYE (RFC 3261 section 13.2.2.4): what it says does not concern the call.
             self.egress.respond(incoming, 200 if request.method == "BYE" else 481)
         else:
+            if incoming.reply_flow.port != dialog.flow.port or dialog.flow.transport != "UDP":
+                note_seen(leg, dialog, incoming.reply_flow)
+            if not leg.trunk:
+                self.keeper.note(dialog.flow, self.egress.now, dialog=dialog)
             if request.method != "BYE":
                 learn(leg, request)
             calls.receive_request(call, leg, incoming, self.egress, self.egress.now)
@@ -493,6 +546,9 @@ class Engine:
 
     def _end(self) -> list[Output]:
         egress = self.egress
+        while egress.registered:
+            binding = egress.registered.pop()
+            self.keeper.note(binding.flow, egress.now, binding.expires)
         while egress.failed or egress.looped or egress.suspects or egress.resumed or egress.places_changed:
             if egress.places_changed:
                 egress.places_changed = False

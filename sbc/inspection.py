@@ -2,23 +2,43 @@
 
 from __future__ import annotations
 
+from collections import deque
+from typing import Final
+
 from sbc.call import Exit, Leg
 from sbc.config import Realm
 from sbc.outputs import Leaked, Output
 from sbc.sip import Message, Request, Response, format_message
 from sbc.snapshot import Snapshot
 from sbc.topology import PLACES, Finding, Learned, clean
+from sbc.wire import Flow, Now
+
+RECORDED_BYTES: Final = 16_000_000
+"""Bytes kept at most for `sbc trace`, however few messages that is."""
 
 
 class Inspection(Exit):
-    """The half of the one exit that formats messages and looks at the bytes; `Egress` sends them.
+    """The half of the one exit that formats messages, looks at the bytes and remembers them; `Egress` sends them.
 
     `outputs` is what the input under way brings about: findings are reported there.
     """
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(self, snapshot: Snapshot, now: Now, recorded: int) -> None:
         self.snapshot = snapshot
+        self.now = now
         self.outputs: list[Output] = []
+        self.recorder: Final[deque[tuple[float, str, str, Flow, bytes]]] = deque(maxlen=recorded)
+        self._recorded = 0
+
+    def record(self, call: str, direction: str, flow: Flow, data: bytes) -> None:
+        """Keep a message for `sbc trace`."""
+        recorder = self.recorder
+        self._recorded += len(data)
+        if len(recorder) == recorder.maxlen:
+            self._recorded -= len(recorder.popleft()[4])
+        recorder.append((self.now.wall, call, direction, flow, data))
+        while self._recorded > RECORDED_BYTES:
+            self._recorded -= len(recorder.popleft()[4])
 
     def _finish(
         self, message: Request | Response, realm: Realm, leg: Leg | None, asked: Request | None = None

@@ -21,7 +21,7 @@ from sbc.wire import Now
 class Remains:
     """Stands in the place of an accepted INVITE: its ACKs by the callee's tag, and what one more is made of.
 
-    `tag` and `flow` are those of the dialog that became the call; ACKs to other forks went where the INVITE had gone.
+    Each ACK is kept with the flow it went by.
     """
 
     __slots__ = (
@@ -35,20 +35,15 @@ class Remains:
         "call",
         "call_id",
         "cseq",
-        "flow",
         "invited",
-        "tag",
     )
 
     def __init__(self, out: Outgoing) -> None:
         leg = out.leg
-        dialog = leg.dialog
         self.call: Final = leg.call.id
         self.acks: Final = out.acks
         self.cseq: Final = out.cseq
         self.invited: Final = out.flow
-        self.tag: Final = "" if dialog is None else dialog.remote_tag
-        self.flow: Final = out.flow if dialog is None else dialog.flow
         self.call_id: Final = leg.call_id
         self._local_tag: Final = leg.local_tag
         self._local_uri: Final = leg.local_uri
@@ -59,9 +54,7 @@ class Remains:
 
     def repeated(self, tag: str) -> Transmit | None:
         """The ACK that this fork's 2xx had, None where it had none."""
-        ack = self.acks.get(tag)
-        flow = self.flow if tag == self.tag else self.invited
-        return Transmit(ack, flow) if ack is not None and flow is not None else None
+        return self.acks.get(tag)
 
     def revived(self, config: Config, mint: Mint, learned: Learned, now: Now) -> Outgoing | None:
         """The INVITE of an ended call once more, for a fork that answers late; the caller's side is forgotten."""

@@ -7,26 +7,23 @@ from typing import Final
 
 from sbc.call import Call, Outgoing, Sending
 from sbc.config import Listener
-from sbc.inspection import Inspection
 from sbc.locating import LateAck, Locations, listener_to
 from sbc.mint import Mint
 from sbc.outputs import Lookup
+from sbc.reach import fit_places
 from sbc.records import Located, Sought
+from sbc.replies import Replies
 from sbc.routing import NextHop, Place
 from sbc.sip import Message, Uri
 from sbc.snapshot import Snapshot
-from sbc.wheel import Wheel
-from sbc.wire import Now
+from sbc.wire import Flow, Now
 
 
-class Naming(Inspection):
+class Naming(Replies):
     """The part of the one exit that knows where names lead; `Egress` sends there."""
 
-    def __init__(self, snapshot: Snapshot, mint: Mint, now: Now) -> None:
-        super().__init__(snapshot)
-        self.mint: Final = mint
-        self.now = now
-        self.wheel: Final = Wheel()
+    def __init__(self, snapshot: Snapshot, mint: Mint, now: Now, recorded: int) -> None:
+        super().__init__(snapshot, mint, now, recorded)
         self.locations: Final = Locations()
         self.resumed: list[Call] = []
         """Calls that go on: what they waited for is known; as `failed`."""
@@ -48,8 +45,9 @@ class Naming(Inspection):
         listener: Listener,
         host: str,
         port: int,
+        bound: Flow | None = None,
     ) -> bool:
-        """Build the message for this place and send it; False where the audit withheld it."""
+        """Build the message for this place, or for a flow, and send it; False where the audit withheld it."""
 
     def places(self, call: Call, hop: NextHop) -> list[NextHop] | None:
         """Where the name of a target leads; None: the call waits, and goes on by `resumed`."""
@@ -76,14 +74,33 @@ class Naming(Inspection):
         return self._to_place(sending)
 
     def _set_out(self, sending: Sending, located: Located) -> bool:
-        out = sending.out
-        sending.places = self.locations.places(out.leg, located, out.dialog, self.draw, self.now.monotonic)
+        out, dialog = sending.out, sending.out.dialog
+        sending.places = self.locations.places(out.leg, located, dialog, self.draw, self.now.monotonic)
+        if dialog is not None:
+            sending.places = fit_places(self.snapshot, out.leg, dialog, sending.places)
+            if not sending.places:
+                return self._to_seen(sending, dialog.flow)
         if not sending.places:
             self.failed.append(out)
             return True
         if len(sending.places) > 1:
             out.sending = sending
         return self._to_place(sending)
+
+    def _to_seen(self, sending: Sending, seen: Flow) -> bool:
+        """The peer of a dialog is there, wherever the name in its Contact leads."""
+        return self._launch(
+            sending.out,
+            sending.crossing,
+            sending.body,
+            sending.content_type,
+            sending.max_forwards,
+            sending.uri,
+            self.snapshot.config.listeners[seen.listener],
+            seen.host,
+            seen.port,
+            seen,
+        )
 
     def _to_place(self, sending: Sending) -> bool:
         out, place = sending.out, sending.places.pop(0)

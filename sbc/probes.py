@@ -10,11 +10,12 @@ from __future__ import annotations
 from typing import Final
 
 from sbc.call import Call, CallState, Kind, Leg, Outgoing
-from sbc.config import Probe
+from sbc.config import Probe, Target
 from sbc.egress import Egress
 from sbc.media import Side
 from sbc.outputs import TargetChanged
 from sbc.routing import NextHop, TargetHealth, TargetState
+from sbc.sip import parse_uri
 from sbc.snapshot import listener_for
 from sbc.wire import Flow, Now
 
@@ -106,9 +107,23 @@ class Prober:
         if not self._egress.request(question):
             self.answered(question, "withheld by the audit", now)
 
+    def greet(self, flow: Flow, now: Now) -> Question | None:
+        """OPTIONS to whoever is at a flow, of no account to any trunk; None where it cannot be sent."""
+        host = f"[{flow.host}]" if ":" in flow.host else flow.host
+        transport = "" if flow.transport == "UDP" else f";transport={flow.transport.lower()}"
+        target = Target(parse_uri(f"sip:{host}:{flow.port}{transport}"))
+        hop = NextHop("", self._egress.realm_of(flow).name, target)
+        leg = self._leg(hop, now)
+        if leg is None:
+            return None
+        question = Question(Kind.LIVENESS, leg, "OPTIONS")
+        question.hop = hop
+        return question if self._egress.request(question) else None
+
     def answered(self, question: Outgoing, fault: str, now: Now) -> None:
         """What became of a probe: an empty `fault` is a sign of life. The second word about one counts no more."""
         hop = question.hop
+        question.done = fault == ""
         if hop is None or self._asked.get(hop.key) is not question:
             return
         del self._asked[hop.key]

@@ -6,7 +6,7 @@ from typing import Final
 
 from sbc.call import Binding
 from sbc.config import Config, Listener, Realm, Target, proves
-from sbc.routing import Health, NextHop, Router
+from sbc.routing import Borders, Health, NextHop, Router
 from sbc.sip import parse_uri
 from sbc.topology import Audit, Passages, all_units, compile_passages
 from sbc.transaction import TimerValues
@@ -15,11 +15,12 @@ from sbc.transaction import TimerValues
 class Snapshot:
     """Router, passages and audit of one configuration."""
 
-    __slots__ = ("audit", "auth_realms", "bodies", "config", "own", "passages", "router", "timers")
+    __slots__ = ("audit", "auth_realms", "bodies", "borders", "config", "own", "passages", "router", "timers")
 
     def __init__(self, config: Config, health: Health | None = None, now: float = 0.0) -> None:
         self.config: Final = config
         self.router: Final = Router(config, health, now)
+        self.borders: Final = Borders(config, self.router.trunk_at)
         self.own: Final = own_addresses(config)
         self.passages: Final[Passages] = compile_passages(config)
         self.audit: Final = Audit(config)

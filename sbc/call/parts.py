@@ -257,6 +257,7 @@ class Outgoing:
         "credentials",
         "cseq",
         "deadline",
+        "detour",
         "dialog",
         "done",
         "fields",
@@ -296,6 +297,8 @@ class Outgoing:
         self.credentials: Fields = NO_FIELDS
         """The asker's answer to a challenge of this trunk; the ACK to a 2xx repeats it."""
         self.flow: Flow | None = None
+        self.detour: Flow | None = None
+        """Where it goes next if it cannot be delivered."""
         self.deadline = 0.0
         self.provisional = False
         self.cancel_wanted = False
@@ -304,7 +307,7 @@ class Outgoing:
         self.is_retry = False
         self.sending: Sending | None = None
         """Where else it can be sent to, if its next hop is a name with several places."""
-        self.acks: dict[str, bytes] = {}
+        self.acks: dict[str, Transmit] = {}
         self.bindings: tuple[Binding, ...] = ()
         """What a REGISTER asks to be kept once the registrar agrees."""
         self.forks: dict[str, Fork] = {}

@@ -81,6 +81,21 @@ class Tls:
 
 
 @dataclass(frozen=True, slots=True)
+class Nat:
+    """How peers are reached that may sit behind address translators, and whether they may move."""
+
+    peers: str = "auto"
+    """When requests inside a call go to where the peer is seen, whatever its Contact says. `auto`: where that cannot be
+    reached as written. `always`: to all but the addresses of trunks. `never`: only where anything else is forbidden."""
+    roam: bool | None = None
+    """Whether a call may be spoken for from any address of its realm; None: where the realm is trusted."""
+    keep_alive: str = "none"
+    """What is sent to peers that are no trunk so that their NAT keeps the way open: `none`, `crlf` or `options`."""
+    every: float = 25.0
+    """Seconds between two of them; NATs forget UDP after 30 at the least (RFC 4787 asks for 120)."""
+
+
+@dataclass(frozen=True, slots=True)
 class Realm:
     """A named side of the network (RFC 5853): listeners, trust, and what is shown to it."""
 
@@ -107,9 +122,15 @@ class Realm:
     """Stream connections at a time."""
     connections_per_source: int = 512
     """Of one source address (IPv6: of one /64), TLS handshakes included."""
+    nat: Nat = Nat()
     refer: str = ""
     """What becomes of a REFER from this side, where its trunk does not say: `terminate`, `bridge` or `refuse`; empty:
     `terminate` where the realm is trusted, else `refuse`."""
+
+    @property
+    def may_roam(self) -> bool:
+        """True where the peers of a call are known by its tags alone, from whatever address they speak."""
+        return self.trusted if self.nat.roam is None else self.nat.roam
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +205,10 @@ class Trunk:
     """None: only calls tell how the targets are."""
     bodies: frozenset[str] = frozenset()
     """Content types, beside those that are understood, that may cross to this trunk unread: `application/isup`."""
+    alias: bool = False
+    """Whether its TLS connections are taken for requests to it, and ours offered for requests to us (RFC 5923)."""
+    large_requests: str = "tcp"
+    """How requests go that are too large for a datagram (RFC 3261 section 18.1.1): `tcp`, or `udp` in fragments."""
     challenges: tuple[str, ...] = ()
     """Digest realms whose challenges from this trunk are shown to whoever asked; empty: none, 403 instead."""
     redirect: Redirect = REFUSED

@@ -39,6 +39,7 @@ class Dialog:
         "_strict_uri",
         "call_id",
         "flow",
+        "has_target",
         "local_cseq",
         "local_tag",
         "local_uri",
@@ -64,7 +65,9 @@ class Dialog:
         self.remote_uri: Final = remote_uri
         """The peer's From or To value, without the tag."""
         self.flow = flow
-        """Where the peer was seen."""
+        """Where the peer was seen last."""
+        self.has_target = True
+        """False while the peer has named no Contact, so that `remote_target` is a guess from its From or To."""
         self.local_cseq = 0
         """Number of our last request; 0 before the first."""
         self.remote_cseq = -1
@@ -117,7 +120,7 @@ class Dialog:
         )
         dialog.remote_cseq = request.cseq.number
         dialog.secure = _is_tls(flow) and request.request_uri[:5].lower() == "sips:"
-        dialog.restore(contact_target(request) or party_target(remote_uri), record_routes(request))
+        dialog._target(contact_target(request), record_routes(request))
         return dialog
 
     def __repr__(self) -> str:
@@ -161,8 +164,13 @@ class Dialog:
             self._strict_uri = request_uri_of(parse_uri(strict), strict)
 
     def _learn(self, response: Response) -> None:
-        target = contact_target(response) or self.remote_target or party_target(self.remote_uri)
-        self.restore(target, reversed_record_routes(response))
+        self._target(contact_target(response), reversed_record_routes(response))
+
+    def _target(self, contact: str, routes: tuple[str, ...]) -> None:
+        """Without a Contact (which section 12.1 forbids) the last one stays, or the URI the peer goes by must do."""
+        if contact or not self.remote_target:
+            self.has_target = contact != ""
+        self.restore(contact or self.remote_target or party_target(self.remote_uri), routes)
 
     # Numbers
 
@@ -195,6 +203,8 @@ class Dialog:
         target = contact_target(message)
         if target and target != self.remote_target:
             self.remote_target = target
+        if target:
+            self.has_target = True
 
     def request_line_and_routes(self) -> tuple[str, tuple[str, ...]]:
         """Request-URI and Route values for our next request, the detour of a strict router included (12.2.1.1)."""

@@ -7,6 +7,7 @@ Not for: resolving host names (the engine asks for look-ups and tells the `Route
 for deciding which trunk may be used (`policies`).
 """
 
+from sbc.routing.borders import UNROUTABLE, Borders, is_address, is_far, is_unroutable, plain_host
 from sbc.routing.health import FAILURE_PENALTY, FIRST_SHARE, SLOW_START, Health, TargetHealth, TargetState
 from sbc.routing.hop import NextHop, Source, sought_for
 from sbc.routing.locate import (
@@ -29,6 +30,8 @@ __all__ = [
     "FIRST_SHARE",
     "RECOGNISED",
     "SLOW_START",
+    "UNROUTABLE",
+    "Borders",
     "Health",
     "NextHop",
     "Place",
@@ -40,9 +43,13 @@ __all__ = [
     "default_port",
     "default_transport",
     "guesses",
+    "is_address",
+    "is_far",
+    "is_unroutable",
     "mixed",
     "offers_sip",
     "places",
+    "plain_host",
     "services",
     "sought_for",
     "srv_name",

@@ -94,6 +94,10 @@ class Router:
             found = self._proved(realm, found, names)
         return Source(realm, found, host, port)
 
+    def trunk_at(self, realm: str, host: str) -> str:
+        """The trunk of a realm that an address belongs to, whoever proves what; an empty string for none."""
+        return self._tables[realm].find(host)
+
     def _proved(self, realm: str, found: str, names: tuple[str, ...]) -> str:
         """The trunk by name, else the one found by address, if that asks for no name or got it."""
         if names:

@@ -51,6 +51,11 @@ class ClientTransaction:
         self.next_timer: float | None = self._end_at if flow.is_reliable else now + timers.t1
 
     @property
+    def wire(self) -> bytes:
+        """What would be sent again."""
+        return self._wire
+
+    @property
     def is_reliable(self) -> bool:
         """True where the transport repeats for us."""
         return self.flow.is_reliable

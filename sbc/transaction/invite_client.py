@@ -57,6 +57,11 @@ class InviteClientTransaction:
         self.next_timer: float | None = self._end_at if self._repeat_at is None else self._repeat_at
 
     @property
+    def wire(self) -> bytes:
+        """What would be sent again."""
+        return self._wire
+
+    @property
     def is_reliable(self) -> bool:
         """True where the transport repeats for us."""
         return self.flow.is_reliable

@@ -34,6 +34,9 @@ _COMPLETED: Final = TransactionState.COMPLETED
 _CONFIRMED: Final = TransactionState.CONFIRMED
 _TERMINATED: Final = TransactionState.TERMINATED
 
+MOST_REPEATS: Final = 1000
+"""More than Timer H leaves time for, whatever T1 and T2 are."""
+
 
 class InviteServerTransaction:
     """An INVITE received, from its first copy to the last ACK absorbed.
@@ -52,6 +55,7 @@ class InviteServerTransaction:
         "key",
         "merge_key",
         "next_timer",
+        "repeats",
         "request",
         "state",
         "timers",
@@ -66,6 +70,8 @@ class InviteServerTransaction:
         self.merge_key: Final = merge_key(request)
         """What RFC 3261 section 8.2.2.2 compares, empty inside a dialog."""
         self.user: object | None = None
+        self.repeats = MOST_REPEATS
+        """How often a failure is still repeated by Timer G; its copies are answered in any case."""
         self.state = _PROCEEDING
         self.next_timer: float | None = None
         self._wire = b""
@@ -148,6 +154,10 @@ class InviteServerTransaction:
         return [Transmit(self._wire, self.flow)] if self._wire else []
 
     def _timer_g(self, now: float) -> list[TransactionOutput]:
+        if not self.repeats:
+            self.next_timer = self._end_at
+            return []
+        self.repeats -= 1
         self._interval = min(2 * self._interval, self.timers.t2)
         self.next_timer = min(now + self._interval, self._end_at)
         return [Transmit(self._wire, self.flow)]

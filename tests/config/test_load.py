@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sbc.config import UNLIMITED, Bounds, Capacity, Config, ConfigError, Probe
+from sbc.config import UNLIMITED, Bounds, Capacity, Config, ConfigError, Nat, Probe
 from sbc.config.load import effective, load_config, parse_config, quickstart_text
 
 WRONG = sorted((Path(__file__).parent / "wrong").glob("*.txt"))
@@ -376,3 +376,13 @@ def test_a_realm_says_how_many_stream_connections_it_takes() -> None:
     inside, outside = config.realms["inside"], config.realms["outside"]
     assert (inside.connections, inside.connections_per_source) == (16384, 7)
     assert (outside.connections, outside.connections_per_source) == (16384, 512)
+
+
+def test_nat_of_a_realm_is_read_and_shown() -> None:
+    """Peers move where the realm is trusted, unless the file says otherwise."""
+    text = BASE.replace("trusted = true", 'trusted = true\nnat = { peers = "always" }')
+    config = load(node(text))
+    assert config.realms["inside"].nat == Nat("always")
+    assert config.realms["inside"].may_roam
+    assert not config.realms["outside"].may_roam
+    assert '"nat": {"peers": "always", "roam": true' in json.dumps(effective(config))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sbc.config import Timers
-from sbc.egress import RECORDED_BYTES
+from sbc.inspection import RECORDED_BYTES
 from sbc.outputs import Lookup
 from sbc.records import Sought
 from sbc.sip import ParseError, Response, parse_session_expires

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from sbc.outputs import Dropped, DropReason
 from sbc.wire import Flow
 from tests.engine.test_outside import register
@@ -116,7 +114,6 @@ def test_tel_uri_cannot_smuggle_a_host_into_the_request_uri() -> None:
     assert "evil" not in invite.request_uri
 
 
-@pytest.mark.xfail(strict=True, reason="design question: which addresses may speak in a dialog, beyond its realm")
 def test_reinvite_from_a_third_address_with_stolen_tags_moves_no_media() -> None:
     """Who saw one packet knows the tags; a dialog is bound to its realm only. Carriers do speak from many addresses."""
     node = Node()
@@ -127,9 +124,6 @@ def test_reinvite_from_a_third_address_with_stolen_tags_moves_no_media() -> None
     assert node.pbx.idle()
 
 
-@pytest.mark.xfail(
-    strict=True, reason="design question: targets that a peer may name are bound to its realm by nothing"
-)
 def test_contact_of_an_outside_peer_cannot_make_us_send_to_inner_hosts() -> None:
     """A Contact or Record-Route of the other side's network: our BYE goes there, from the outside listener."""
     node = Node(config(hide=("10.20.0.0/16",)))

@@ -9,7 +9,7 @@ import pytest
 from sbc.outputs import Leaked
 from sbc.sip import Request, Response
 from tests.kit.flows import answer, assert_no_leak, ring
-from tests.kit.node import OUTSIDE, Node, config
+from tests.kit.node import OUTSIDE, STRANGER, Node, config
 from tests.kit.peer import Peer
 
 SUMMARY = b"Messages-Waiting: yes\r\nMessage-Account: sip:alice@vmail.corp.local\r\nVoice-Message: 2/1\r\n"
@@ -165,6 +165,20 @@ def test_forked_subscription_has_a_dialog_for_each_notifier() -> None:
         heard(node, node.carrier)
         node.pbx.expect_response(200)
     assert_over(node)
+
+
+def test_first_word_of_a_notifier_is_not_taken_from_a_stranger() -> None:
+    """Its Contact would make the dialog; who has seen the SUBSCRIBE knows the rest (ADR 8)."""
+    node = Node()
+    thief = node.peer("thief", STRANGER, OUTSIDE)
+    node.pbx.remote = "<sip:alice@sbc.example.net>"
+    node.pbx.target = "sip:alice@sbc.example.net"
+    node.pbx.request("SUBSCRIBE", extra="Event: message-summary\nExpires: 600\n")
+    request = node.carrier.expect_request("SUBSCRIBE")
+    notify(thief, request)
+    thief.expect_response(481)
+    notify(node.carrier, request)
+    assert node.pbx.expect_request("NOTIFY").to_tag == node.pbx.tag
 
 
 def test_fork_that_comes_after_timer_n_is_refused() -> None:

@@ -46,6 +46,8 @@ class Peer:
         self.tag = f"{name}tag{next(_serial)}"
         self.call_id = f"{name}-call-{next(_serial)}@{host}"
         self.cseq = 100
+        self.claims: str | None = None
+        """Its Contact where that is another than its own address; empty for none at all."""
         self.remote = ""
         self.remote_tag = ""
         self.target = ""
@@ -134,7 +136,7 @@ class Peer:
             f"Via: SIP/2.0/UDP {self.host}:{self.port};branch=z9hG4bK{self.name}{next(_serial)};rport\n"
             f"Max-Forwards: 70\nFrom: <sip:{self.name}@{self.host}>;tag={self.tag}\nTo: {remote}{tail}\n"
             f"Call-ID: {self.call_id}\nCSeq: {self.cseq} {method}\n"
-            f"Contact: <sip:{self.name}@{self.host}:{self.port}>\nUser-Agent: {self.name}-agent/9.9\n{extra}{kind}"
+            f"{self._contact()}User-Agent: {self.name}-agent/9.9\n{extra}{kind}"
         )
         head = text.strip().replace("\n", "\r\n")
         data = f"{head}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
@@ -144,6 +146,11 @@ class Peer:
             self.invite_sent = message
         self.raw(data)
         return message
+
+    def _contact(self) -> str:
+        if self.claims is None:
+            return f"Contact: <sip:{self.name}@{self.host}:{self.port}>\n"
+        return f"Contact: {self.claims}\n" if self.claims else ""
 
     def reply(self, request: Request, status: int, body: bytes = b"", extra: str = "", tag: str = "") -> None:
         """Answer a request."""
@@ -157,7 +164,7 @@ class Peer:
             f"To: {to}",
             f"Call-ID: {request.call_id}",
             f"CSeq: {request.cseq}",
-            f"Contact: <sip:{self.name}@{self.host}:{self.port}>",
+            *self._contact().splitlines(),
             f"Server: {self.name}-server/1.0",
         ]
         if extra:

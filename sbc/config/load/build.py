@@ -18,6 +18,7 @@ from sbc.config.model import (
     Engine,
     Listener,
     Media,
+    Nat,
     Probe,
     Realm,
     Redirect,
@@ -46,6 +47,7 @@ def build(file: NodeFile, document: Document, source: str, folder: Path) -> Conf
             realms[name] = replace(realms[name], tls=_tls(table.tls, folder))
         if table.srtp != "never":
             realms[name] = replace(realms[name], srtp=table.srtp, sdes_without_tls=table.sdes_without_tls)
+        realms[name] = replace(realms[name], nat=Nat(**table.nat.model_dump()))
         if table.refer is not None:
             realms[name] = replace(realms[name], refer=table.refer)
     timers, limits = file.node.timers, file.node.limits
@@ -98,6 +100,7 @@ def _trunk(name: str, table: TrunkTable) -> Trunk:
         trunk = replace(trunk, probe=Probe(table.probe.every, table.probe.down_after, table.probe.up_after))
     if table.tls_names:
         trunk = replace(trunk, tls_names=tuple(table.tls_names))
+    trunk = replace(trunk, alias=table.alias, large_requests=table.large_requests)
     if table.crank_back is not None:
         trunk = replace(trunk, crank_back=frozenset(table.crank_back))
     if table.redirect.mode != "refuse":
@@ -188,6 +191,7 @@ def _effective_realm(realm: Realm) -> dict[str, object]:
             "subscriptions": realm.subscriptions,
         },
         "refer": realm.refer or ("terminate" if realm.trusted else "refuse"),
+        "nat": {**asdict(realm.nat), "roam": realm.may_roam},
     }
     if realm.tls is not None:
         shown["tls"] = shown_tls(realm.tls)
@@ -200,6 +204,8 @@ def _effective_trunk(trunk: Trunk) -> dict[str, object]:
         "targets": [_effective_target(target) for target in trunk.targets],
         "sources": list(trunk.sources),
         "crank_back": sorted(trunk.crank_back),
+        "alias": trunk.alias,
+        "large_requests": trunk.large_requests,
     }
     if trunk.tls_names:
         shown["tls_names"] = list(trunk.tls_names)

@@ -219,6 +219,15 @@ class RealmLimitsTable(Table):
     subscriptions: int = Field(default=10_000, ge=0, le=1_000_000)
 
 
+class NatTable(Table):
+    """`nat` of a realm."""
+
+    peers: Literal["auto", "always", "never"] = "auto"
+    roam: bool | None = None
+    keep_alive: Literal["none", "crlf", "options"] = "none"
+    every: float = Field(default=25.0, ge=5, le=600)
+
+
 class RealmTable(Table):
     """`[realm.NAME]`."""
 
@@ -232,6 +241,7 @@ class RealmTable(Table):
     srtp: Literal["never", "optional", "required"] = "never"
     sdes_without_tls: bool = False
     refer: Refer | None = None
+    nat: NatTable = Field(default_factory=NatTable)
 
 
 class CapacityTable(Table):
@@ -289,6 +299,8 @@ class TrunkTable(Table):
     tls_names: list[Annotated[str, PlainValidator(_tls_name)]] = Field(default_factory=list, max_length=64)
     crank_back: list[Annotated[int, Field(ge=300, le=699)]] | None = None
     probe: ProbeTable | None = None
+    alias: bool = False
+    large_requests: Literal["tcp", "udp"] = "tcp"
     limits: CapacityTable = Field(default_factory=CapacityTable)
     redirect: RedirectTable = Field(default_factory=RedirectTable)
     bodies: list[Annotated[str, BeforeValidator(_body)]] = Field(default_factory=list, max_length=64)
