@@ -46,7 +46,7 @@ class StreamLimits:
         self.connections: Final = connections
         """Of all realms; the process's descriptors may allow fewer."""
         self.first_message: Final = first_message
-        """Until the first whole message (Kamailio allows a connection 10 s, nginx a request head 60)."""
+        """Until the first whole message, or ping (Kamailio allows a connection 10 s, nginx a request head 60)."""
         self.partial: Final = partial
         """Until a message that has begun is whole; against peers that drip."""
         self.idle: Final = idle

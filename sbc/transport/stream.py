@@ -34,7 +34,7 @@ class Table(Protocol):
         """Forget it."""
 
     def spoke(self, connection: StreamConnection) -> None:
-        """It has sent its first whole message."""
+        """It has sent its first whole message, or a ping."""
 
     def half_received(self, connection: StreamConnection, size: int, *, is_new: bool) -> None:
         """It holds so much of a message that is not whole; `is_new`: of another one than before."""
@@ -149,14 +149,14 @@ class StreamConnection(asyncio.Protocol):
             self._table.half_received(self, size, is_new=is_new)
 
     def _take(self, frame: bytes) -> None:
+        if not self.has_spoken:
+            self.has_spoken = True
+            self._table.spoke(self)
         if frame == PING:
             assert self._transport is not None
             self._transport.write(PONG)
         elif frame != PONG:
             self._counters.received += 1
-            if not self.has_spoken:
-                self.has_spoken = True
-                self._table.spoke(self)
             self._receiver.receive(frame, self.flow)
 
     def resume_writing(self) -> None:

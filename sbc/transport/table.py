@@ -126,7 +126,7 @@ class ConnectionTable:
         self.unsent(connection, 0)
 
     def spoke(self, connection: StreamConnection) -> None:
-        """It has sent its first whole message."""
+        """It has sent its first whole message, or a ping."""
         self._silent.pop(connection.number, None)
 
     def half_received(self, connection: StreamConnection, size: int, *, is_new: bool) -> None:
