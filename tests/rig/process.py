@@ -115,6 +115,14 @@ class Process:
         if not self.running:
             raise NotReady(f"{self.name} ended with {self.returncode} before it was ready\n{self.output()[-3000:]}")
 
+    def wait_for_tcp(self, host: str, port: int, timeout: float = 10.0) -> None:
+        """Wait until somebody in its namespace listens there."""
+        wait_until(
+            lambda: not self.running or listens(self.pid, host, port), timeout, f"{self.name} on tcp {host}:{port}"
+        )
+        if not self.running:
+            raise NotReady(f"{self.name} ended with {self.returncode} before it was ready\n{self.output()[-3000:]}")
+
     def __enter__(self) -> Process:
         return self
 
@@ -130,6 +138,13 @@ def udp_sockets(pid: int, host: str, port: int) -> set[str]:
     name = "udp6" if ":" in host else "udp"
     table = Path(f"/proc/{pid}/net/{name}").read_text().splitlines()[1:]
     return {fields[9] for line in table if (fields := line.split())[1] == wanted}
+
+
+def listens(pid: int, host: str, port: int) -> bool:
+    """Whether somebody in the network namespace of the process listens on that TCP address."""
+    wanted = f"{_kernel_form(host)}:{port:04X}"
+    table = Path(f"/proc/{pid}/net/{'tcp6' if ':' in host else 'tcp'}").read_text().splitlines()[1:]
+    return any((fields := line.split())[1] == wanted and fields[3] == "0A" for line in table)
 
 
 def has_udp(pid: int, host: str, port: int) -> bool:

@@ -117,9 +117,11 @@ class Rig:
         port: int = 0,
         values: dict[str, str] | None = None,
         options: Sequence[str] = (),
+        target: str = "",
         **arguments: object,
     ) -> Sipp:
-        """A SIPp on a side: as caller (to the node) or as callee (on the trunk's address). Ready when this returns.
+        """A SIPp on a side: as caller (to the node, or `target`) or as callee (on the trunk's address). Ready when this
+        returns.
 
         `scenario` is the name of one of ours, rendered with `values`, or the path of a file.
         """
@@ -133,7 +135,7 @@ class Rig:
             path,
             host=bracketed(host),
             port=port or (15000 + offset if call else side.trunk_port),
-            target=side.node_address if call else "",
+            target=(target or side.node_address) if call else "",
             media_port=20000 + offset * 20,
             options=options,
             **arguments,  # type: ignore[arg-type]

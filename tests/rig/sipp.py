@@ -66,7 +66,10 @@ class Sipp:
         argv += ["-l", str(held)] if held else []
         argv += [*options, *([target] if target else [])]
         self.process = Process(argv, namespace=namespace, log=directory / f"{label}-{number}.out", cwd=cwd or directory)
-        self.process.wait_for_udp(host.strip("[]"), port) if not target else None
+        if not target:
+            by_tcp = any(option in ("t1", "tn") for option in options)
+            wait = self.process.wait_for_tcp if by_tcp else self.process.wait_for_udp
+            wait(host.strip("[]"), port)
 
     def exit_code(self, timeout: float = 40.0) -> int:
         """Wait for its end."""
