@@ -46,11 +46,11 @@ def own_addresses(config: Config) -> frozenset[tuple[str, str, int]]:
 
 
 def listener_for(realm: Realm, transport: str, host: str) -> Listener | None:
-    """The realm's listener that can reach `host` (an address, or a name) by `transport`; None where there is none."""
+    """The realm's listener that is up and reaches `host` (an address, or a name) by `transport`; None: it has none."""
     ipv6 = ":" in host
     is_name = not ipv6 and not host.replace(".", "").isdigit()
     for listener in realm.listeners:
-        if listener.transport == transport and (is_name or (":" in listener.host) == ipv6):
+        if listener.transport == transport and listener.is_up and (is_name or (":" in listener.host) == ipv6):
             return listener
     return None
 

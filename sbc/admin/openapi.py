@@ -77,7 +77,17 @@ _SCHEMAS: Final[Json] = {
             "calls": _COUNT,
             "listeners": {
                 "type": "array",
-                "items": _object({"realm": _TEXT, "transport": _TEXT, "host": _TEXT, "port": _COUNT}, more=True),
+                "items": _object(
+                    {
+                        "realm": _TEXT,
+                        "transport": _TEXT,
+                        "host": _TEXT,
+                        "port": _COUNT,
+                        "state": {"enum": ["up", "down"]},
+                        "why": {"type": "string", "description": "why it is down, or empty"},
+                    },
+                    more=True,
+                ),
             },
             "connections": _COUNT,
             "handshakes": _COUNT,

@@ -37,10 +37,12 @@ def check_interfaces(found: dict[str, list[str]], config: Config | None) -> Iter
     if config is None:
         return
     present = {address for addresses in found.values() for address in addresses}
-    for host in dict.fromkeys(listener.host for listener in config.listeners):
+    hosts = {listener.host: None for listener in config.listeners}
+    for host in hosts:
         if host not in present and not _is_anywhere(host):
-            remedy = "give an interface this address, or correct `listen` in the node file"
-            yield Check(f"address {host}", State.FAIL, "no interface has it", remedy)
+            remedy = "a listener waits for it; give an interface this address, or correct `listen` in the node file"
+            state = State.WARN if present & hosts.keys() else State.FAIL
+            yield Check(f"address {host}", state, "no interface has it", remedy)
 
 
 def check_routes(config: Config, route: Route) -> Iterator[Check]:

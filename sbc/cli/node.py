@@ -27,7 +27,10 @@ def status(control: Control = DEFAULT_SOCKET, json: AsJson = False) -> None:
         ]
     )
     print("listeners")
-    rows = [(row["realm"], row["transport"].lower(), _address(row["host"], row["port"])) for row in found["listeners"]]
+    rows = [
+        (row["realm"], row["transport"].lower(), _address(row["host"], row["port"]), _state(row))
+        for row in found["listeners"]
+    ]
     print_table(rows, "  ")
     for row in found.get("certificates", []):
         remark = "WARNING: " if row["due"] else ""
@@ -77,6 +80,10 @@ def _in_words(pairs: dict[str, Any]) -> str:
     return ", ".join(
         f"{name} {_in_words(value) if isinstance(value, dict) else value}" for name, value in pairs.items()
     )
+
+
+def _state(row: dict[str, Any]) -> str:
+    return f"DOWN: {row['why']}" if row.get("why") else ""
 
 
 def _address(host: str, port: int) -> str:

@@ -121,7 +121,8 @@ def announce(config: Config, bound: tuple[Bound, ...]) -> None:
         for entry in bound:
             if entry.realm == realm.name:
                 host = f"[{entry.host}]" if ":" in entry.host else entry.host
-                transports.setdefault(f"{host}:{entry.port}", []).append(entry.transport.lower())
+                where = f"{host}:{entry.port}" + (f" (waits: {entry.why})" if entry.why else "")
+                transports.setdefault(where, []).append(entry.transport.lower())
         trust = "trusted" if realm.trusted else "untrusted"
         for address, names in transports.items():
             rows.append((f"realm {realm.name}", f"{'+'.join(names)} {address}, {trust}"))

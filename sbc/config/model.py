@@ -45,6 +45,8 @@ class Listener:
     """The interface name it was written with, or an empty string."""
     advertised: str = ""
     """Host shown in Via and Contact; IPv6 references bracketed. Empty: `host`."""
+    is_up: bool = True
+    """False while no interface of this machine has its address."""
 
     @property
     def shown_host(self) -> str:

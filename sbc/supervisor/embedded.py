@@ -62,7 +62,7 @@ class EmbeddedEngine:
         self.restarts = 0
         self.is_survivor = False
         """True while it is the one of an earlier node, with the sessions of that node's calls."""
-        self._config: Final = config
+        self._config = config
         self._state: Final = Path(config.state) if config.store != "memory" else None
         self._survivor: Survivor | None = None
         self._logger: Final = logger
@@ -70,6 +70,7 @@ class EmbeddedEngine:
         """Called when it has died: what it held is gone."""
         self._process: asyncio.subprocess.Process | None = None
         self._stopping: Final = asyncio.Event()
+        self._is_moving = False
 
     @property
     def pid(self) -> int:
@@ -109,6 +110,17 @@ class EmbeddedEngine:
         if self._state is not None:
             note(self._state, self.pid, self.port)
 
+    def readdress(self, config: Config) -> None:
+        """Where this configuration has other addresses: end it; `watch` starts it with them."""
+        before, self._config = command_line(self._config, self.port), config
+        if command_line(config, self.port) == before or not self.pid:
+            return
+        self._is_moving = True
+        if self._survivor is not None:
+            self._survivor.terminate()
+        elif self._process is not None:
+            self._process.terminate()
+
     async def watch(self) -> None:
         """Pass its words on to the log, and start it again whenever it dies; until cancelled or stopped."""
         pause = _FIRST_PAUSE
@@ -117,12 +129,17 @@ class EmbeddedEngine:
             status = await self._ended()
             if self._stopping.is_set():
                 return
-            self._logger.error("media engine died; its calls are ended", status=status)
+            if self._is_moving:
+                self._logger.warning("media engine ended for its new addresses; its calls are ended")
+                pause = 0.0
+            else:
+                self._logger.error("media engine died; its calls are ended", status=status)
+            self._is_moving = False
             self._on_loss()
             if asyncio.get_running_loop().time() - started > _LONGEST_PAUSE:
                 pause = _FIRST_PAUSE
             await asyncio.sleep(pause)
-            pause = min(pause * 2, _LONGEST_PAUSE)
+            pause = min(max(pause * 2, _FIRST_PAUSE), _LONGEST_PAUSE)
             self.restarts += 1
             try:
                 await self.start()

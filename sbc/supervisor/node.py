@@ -19,13 +19,15 @@ from sbc.admin import ControlServer, Json, Recorder
 from sbc.config import Config
 from sbc.engine import Engine
 from sbc.journal import Store, open_store
+from sbc.kernel import NetworkWatch
 from sbc.lookup import Resolver, nameservers
 from sbc.media import NOBODY
 from sbc.supervisor.certificates import Certificates
 from sbc.supervisor.embedded import LOOPBACK, EmbeddedEngine, is_wanted
+from sbc.supervisor.following import Following
 from sbc.supervisor.outlets import NodeOutlets
 from sbc.supervisor.pings import watch_engines
-from sbc.supervisor.ports import choose_ports, keep_ports
+from sbc.supervisor.ports import choose_ports, keep_ports, without
 from sbc.supervisor.tasks import Tasks, guard_callbacks
 from sbc.telemetry import Telemetry
 from sbc.transport import Bound, Transports
@@ -68,6 +70,7 @@ class Node:
         self._outlets: NodeOutlets | None = None
         self._embedded: EmbeddedEngine | None = None
         self._tasks: Tasks | None = None
+        self._watch: NetworkWatch | None = None
         self._certificates: Final = Certificates(telemetry.logger)
 
     @property
@@ -117,6 +120,11 @@ class Node:
             left = await loop.run_in_executor(None, self._store.live)
             worker.adopt(left)  # before the first message, which may be about one of them
             await transports.open()
+            if transports.waiting:
+                self._apply(without(self.config, transports.waiting))
+            following = Following(lambda: self.config, self._apply, transports, self._telemetry.logger)
+            self._watch = self._watch_network(NetworkWatch(following.hear))
+            tasks.create_task(following.run(), name="network")
             self._end_silent(worker)
             self._certificates.take(self.config)
             tasks.create_task(self._certificates.remind(), name="certificates")
@@ -132,6 +140,8 @@ class Node:
         finally:
             await control.close()
             alarm.cancel()
+            if self._watch is not None:
+                self._watch.close()
             transports.close()
             if self._embedded is not None:
                 await self._embedded.stop()
@@ -150,7 +160,14 @@ class Node:
             "uptime": round(time.monotonic() - self._started, 1),
             "calls": self._engine.active_calls,
             "listeners": [
-                {"realm": bound.realm, "transport": bound.transport, "host": bound.host, "port": bound.port}
+                {
+                    "realm": bound.realm,
+                    "transport": bound.transport,
+                    "host": bound.host,
+                    "port": bound.port,
+                    "state": "down" if bound.why else "up",
+                    "why": bound.why,
+                }
                 for bound in transports.bound
             ],
             "connections": transports.connections,
@@ -249,6 +266,23 @@ class Node:
         return findings
 
     # The inside.
+
+    def _apply(self, config: Config) -> None:
+        """New calls run on these listeners."""
+        self.config = config
+        if self._worker is not None:
+            self._worker.swap(config)
+        if self._embedded is not None:
+            self._embedded.readdress(config)
+
+    def _watch_network(self, watch: NetworkWatch) -> NetworkWatch | None:
+        try:
+            watch.start(asyncio.get_running_loop())
+        except OSError as error:
+            reason = error.strerror or str(error)
+            self._telemetry.logger.warning("addresses are not followed: the kernel does not tell", reason=reason)
+            return None
+        return watch
 
     async def _take_certificates(self, fresh: Config) -> list[Json]:
         """Show the certificates of this configuration from now on; connections stay. Why not, where that failed."""

@@ -24,6 +24,8 @@ class Ended(StrEnum):
     """Too many bytes, or for too long, stayed unsent."""
     UNSENT = "too much unsent"
     """As before, for what all connections together may hold."""
+    ADDRESS_GONE = "address gone"
+    """Our address of it has left this machine, or its listener has another one now."""
     SHUTDOWN = "shutting down"
     """The node ends."""
 

@@ -68,7 +68,7 @@ class Streams:
         self._limits: Final = limits
         self._counters: Final = counters
         self._listeners: Final[dict[int, tuple[Listener, int]]] = {}
-        self._servers: Final[list[asyncio.Server]] = []
+        self._servers: Final[dict[int, asyncio.Server]] = {}
         self._opening: Final[dict[_Aim, _Opening]] = {}
         self.table: Final = ConnectionTable(realms, limits, limits.connections)
         self.contexts: Final[dict[str, TlsContexts]] = {}
@@ -82,7 +82,7 @@ class Streams:
         self._listeners[listener.index] = (listener, dscp)
         loop = asyncio.get_running_loop()
         server = await loop.create_server(lambda: self._accept(listener, dscp), sock=sock, backlog=BACKLOG)
-        self._servers.append(server)
+        self._servers[listener.index] = server
         if self._sweeper is None:
             self._sweeper = loop.call_later(_SWEEP, self._sweep)
         return int(sock.getsockname()[1])
@@ -91,11 +91,20 @@ class Streams:
         """Stop accepting and close every connection once its last bytes are sent."""
         if self._sweeper is not None:
             self._sweeper.cancel()
-        for server in self._servers:
+        for server in self._servers.values():
             server.close()
         self.door.close()
         for connection in self.table:
             connection.cut(Ended.SHUTDOWN)
+
+    def silence(self, listener: Listener) -> None:
+        """The address of the listener with this index has gone: accept no more by it, and end its connections."""
+        if self._listeners.pop(listener.index, None) is None:
+            return
+        self._servers.pop(listener.index).close()
+        for connection in self.table:
+            if connection.listener.index == listener.index:
+                connection.abort(Ended.ADDRESS_GONE)
 
     def send(self, data: bytes, flow: Flow) -> None:
         """Send, now or when the connection is there."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,20 +10,24 @@ from sbc.config import Config, Listener
 from sbc.transport.contexts import TlsContexts
 from sbc.transport.limits import StreamLimits
 from sbc.transport.receiver import Counters, Receiver, Tasks
-from sbc.transport.sockets import open_datagram, raise_file_limit
+from sbc.transport.sockets import ListenError, open_datagram, raise_file_limit
 from sbc.transport.streams import Streams
 from sbc.transport.udp import UdpListener
 from sbc.wire import Flow
 
+ADDRESS_MISSING: Final = "no interface has this address"
+
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """One listener that is open: what `sbc run` prints and `sbc status` shows."""
+    """One listener: what `sbc run` prints and `sbc status` shows."""
 
     realm: str
     transport: str
     host: str
     port: int
+    why: str = ""
+    """Why it is not open; empty where it is."""
 
 
 class Transports:
@@ -36,12 +41,12 @@ class Transports:
             receiver, tasks, config.limits, config.realms, limits or StreamLimits(), self.counters
         )
         self._datagrams: Final[dict[int, UdpListener]] = {}
-        self._bound: Final[list[Bound]] = []
+        self._bound: Final[dict[int, Bound]] = {}
 
     @property
     def bound(self) -> tuple[Bound, ...]:
-        """What is open, in the order of the configuration."""
-        return tuple(self._bound)
+        """All listeners, in the order of the configuration."""
+        return tuple([self._bound[index] for index in sorted(self._bound)])
 
     @property
     def handshakes(self) -> int:
@@ -74,19 +79,52 @@ class Transports:
         """The longest time for which a socket has had more to read than was read; `now` is monotonic."""
         return max([listener.behind(now) for listener in self._datagrams.values()], default=0.0)
 
+    @property
+    def waiting(self) -> frozenset[int]:
+        """The indexes of listeners that are not open."""
+        return frozenset([index for index, bound in self._bound.items() if bound.why])
+
     async def open(self) -> None:
-        """Open every listener and start to read. Raises OSError (ListenError, or for a certificate); what was opened
-        before is closed again.
+        """Open every listener and start to read; those whose address is missing wait for it (`rebind`).
+
+        Raises OSError (ListenError, or for a certificate), for a missing address only where no listener has its own;
+        what was opened before is closed again.
         """
         self._streams.table.fit(raise_file_limit())
+        missing: ListenError | None = None
         try:
             self.take_certificates(self._config)
             for listener in self._config.listeners:
-                port = await self._open(listener)
-                self._bound.append(Bound(listener.realm, listener.transport, listener.host, port))
+                try:
+                    await self._open(listener)
+                except ListenError as error:
+                    if error.errno != errno.EADDRNOTAVAIL:
+                        raise
+                    missing = error
+                    self._note(listener, listener.port, ADDRESS_MISSING)
+            if missing is not None and len(self.waiting) == len(self._bound):
+                raise missing
         except OSError:
             self.close()
             raise
+
+    async def rebind(self, listener: Listener, why: str) -> str:
+        """Close the listener of this index and what was connected to it, and open this one where it is up; `why` it is
+        not is shown by `bound`. Why it could not be opened, else empty.
+        """
+        datagrams = self._datagrams.pop(listener.index, None)
+        if datagrams is not None:
+            datagrams.close()
+        self._streams.silence(listener)
+        if not listener.is_up:
+            self._note(listener, listener.port, why)
+            return ""
+        try:
+            await self._open(listener)
+        except OSError as error:
+            self._note(listener, listener.port, str(error))
+            return str(error)
+        return ""
 
     def send(self, data: bytes, flow: Flow) -> None:
         """Send one message. Failures are told to the receiver, at once or later; nothing is raised."""
@@ -107,13 +145,17 @@ class Transports:
         self._datagrams.clear()
         self._streams.close()
 
-    async def _open(self, listener: Listener) -> int:
+    async def _open(self, listener: Listener) -> None:
         dscp = self._config.realms[listener.realm].dscp_sip
         if listener.transport == "UDP":
             datagrams = UdpListener(listener, open_datagram(listener, dscp), self._receiver, self.counters)
             self._datagrams[listener.index] = datagrams
             datagrams.start()
-            return datagrams.port
-        if listener.transport == "TCP" or (listener.transport == "TLS" and listener.realm in self._streams.contexts):
-            return await self._streams.listen(listener, dscp)
-        raise OSError(f"transport {listener.transport} is not in this version (listener of realm {listener.realm})")
+            self._note(listener, datagrams.port)
+        elif listener.transport == "TCP" or (listener.transport == "TLS" and listener.realm in self._streams.contexts):
+            self._note(listener, await self._streams.listen(listener, dscp))
+        else:
+            raise OSError(f"transport {listener.transport} is not in this version (listener of realm {listener.realm})")
+
+    def _note(self, listener: Listener, port: int, why: str = "") -> None:
+        self._bound[listener.index] = Bound(listener.realm, listener.transport, listener.host, port, why)

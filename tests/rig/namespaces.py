@@ -61,6 +61,11 @@ def entered(name: str) -> Iterator[None]:
         os.close(own)
 
 
+def ip_in(name: str, *commands: str) -> None:
+    """Give these commands to `ip` in the namespace."""
+    _ip("-n", name, "-batch", "-", batch="\n".join([*commands, ""]))
+
+
 def remove_stale() -> None:
     """Remove namespaces of runs whose process is gone."""
     if not _MOUNTED.is_dir():

@@ -119,13 +119,13 @@ class Node:
             raise
 
     def is_ready(self) -> bool:
-        """Whether the control socket answers and every UDP listener it names is bound."""
+        """Whether the control socket answers and every UDP listener that it names and that is up is bound."""
         try:
             listeners = self.ask("GET", "/status")["listeners"]
             return bool(listeners) and all(
                 udp_sockets(self.process.pid, one["host"], one["port"])
                 for one in listeners
-                if one["transport"].upper() == "UDP"
+                if one["transport"].upper() == "UDP" and one.get("state") != "down"
             )
         except (OSError, http.client.HTTPException):
             return False

@@ -1,0 +1,98 @@
+"""Addresses come, go and change under a running node: its listeners follow, and say so."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.rig.namespaces import OUTSIDE_NODE6, ip_in
+from tests.rig.needs import need
+from tests.rig.node import node_file
+from tests.rig.process import wait_until
+from tests.rig.rig import INSIDE, OUTSIDE, Rig
+
+VIP, MOVED = "198.51.100.77", "198.51.100.2"
+
+
+def config(state: Path) -> str:
+    """A listener named after its interface, one on an address that is not there yet, and one for TCP there."""
+    listen = f'listen = ["udp:outside:5060", "udp:{VIP}:5060", "tcp:{VIP}:5060"]'
+    text = node_file(state=state)
+    before = f'listen = ["udp:{OUTSIDE.node}:5060", "udp:[{OUTSIDE_NODE6}]:5060"]'
+    assert before in text
+    return text.replace(before, listen).replace('domain = "edge.example.net"\n', "")
+
+
+@pytest.fixture
+def rig() -> Iterator[Rig]:
+    """A rig of each test's own: they change its addresses."""
+    need("sipp", "ip")
+    with Rig() as rig:
+        rig.start(config)
+        yield rig
+        rig.assert_clean_end()
+
+
+def listener(rig: Rig, transport: str, which: int = 0) -> dict[str, Any]:
+    """One row of the status: the outside listeners of this transport, in order."""
+    rows = [row for row in rig.node.ask("GET", "/status")["listeners"] if row["realm"] == "outside"]
+    found: dict[str, Any] = [row for row in rows if row["transport"] == transport][which]
+    return found
+
+
+def events(rig: Rig, name: str) -> list[dict[str, Any]]:
+    """Lines of the log with this event."""
+    lines = [json.loads(line) for line in rig.node.log().splitlines() if line.startswith("{")]
+    return [line for line in lines if line["event"] == name]
+
+
+def change(rig: Rig, *commands: str) -> None:
+    """Give these commands to `ip` where the node lives."""
+    ip_in(rig.network.node, *commands)
+
+
+def call(rig: Rig, host: str, *options: str) -> None:
+    """A call to the node at this address of its own."""
+    far = rig.sipp(INSIDE, "uas_call", call=False)
+    near = rig.sipp(OUTSIDE, "uac_call", call=True, target=f"{host}:5060", options=("-s", "4930222", *options))
+    near.assert_ok()
+    far.assert_ok()
+
+
+def test_a_vip_moves_in_and_out(rig: Rig) -> None:
+    waiting = listener(rig, "UDP", 1)
+    assert (waiting["host"], waiting["state"], waiting["why"]) == (VIP, "down", "no interface has this address")
+    call(rig, OUTSIDE.node)
+    change(rig, f"addr add {VIP}/24 dev outside")
+    wait_until(lambda: listener(rig, "TCP")["state"] == listener(rig, "UDP", 1)["state"] == "up", 5, "the VIP")
+    call(rig, VIP)
+    change(rig, f"addr del {VIP}/24 dev outside")
+    wait_until(lambda: listener(rig, "UDP", 1)["state"] == "down", 5, "the VIP to go")
+    call(rig, OUTSIDE.node)
+    assert [(line["interface"], line["address"]) for line in events(rig, "address removed")] == [("outside", VIP)]
+    assert [line["listener"] for line in events(rig, "listener up")] == [f"udp {VIP}:5060", f"tcp {VIP}:5060"]
+    assert {line["why"] for line in events(rig, "listener down")} == {"no interface has this address"}
+    command = [sys.executable, "-m", "sbc", "status", "--control", str(rig.node.control)]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert f"{VIP}:5060  DOWN: no interface has this address" in shown
+
+
+def test_a_listener_named_after_its_interface_follows_its_address_and_media_do_too(rig: Rig) -> None:
+    call(rig, OUTSIDE.node)
+    change(rig, f"addr del {OUTSIDE.node}/24 dev outside")
+    wait_until(lambda: listener(rig, "UDP")["why"] == "interface outside has no address", 5, "the address to go")
+    before = rig.node.ask("GET", "/status")["media"]["embedded"]["restarts"]
+    change(rig, f"addr add {MOVED}/24 dev outside")
+    wait_until(lambda: listener(rig, "UDP")["host"] == MOVED, 5, "the listener to move")
+    status = rig.node.ask
+    wait_until(lambda: status("GET", "/status")["media"]["embedded"]["restarts"] > before, 10, "the media engine")
+    wait_until(lambda: status("GET", "/status")["media"]["embedded"]["pid"], 10, "the media engine to run")
+    call(rig, MOVED)
+    [line] = events(rig, "listener moved")
+    assert (line["listener"], line["was"], line["interface"]) == (f"udp {MOVED}:5060", "198.51.100.1:5060", "outside")
