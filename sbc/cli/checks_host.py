@@ -55,9 +55,9 @@ def check_receive_buffer(rmem_max: int, mask: int) -> Check:
 
 
 def check_files(soft: int, hard: int) -> Check:
-    """Open files: a stream connection takes one, an anchored call in the embedded engine four."""
-    found = f"{soft} (at most {hard})"
-    if soft >= FILES or soft == resource.RLIM_INFINITY:
+    """Open files, of which a node takes all it may: one a stream connection, four a call in the embedded engine."""
+    found = f"{hard} (raised from {soft})" if hard != soft else str(hard)
+    if hard >= FILES or hard == resource.RLIM_INFINITY:
         return Check("open files", State.OK, found)
     return Check("open files", State.WARN, found, f"LimitNOFILE={FILES} in the systemd unit, or ulimit -n {FILES}")
 

@@ -42,8 +42,9 @@ def doctor(
 def examine(path: Path | None, control: Path) -> Iterator[Check]:
     """Every check, in the order of the report."""
     import sys
+    from datetime import UTC, datetime
 
-    from sbc.cli import checks, checks_host, checks_network
+    from sbc.cli import checks, checks_host, checks_network, checks_tls
     from sbc.sip import parse_message
 
     yield from checks.check_python()
@@ -55,6 +56,7 @@ def examine(path: Path | None, control: Path) -> Iterator[Check]:
     yield from checks_host.check_host(Path(loaded.state if loaded is not None else ".sbc"))
     yield from checks_network.check_interfaces(checks_network.interfaces(), loaded)
     if loaded is not None:
+        yield from checks_tls.check_certificates(loaded, datetime.now(UTC))
         yield from checks_network.check_routes(loaded, checks_network.kernel_route)
         socket = control if control != Path() else Path(loaded.control_socket)
         yield from checks_network.check_ports(loaded, checks_network.is_node_running(socket))

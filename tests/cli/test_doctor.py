@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,8 +14,10 @@ from sbc.cli import app
 from sbc.cli.checks import State, check_compiled
 from sbc.cli.checks_host import check_capabilities, check_files, check_receive_buffer, check_state
 from sbc.cli.checks_network import check_interfaces, check_routes
-from sbc.config import Config
+from sbc.cli.checks_tls import check_certificates
+from sbc.config import Config, Tls
 from sbc.config.load import load_config
+from tests.kit.certificates import Authority
 
 ROOT = "CapInh:\t0\nCapEff:\t000001ffffffffff\n"
 NOBODY = "CapEff:\t0000000000000000\n"
@@ -50,7 +54,21 @@ def test_the_receive_buffer_is_large_or_can_be_forced() -> None:
 
 def test_few_open_files_are_a_warning() -> None:
     assert check_files(1024, 4096).state is State.WARN
-    assert check_files(65536, 65536).state is State.OK
+    assert check_files(1024, 65536).state is State.OK
+
+
+def test_a_certificate_is_warned_of_a_month_before_its_end_and_failed_behind_it(
+    quickstart: Config, tmp_path: Path
+) -> None:
+    own = Authority(tmp_path).issue("edge", dns=("sbc.example.net",), days=40)
+    outside = replace(quickstart.realms["outside"], tls=Tls(own, sni=(("other.example", own),)))
+    config = replace(quickstart, realms={"outside": outside})
+    now = datetime.now(UTC)
+    states = [[one.state for one in check_certificates(config, now + timedelta(days))] for days in (0, 20, 41)]
+    assert states == [[State.OK] * 2, [State.WARN] * 2, [State.FAIL] * 2]
+    found = list(check_certificates(config, now + timedelta(20)))
+    assert [one.name for one in found] == ["certificate outside", "certificate outside other.example"]
+    assert found[0].found.endswith("19 days")
 
 
 def test_a_state_directory_is_looked_for_up_the_path(tmp_path: Path) -> None:
