@@ -58,6 +58,7 @@ class Counters:
         "send_errors",
         "send_queue_full",
         "sent",
+        "stale",
         "undeliverable",
     )
 
@@ -68,6 +69,8 @@ class Counters:
         self.bytes_sent = 0
         self.send_errors = 0
         self.send_queue_full = 0
+        self.stale = 0
+        """Datagrams thrown away unread: new work that had waited too long."""
         self.undeliverable = 0
         self.connections_accepted = 0
         self.connections_opened = 0

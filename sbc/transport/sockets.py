@@ -16,6 +16,7 @@ RECEIVE_BUFFER: Final = 8 << 20
 # Linux numbers that the socket module of Python 3.11 does not name.
 IP_RECVERR: Final = 11
 IPV6_RECVERR: Final = 25
+SO_TIMESTAMPNS: Final = 35
 _SO_RCVBUFFORCE: Final = 33
 BACKLOG: Final = 4096
 """Connections that the kernel holds until they are accepted; net.core.somaxconn is the ceiling."""
@@ -94,6 +95,7 @@ def open_datagram(listener: Listener, dscp: int) -> socket.socket:
     try:
         _common(sock, dscp)
         _hear_errors(sock)
+        _stamp(sock)
         _grow_receive_buffer(sock)
         sock.bind(_address(listener, listener.port))
     except OSError as error:
@@ -165,6 +167,11 @@ def _mark(sock: socket.socket, dscp: int) -> None:
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, dscp << 2)
     else:
         sock.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, dscp << 2)
+
+
+def _stamp(sock: socket.socket) -> None:
+    """Let the kernel note when each datagram came: `UdpListener` asks where it is behind."""
+    sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
 
 
 def _hear_errors(sock: socket.socket) -> None:

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import struct
 import sys
+import time
 from collections import deque
-from typing import Final
+from typing import Any, Final
 
 from sbc.config import Listener
 from sbc.transport.receiver import Counters, Receiver
-from sbc.transport.sockets import UNDELIVERED, is_address, reason_of, scope_of
+from sbc.transport.sockets import IP_RECVERR, IPV6_RECVERR, SO_TIMESTAMPNS, UNDELIVERED, is_address, reason_of, scope_of
 from sbc.wire import Flow
 
 BATCH: Final = 64
@@ -21,6 +23,20 @@ BATCH: Final = 64
 
 QUEUE: Final = 1024
 """Datagrams held while the kernel's send buffer is full; SIP repeats what is lost beyond."""
+
+STALE: Final = 1.0
+"""Seconds in the socket after which a request that begins new work is thrown away: it has been repeated since (Timer A,
+RFC 3261 section 17.1.1.2), and to answer every copy would keep the queue as long as it is."""
+
+STALE_BATCH: Final = 2048
+"""Datagrams thrown away in one wake-up, at most: they cost a fortieth of one that is looked at."""
+
+_NEW_WORK: Final = (b"INVITE ", b"REGISTER ", b"MESSAGE ", b"SUBSCRIBE ", b"PUBLISH ")
+_EMERGENCY: Final = b"service:sos"
+_STAMP: Final = struct.Struct("=qq")
+_ANCILLARY: Final = 64
+_ERRORS: Final = (IP_RECVERR, IPV6_RECVERR)
+_LINE: Final = 128
 
 _DATAGRAM: Final = 65535
 _FLOWS: Final = 8192
@@ -30,6 +46,7 @@ class UdpListener:
     """Reads and writes the datagrams of one listener. `start` and `close` bracket its life; it owns `sock`."""
 
     __slots__ = (
+        "_age",
         "_behind_since",
         "_counters",
         "_flows",
@@ -37,6 +54,7 @@ class UdpListener:
         "_listener",
         "_loop",
         "_queue",
+        "_read_at",
         "_receiver",
         "_scope",
         "_sock",
@@ -53,9 +71,13 @@ class UdpListener:
         self._hosts: Final[set[str]] = set()
         self._queue: Final[deque[tuple[bytes, Flow]]] = deque()
         self._behind_since = 0.0
+        self._read_at = 0.0
+        self._age = 0.0
 
     def behind(self, now: float) -> float:
-        """Seconds for which datagrams have been waiting in the socket without a break, as far as reads have shown."""
+        """Seconds that datagrams wait in the socket, as far as reads have shown: how old the last one was, or, where
+        that is more, for how long nothing was read although more was there.
+        """
         if not self._behind_since:
             return 0.0
         try:
@@ -63,7 +85,7 @@ class UdpListener:
         except OSError:  # empty: what was read last was all, and nothing woke us since
             self._behind_since = 0.0
             return 0.0
-        return now - self._behind_since
+        return max(self._age, now - self._read_at)
 
     @property
     def port(self) -> int:
@@ -93,33 +115,45 @@ class UdpListener:
                 self._loop.add_writer(self._sock.fileno(), self._writable)
 
     def _readable(self) -> None:
-        receive, recvfrom, counters = self._receiver.receive, self._sock.recvfrom, self._counters
-        flows = self._flows
-        for count in range(BATCH):
+        """Hand on a batch. Where the one before left something behind, each datagram's age is looked at, too."""
+        is_late = self._behind_since > 0.0
+        counters, flows = self._counters, self._flows
+        taken = thrown = 0
+        while taken < BATCH and thrown < STALE_BATCH:
             try:
-                data, address = recvfrom(_DATAGRAM)
+                data, address = self._next_stamped() if is_late else self._sock.recvfrom(_DATAGRAM)
             except (BlockingIOError, InterruptedError):
-                if not count:  # woken for the error queue alone
+                if not taken and not thrown:  # woken for the error queue alone
                     self._read_errors()
-                self._behind_since = 0.0
+                self._behind_since = self._age = 0.0
                 break
             except OSError:  # an ICMP error about something sent; it has been taken off the socket by this call
                 self._read_errors()
+                taken += 1
                 continue
             counters.received += 1
             counters.bytes_received += len(data)
+            if self._age >= STALE and data.startswith(_NEW_WORK) and _EMERGENCY not in data[:_LINE]:
+                counters.stale += 1
+                thrown += 1
+                continue
+            taken += 1
             # address[:2]: an IPv6 address comes with flow label and zone, which are not the peer's identity.
             key = address if len(address) == 2 else address[:2]
-            flow = flows.get(key)
-            if flow is None:
-                flow = self._remember(key)
-            receive(data, flow)
+            self._receiver.receive(data, flows.get(key) or self._remember(key))
             if self._loop is None:  # closed by what the message caused
                 return
         else:
-            if not self._behind_since and self._loop is not None:
-                self._behind_since = self._loop.time()
+            if self._loop is not None:
+                self._read_at = self._loop.time()
+                self._behind_since = self._behind_since or self._read_at
         self._receiver.settle()
+
+    def _next_stamped(self) -> tuple[bytes, Any]:
+        """The next datagram; how long it has waited is noted."""
+        data, ancillary, _, address = self._sock.recvmsg(_DATAGRAM, _ANCILLARY)
+        self._age = _age_of(ancillary)
+        return data, address
 
     def _remember(self, key: tuple[str, int]) -> Flow:
         if len(self._flows) >= _FLOWS:
@@ -135,12 +169,10 @@ class UdpListener:
                 _, ancillary, _, address = self._sock.recvmsg(64, 512, socket.MSG_ERRQUEUE)
             except OSError:
                 return count
-            if not ancillary or not address:
-                continue
             # struct sock_extended_err opens with the errno in host order.
-            code = int.from_bytes(ancillary[0][2][:4], sys.byteorder)
-            reason = UNDELIVERED.get(code)
-            if reason is not None:
+            codes = [int.from_bytes(data[:4], sys.byteorder) for _, kind, data in ancillary if kind in _ERRORS]
+            reason = UNDELIVERED.get(codes[0]) if codes else None
+            if reason is not None and address:
                 flow = Flow(self._listener.index, "UDP", str(address[0]).partition("%")[0], int(address[1]))
                 self._fail(flow, reason)
         return BATCH
@@ -200,3 +232,12 @@ class UdpListener:
         if self._loop is not None:
             self._loop.remove_writer(self._sock.fileno())
         self._receiver.settle()
+
+
+def _age_of(ancillary: list[tuple[int, int, bytes]]) -> float:
+    """Seconds since the kernel has had this datagram; 0 where it did not say, or the clock was set back."""
+    for level, kind, data in ancillary:
+        if level == socket.SOL_SOCKET and kind == SO_TIMESTAMPNS and len(data) >= _STAMP.size:
+            seconds, nanoseconds = _STAMP.unpack_from(data)
+            return max(0.0, time.time() - float(seconds) - float(nanoseconds) / 1e9)
+    return 0.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
+import time
 from dataclasses import replace
 
 import pytest
@@ -63,6 +64,51 @@ def test_a_socket_that_is_not_read_empty_tells_for_how_long() -> None:
             assert 59 < behind[0] <= 60
             assert behind[1:] == [0.0]
             assert transports.behind(later) == 0.0
+
+    asyncio.run(scenario())
+
+
+def test_new_work_that_has_become_stale_in_the_socket_is_thrown_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only where we are behind, and nothing that belongs to a call, nor a call for help: those are served, late."""
+    waiting: list[float] = []
+    monkeypatch.setattr("sbc.transport.udp._age_of", lambda _: waiting[0])
+    sent = [
+        b"INVITE sip:a@b SIP/2.0",
+        b"BYE sip:a@b SIP/2.0",
+        b"INVITE urn:service:sos.fire SIP/2.0",
+        b"SIP/2.0 200 OK",
+    ]
+
+    async def scenario(age: float) -> list[bytes]:
+        waiting[:] = [age]
+        async with opened(config(("UDP", "127.0.0.1"))) as (transports, heard):
+            with udp_peer() as peer:
+                for _ in range(BATCH):
+                    peer.sendto(b"INVITE sip:first@b SIP/2.0", ("127.0.0.1", transports.bound[0].port))
+                for data in sent:
+                    peer.sendto(data, ("127.0.0.1", transports.bound[0].port))
+                await until(lambda: transports.counters.received == BATCH + len(sent))
+            assert transports.counters.stale == BATCH + len(sent) - len(heard.messages)
+            return [data for data, _ in heard.messages[BATCH:]]
+
+    assert asyncio.run(scenario(0.9)) == sent
+    assert asyncio.run(scenario(1.1)) == sent[1:]
+
+
+def test_the_kernel_tells_how_long_a_datagram_has_waited() -> None:
+    def hold_up() -> None:
+        time.sleep(0.2)
+
+    async def scenario() -> None:
+        async with opened(config(("UDP", "127.0.0.1"))) as (transports, heard):
+            ages: list[float] = []
+            heard.settle = lambda: ages.append(transports.behind(0.0))  # type: ignore[method-assign]
+            with udp_peer() as peer:
+                for _ in range(BATCH * 3):
+                    peer.sendto(b"x", ("127.0.0.1", transports.bound[0].port))
+                hold_up()
+                await until(lambda: len(heard.messages) == BATCH * 3)
+            assert 0.2 <= ages[1] < 5
 
     asyncio.run(scenario())
 
