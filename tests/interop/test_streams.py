@@ -11,6 +11,7 @@ import pytest
 
 from sbc.config import Certificate
 from tests.kit.certificates import Authority
+from tests.rig.kamailio import Kamailio
 from tests.rig.needs import need
 from tests.rig.node import Node, node_file
 from tests.rig.process import wait_until
@@ -27,6 +28,15 @@ _FLOWS = {
     "the caller cancels": ("uac_cancel", "uas_cancelled"),
     "the callee re-invites": ("uac_reinvited", "uas_reinvite"),
 }
+
+
+def with_contact(name: str, rig: Rig, side: Side, transport: str, port: str = "[local_port]") -> Path:
+    """A scenario of ours with a Contact, and a Via, that name the transport: SIPp takes itself for a TCP peer."""
+    path = render(name, rig.work(), {"side": side.name})
+    contact = re.compile(r"^(Contact: <sip:\w+@\[local_ip\]:)\[local_port\]", re.MULTILINE)
+    text = contact.sub(rf"\g<1>{port};transport={transport}", path.read_text())
+    path.write_text(text.replace("SIP/2.0/[transport]", f"SIP/2.0/{transport.upper()}"))
+    return path
 
 
 class Streams:
@@ -79,16 +89,8 @@ class Streams:
         return made
 
     def scenario(self, name: str, side: Side, contact_port: str) -> Path:
-        """One of ours with a Contact, and a Via, that name the transport: SIPp takes itself for a TCP peer."""
-        path = render(name, self.rig.work(), {"side": side.name})
-        text = re.sub(
-            r"^(Contact: <sip:\w+@\[local_ip\]:)\[local_port\]",
-            rf"\g<1>{contact_port};transport={self.transport}",
-            path.read_text(),
-            flags=re.MULTILINE,
-        )
-        path.write_text(text.replace("SIP/2.0/[transport]", f"SIP/2.0/{self.transport.upper()}"))
-        return path
+        """One of ours for this transport."""
+        return with_contact(name, self.rig, side, self.transport, contact_port)
 
     def close(self) -> None:
         """End everything."""
@@ -217,3 +219,47 @@ def test_a_certificate_that_will_not_do_is_refused_and_the_log_says_which_and_wh
             "sip.partner.example, issued by CN=Somebody Else",
         ),
     }[which]
+
+
+def test_kamailio_takes_the_same_call_through_the_same_tunnel(tmp_path: Path) -> None:
+    """What is measured or shown over TLS holds for peers alike: their TLS is stunnel's, as SIPp's is."""
+    need("sipp", "stunnel4", "kamailio")
+    authority = Authority(tmp_path, "ca")
+    edge, partner = authority.issue("edge", dns=(NAME,)), authority.issue("partner", dns=("sip.partner.example",))
+    with Rig(taps=False) as rig:
+        rig.network.join_realms()
+        inner = Kamailio(rig.work(), rig.network.node, by_tcp=True)
+        near = Stunnel(
+            rig.work(),
+            rig.network.node,
+            accept=f"{OUTSIDE.node}:{TLS_PORT}",
+            connect=f"{OUTSIDE.node}:5060",
+            is_client=False,
+            own=edge,
+            ca=authority.ca,
+        )
+        far = Stunnel(
+            rig.work(),
+            rig.network.namespace_of("outside"),
+            accept=f"{OUTSIDE.peers[0]}:15061",
+            connect=f"{OUTSIDE.node}:{TLS_PORT}",
+            is_client=True,
+            own=partner,
+            ca=authority.ca,
+        )
+        options = ("-t", "t1", "-s", "4930222")
+        callee = rig.sipp(INSIDE, with_contact("uas_call", rig, INSIDE, "tcp"), call=False, options=options[:2])
+        caller = rig.sipp(
+            OUTSIDE,
+            with_contact("uac_call", rig, OUTSIDE, "tcp"),
+            call=True,
+            target=f"{OUTSIDE.peers[0]}:15061",
+            options=options,
+        )
+        try:
+            caller.assert_ok()
+            callee.assert_ok()
+        finally:
+            for one in (far, near):
+                one.stop()
+            inner.process.stop()

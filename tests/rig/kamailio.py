@@ -47,16 +47,27 @@ request_route {{
 """
 
 
-class Kamailio:
-    """One Kamailio in a namespace that has the node's addresses."""
+_BY_TCP = (
+    ("disable_tcp=yes\n", "tcp_children=1\n"),
+    ("listen=udp:", "listen=tcp:"),
+    (f"{INSIDE_PEERS[0]}:{PBX_PORT}", f"{INSIDE_PEERS[0]}:{PBX_PORT};transport=tcp"),
+)
 
-    def __init__(self, directory: Path, namespace: str) -> None:
-        (directory / "kamailio.cfg").write_text(_CONFIG)
+
+class Kamailio:
+    """One Kamailio in a namespace that has the node's addresses, by UDP or by TCP alone."""
+
+    def __init__(self, directory: Path, namespace: str, *, by_tcp: bool = False) -> None:
+        config = _CONFIG
+        for udp, tcp in _BY_TCP if by_tcp else ():
+            config = config.replace(udp, tcp)
+        (directory / "kamailio.cfg").write_text(config)
         argv = ["kamailio", "-DD", "-E", "-m", "256", "-M", "16", "-Y", str(directory), "-w", str(directory)]
         argv += ["-f", str(directory / "kamailio.cfg"), "-P", str(directory / "pid")]
         self.process = Process(argv, namespace=namespace, log=directory / "kamailio.log", cwd=directory)
-        self.process.wait_for_udp(OUTSIDE_NODE, 5060)
-        self.process.wait_for_udp(INSIDE_NODE, 5070)
+        wait = self.process.wait_for_tcp if by_tcp else self.process.wait_for_udp
+        wait(OUTSIDE_NODE, 5060)
+        wait(INSIDE_NODE, 5070)
 
 
 _REGISTRAR = """#!KAMAILIO
