@@ -22,6 +22,7 @@ class StreamLimits:
         "handshakes",
         "handshakes_per_source",
         "idle",
+        "openings",
         "partial",
         "unread",
         "unsent",
@@ -39,6 +40,7 @@ class StreamLimits:
         unsent: int = 128 << 20,
         unread: float = 30.0,
         connect: float = 5.0,
+        openings: int = 512,
         handshake: float = 10.0,
         handshakes: int = 1024,
         handshakes_per_source: int = 128,
@@ -61,6 +63,8 @@ class StreamLimits:
         """Seconds for which bytes may stay unsent."""
         self.connect: Final = connect
         """To open a connection, TLS included; well under Timer B, so that the next target gets its chance."""
+        self.openings: Final = openings
+        """Connections being opened at a time, whatever the far ends are: peers name some of them."""
         self.handshake: Final = handshake
         """For a client to complete its TLS handshake (Postfix, Kamailio: 10 to 20 s)."""
         self.handshakes: Final = handshakes

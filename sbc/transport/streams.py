@@ -135,6 +135,9 @@ class Streams:
         aim = (flow.listener, flow.host, flow.port, flow.names)
         opening = self._opening.get(aim)
         if opening is None:
+            if len(self._opening) >= self._limits.openings:
+                self._fail(flow, "too many connections are being opened")
+                return
             opening = self._opening[aim] = _Opening()
             self._tasks.create_task(self._open(aim), name=f"connect to {flow.host}:{flow.port}")
         if opening.size + len(data) > self._limits.buffered:

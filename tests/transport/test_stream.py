@@ -137,6 +137,23 @@ def test_what_waits_for_a_connection_is_bounded() -> None:
     asyncio.run(scenario())
 
 
+def test_connections_being_opened_are_bounded() -> None:
+    """A peer that names many far ends, in Contacts for instance, cannot make us try them all at once."""
+
+    async def scenario() -> None:
+        async with opened(config(TCP), StreamLimits(openings=2)) as (transports, heard):
+            port = closed_port(socket.SOCK_STREAM)
+            flows = [Flow(0, "TCP", f"127.0.0.{number}", port) for number in range(1, 4)]
+            for flow in flows:
+                transports.send(b"one", flow)
+            assert heard.undelivered == [(flows[2], "too many connections are being opened")]
+            await until(lambda: len(heard.undelivered) == 3)
+            transports.send(b"two", flows[2])
+            await until(lambda: heard.undelivered[3:] == [(flows[2], "refused")])
+
+    asyncio.run(scenario())
+
+
 def test_a_lost_connection_is_not_replaced_behind_the_engines_back() -> None:
     """The flow names the connection: a peer behind NAT could not be reached by another."""
 
