@@ -66,9 +66,9 @@ class Peer:
     """A SIP user agent's media sockets: RTP on an even port, RTCP above."""
 
     def __init__(self, host: str = HOST) -> None:
-        self.host: Final = host
+        self.host = host
         self.rtp, self.rtcp = _pair(host)
-        self.port: Final = int(self.rtp.getsockname()[1])
+        self.port = int(self.rtp.getsockname()[1])
 
     def close(self) -> None:
         """Close both."""

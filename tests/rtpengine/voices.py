@@ -98,9 +98,9 @@ class Talker:
         for thread in self._threads:
             thread.start()
 
-    def send_to(self, port: int) -> None:
+    def send_to(self, port: int, host: str = HOST) -> None:
         """Where the far side takes media from now on; 0: fall silent."""
-        self._destination = (HOST, port) if port else None
+        self._destination = (host, port) if port else None
 
     def hears(self, timeout: float = LONGEST) -> bool:
         """True once the awaited tone has been recognised."""
