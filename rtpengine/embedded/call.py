@@ -91,6 +91,7 @@ class PartyMedia:
         "is_muxed",
         "is_rejected",
         "kind",
+        "listens_to",
         "mid",
         "offered_mux",
         "pair",
@@ -126,6 +127,8 @@ class PartyMedia:
         """Keys may be pressed for the party."""
         self.copies: tuple[Tap, ...] = ()
         """Subscribers to what it sends."""
+        self.listens_to: PartyMedia | None = None
+        """Whose copies it gets, where the party is a listener."""
         self.ptime = ""
         self.direction = "sendrecv"
         self.is_rejected = False
@@ -173,6 +176,7 @@ class Party:
         "media",
         "peer",
         "player",
+        "sources",
         "tag",
         "via_branch",
     )
@@ -191,6 +195,8 @@ class Party:
         """The party that media goes to."""
         self.family = ""
         """Of the addresses it has been seen to use; empty until it has spoken."""
+        self.sources: tuple[str, ...] = ()
+        """Tags of those it listens to; a party of the call itself has none."""
         self.has_spoken = False
         """It has sent a description of its own."""
 

@@ -22,6 +22,7 @@ from rtpengine.embedded.ports import RAN_OUT, PortPool
 from rtpengine.embedded.relay import Relay
 from rtpengine.embedded.report import Totals, describe_call, describe_engine
 from rtpengine.embedded.resources import Resources
+from rtpengine.embedded.subscriptions import publish, subscribe, take_answer, unsubscribe
 from rtpengine.embedded.wishes import Request, Wishes, number, required, text, words
 
 UNKNOWN_CALL: Final = "Unknown call-id"
@@ -107,10 +108,36 @@ class Engine:
                 raise Fault('Dictionary contains no key "command"')
 
     def _operate(self, command: str, request: Request, clock: Clock) -> dict[str, Value]:
-        """Commands on a call that runs."""
+        """Commands on a call that runs, but for `publish`, which may begin one."""
+        call = self.calls.get(text(request, "call-id"))
+        match command:
+            case "publish":
+                return self._publish(request, clock)
+            case "subscribe request":
+                return subscribe(call, request, self.resources, self._interfaces, clock)
+            case "subscribe answer":
+                return take_answer(call, request, self.resources, clock)
+            case "unsubscribe":
+                return unsubscribe(call, request, self.resources)
         if command not in OPERATIONS:
             raise Fault("Unrecognized command")
-        return operate(command, self.calls.get(text(request, "call-id")), request, self.resources, clock)
+        return operate(command, call, request, self.resources, clock)
+
+    def _publish(self, request: Request, clock: Clock) -> dict[str, Value]:
+        """Whatever goes wrong leaves no call behind that was not there; sessions of this kind are not limited."""
+        _described(_sdp(request))
+        call_id, tag = required(request, "call-id"), required(request, "from-tag")
+        call = self.calls.get(call_id)
+        is_new = call is None
+        if call is None:
+            call = self.calls[call_id] = Call(call_id, clock)
+        call.signalled, call.signalled_wall, call.is_answered = clock.monotonic, clock.wall, True
+        try:
+            return publish(call, self._party(call, tag, clock), request, self.resources, clock)
+        except Fault:
+            if is_new:
+                self._end(call)
+            raise
 
     def _offer(self, request: Request, clock: Clock) -> dict[str, Value]:
         """`offer`: a new call, or a new description in an old one from either party."""
@@ -118,6 +145,8 @@ class Engine:
         call_id, from_tag = _call_id(request), required(request, "from-tag")
         if not sdp or "fragment" in words(request, "flags"):
             return {}  # a fragment brings candidates, which a lite agent has no use for
+        if self._has_been_here(sdp, request):
+            return {"sdp": sdp}
         description = _described(sdp)
         wishes = Wishes(request)
         call = self.calls.get(call_id)
@@ -152,6 +181,8 @@ class Engine:
         sdp = _sdp(request)
         call_id = _call_id(request)
         from_tag, to_tag = required(request, "from-tag"), required(request, "to-tag")
+        if self._has_been_here(sdp, request):
+            return {"sdp": sdp}
         description = _described(sdp) if sdp else None
         call = self.calls.get(call_id)
         if call is None:
@@ -173,6 +204,10 @@ class Engine:
         for one, two in zip(offerer.media, answerer.media, strict=False):
             connect(one, two)
         return _with_recording({"sdp": rewritten}, call)
+
+    def _has_been_here(self, sdp: bytes, request: Request) -> bool:
+        """True where a description comes round again, and the wish is to leave it alone then."""
+        return "loop-protect" in words(request, "flags") and self.resources.loop_mark.encode() in sdp
 
     def _exchange(
         self,
@@ -347,7 +382,7 @@ class Engine:
             totals.offer_timeouts += 1
         elif _is_alive(call, now, limits):
             return
-        elif any(not media.is_sending for party in call.parties for media in party.media):
+        elif any(not media.is_sending for party in call.parties if not party.sources for media in party.media):
             totals.silent_timeouts += 1
         else:
             totals.timeouts += 1
@@ -385,7 +420,7 @@ def _is_alive(call: Call, now: float, limits: Limits) -> bool:
     if now - call.signalled < limits.timeout:
         return True
     for party in call.parties:
-        for media in party.media:
+        for media in () if party.sources else party.media:
             limit = limits.timeout if media.is_sending else limits.silent_timeout
             if now - call.signalled < limit:
                 return True

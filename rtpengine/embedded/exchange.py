@@ -60,7 +60,8 @@ class Exchange:
                 media.close()
             del party.media[len(local) :]
         shown = self.receiver.interface.address(self.receiver.family).advertised
-        return rewrite(self.description, local, shown, self.wishes)
+        mark = self.resources.loop_mark if self.wishes.protects_loop else ""
+        return rewrite(self.description, local, shown, self.wishes, mark)
 
     def _choose_families(self) -> None:
         """The sender's leg uses the family of its SDP; the receiver's what is asked for, else its own, else the

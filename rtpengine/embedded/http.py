@@ -66,15 +66,15 @@ class HttpListener:
             if not (length.isascii() and length.isdigit() and len(length) <= 7 and int(length) <= MAX_BODY):
                 return False
             body = await reader.readexactly(int(length))
-            status, kind, reply = self._reply(first, fields.get("content-type", ""), body)
+            status, kind, reply = self.reply(first, fields.get("content-type", ""), body)
             writer.write(
                 f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {len(reply)}\r\n\r\n".encode() + reply
             )
             await writer.drain()
         return fields.get("connection", "").lower() != "close"
 
-    def _reply(self, first: str, content_type: str, body: bytes) -> tuple[str, str, bytes]:
-        """Status, content type and body."""
+    def reply(self, first: str, content_type: str, body: bytes) -> tuple[str, str, bytes]:
+        """Status, content type and body of the response to a request line, a content type and a body."""
         if first.split(" ")[:2] != ["POST", "/ng"] or content_type != CONTENT_TYPE:
             return "404 Not Found", "text/plain", b"not found\n"
         reply = self._answer(body)

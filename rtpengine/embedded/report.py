@@ -54,7 +54,7 @@ def describe_call(call: Call, tags: frozenset[str], now: float, wall: float) -> 
             untagged += 1
             name = f"<untagged {untagged}>"
         if not tags or party.tag in tags or (party.peer is not None and party.peer.tag in tags):
-            described[name] = _party(party, now, wall)
+            described[name] = _party(call, party, now, wall)
     rtp, rtcp = [0, 0, 0], [0, 0, 0]
     for stream in call.streams():
         total = rtcp if stream.is_rtcp else rtp
@@ -71,7 +71,7 @@ def describe_call(call: Call, tags: frozenset[str], now: float, wall: float) -> 
     }
 
 
-def _party(party: Party, now: float, wall: float) -> Value:
+def _party(call: Call, party: Party, now: float, wall: float) -> Value:
     described: dict[str, Value] = {"tag": party.tag}
     if party.via_branch:
         described["via-branch"] = party.via_branch
@@ -81,8 +81,12 @@ def _party(party: Party, now: float, wall: float) -> Value:
     links: list[Value] = []
     if party.peer is not None:
         links.append({"tag": party.peer.tag, "type": "offer/answer"})
-    described["subscriptions"] = links
-    described["subscribers"] = list(links)
+    listening: list[Value] = [{"tag": tag, "type": "pub/sub"} for tag in party.sources]
+    heard: list[Value] = [
+        {"tag": other.tag, "type": "pub/sub"} for other in call.parties if party.tag and party.tag in other.sources
+    ]
+    described["subscriptions"] = links + listening
+    described["subscribers"] = links + heard
     described["medias"] = [_media(party, media, now, wall) for media in party.media]
     return described
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from pathlib import Path
 from typing import Final
 
@@ -15,12 +16,14 @@ from rtpengine.embedded.relay import Relay
 class Resources:
     """Ports by local address, the relay that serves their sockets, and what DTLS needs."""
 
-    __slots__ = ("handshakes", "identity", "players", "pools", "recordings", "relay")
+    __slots__ = ("handshakes", "identity", "loop_mark", "players", "pools", "recordings", "relay")
 
     def __init__(self, relay: Relay, pools: dict[str, PortPool]) -> None:
         self.relay: Final = relay
         self.pools: Final = pools
         self.identity: Final = Identity()
+        self.loop_mark: Final = f"a=rtpengine:{secrets.token_hex(6)}"
+        """By which this engine knows a description that it has written before."""
         self.handshakes: Final[set[Channel]] = set()
         """Those under way, to be woken."""
         self.players: Final[set[Player]] = set()

@@ -67,9 +67,9 @@ class LocalMedia:
         self.mid: Final = mid
 
 
-def rewrite(description: Description, media: list[LocalMedia], address: str, wishes: Wishes) -> bytes:
+def rewrite(description: Description, media: list[LocalMedia], address: str, wishes: Wishes, mark: str = "") -> bytes:
     """Write `description` with `media` for its sections, in order, and `address` for the session's c= and, on demand,
-    o=."""
+    o=; `mark` is a line to end the session's part with."""
     lines: list[str] = []
     for line in description.lines:
         written = _session_line(line, description, address, wishes)
@@ -77,6 +77,8 @@ def rewrite(description: Description, media: list[LocalMedia], address: str, wis
             lines.append(written)
     if any(local.ice for local in media):
         lines.append("a=ice-lite")
+    if mark:
+        lines.append(mark)
     for section, local in zip(description.media, media, strict=True):
         _section(lines, section, local, wishes)
     lines.append("")

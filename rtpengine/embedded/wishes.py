@@ -63,6 +63,7 @@ class Wishes:
         "keeps_direction",
         "label",
         "osrtp",
+        "protects_loop",
         "protocol",
         "received_from",
         "records",
@@ -85,6 +86,7 @@ class Wishes:
         """A zero address, as ICE leaves in c=, is shown as ours all the same."""
         self.keeps_direction: Final = "original-sendrecv" in flags
         """The direction stays as and where it was written."""
+        self.protects_loop: Final = "loop-protect" in flags
         self.strips_extensions: Final = "strip-extmap" in flags
         self.can_inject: Final = "inject-DTMF" in flags
         self.generates_mid: Final = "generate-mid" in flags

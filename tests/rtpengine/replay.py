@@ -27,6 +27,8 @@ class Recorded:
         self.name: Final[str] = entry["name"]
         self.profile: Final[str] = entry["profile"]
         self.transport: Final[str] = entry["transport"]
+        self.http: Final[dict[str, Any]] = entry.get("http", {})
+        """Of an exchange over HTTP: path, status, content types."""
         self.request: Final = base64.b64decode(entry["request_b64"])
         response = entry["response_b64"]
         self.response: Final = None if response is None else base64.b64decode(response)
