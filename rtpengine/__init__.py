@@ -33,7 +33,7 @@ from rtpengine.commands import (
     Support,
 )
 from rtpengine.errors import GarbledReply, Refused, Unreachable
-from rtpengine.features import PROBED, Capabilities, Feature, Probe
+from rtpengine.features import PROBED, Capabilities, Feature, Probe, find_capabilities
 from rtpengine.party import (
     WHOLE_CALL,
     Gate,
@@ -120,6 +120,7 @@ __all__ = [
     "decode_reply",
     "encode",
     "encode_request",
+    "find_capabilities",
     "read_calls",
     "read_session",
     "read_statistics",

@@ -6,11 +6,13 @@ else is wrong with it; so each feature's command is sent without keys, which doe
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
 from rtpengine.bencode import Value
+from rtpengine.commands import Statistics
 from rtpengine.replies import Reply
 from rtpengine.wire import Request
 
@@ -57,6 +59,15 @@ class Probe:
     def to_dict(self) -> dict[str, Value]:
         """The request's dictionary."""
         return {"command": self.feature.value}
+
+
+async def find_capabilities(ask: Callable[[Request], Awaitable[Reply]]) -> Capabilities:
+    """Ask an engine for all of it; `ask` is a client's `request`, and raises what that raises."""
+    capabilities = Capabilities()
+    for feature in PROBED:
+        capabilities.learn(feature, await ask(Probe(feature)))
+    capabilities.learn_statistics(await ask(Statistics()))
+    return capabilities
 
 
 class Capabilities:

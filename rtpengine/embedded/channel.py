@@ -2,7 +2,8 @@
 
 A datagram costs work here only where its sender may be the peer. With ICE that is whoever has passed a check; without,
 the address that signalling named, its host, the host that signalling came from, and after a moment of grace anybody,
-the peer behind a NAT among them. One sender at a time, and a better one ends the attempt of a worse.
+the peer behind a NAT among them. One sender at a time; the address that signalling named ends another's attempt at
+once, anybody else's turn comes when the one before has had its time.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from rtpengine.embedded.stream import GRACE, Stream
 
 _STUN: Final = 3
 _DTLS: Final = range(20, 64)
+CLAIM: Final = 3.0
+"""Seconds that a sender has to finish its handshake before another one may try."""
 _VALID: Final = 8
 """Addresses of a peer that are remembered as checked."""
 
@@ -24,7 +27,7 @@ _VALID: Final = 8
 class Channel:
     """One stream's. `ice` and `dtls` are each None where the leg does without."""
 
-    __slots__ = ("_allowed", "_priority", "_source", "_stream", "_waiting", "dtls", "ice", "since")
+    __slots__ = ("_allowed", "_claimed", "_priority", "_source", "_stream", "_waiting", "dtls", "ice", "since")
 
     def __init__(self, stream: Stream, waiting: set[Channel], now: float) -> None:
         self.ice: IceAgent | None = None
@@ -37,6 +40,8 @@ class Channel:
         self._allowed: Final[dict[Endpoint, None]] = {}
         self._priority = -1
         self._source: Endpoint | None = None
+        self._claimed = now
+        """Since when `_source` speaks."""
 
     def begin(self, now: float) -> None:
         """Start the handshake where that is ours to do and the way to the peer is known."""
@@ -116,12 +121,13 @@ class Channel:
         if source in (stream.agreed, self._source):
             return True
         if self._source is not None:
-            if source != stream.signalled or not dtls.is_open:
+            if dtls.state is Handshake.DONE or (source != stream.signalled and now < self._claimed + CLAIM):
                 return False
             dtls.restart(now)
         elif not stream.is_likely(source) and now < self.since + GRACE:
             return False
         self._source = source
+        self._claimed = now
         return True
 
     def _send(self, datagrams: list[bytes], destination: Endpoint) -> None:

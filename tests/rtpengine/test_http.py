@@ -7,8 +7,17 @@ from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
 
-from rtpengine import List, Ping, Probe, Result, Statistics, Unreachable, read_statistics
-from rtpengine.features import PROBED, Capabilities, Feature
+from rtpengine import (
+    Capabilities,
+    Feature,
+    List,
+    Ping,
+    Result,
+    Statistics,
+    Unreachable,
+    find_capabilities,
+    read_statistics,
+)
 from rtpengine.http import HttpClient
 from tests.rtpengine import engines
 from tests.rtpengine.engines import HOST, EngineUnderTest, free_port
@@ -45,10 +54,7 @@ def test_features_are_found_without_touching_anything(listening: tuple[EngineUnd
 
     async def learn() -> Capabilities:
         client = HttpClient(HOST, port)
-        capabilities = Capabilities()
-        for feature in PROBED:
-            capabilities.learn(feature, await client.request(Probe(feature)))
-        capabilities.learn_statistics(await client.request(Statistics()))
+        capabilities = await find_capabilities(client.request)
         client.close()
         return capabilities
 
