@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import json
+import socket
 import struct
 import time
 from collections.abc import Iterator
@@ -27,6 +29,7 @@ from rtpengine.embedded.sound import read_wav
 from tests.rig.tones import strength, write_tone
 from tests.rtpengine import engines
 from tests.rtpengine.engines import (
+    HOST,
     KEY,
     SILENCE,
     Conversation,
@@ -49,16 +52,25 @@ def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("recordings")
 
 
+@pytest.fixture(scope="module")
+def keys() -> Iterator[socket.socket]:
+    """Where both engines tell of keys."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind((HOST, 0))
+        yield sock
+
+
 @pytest.fixture(scope="module", params=["embedded", "rtpengine"])
-def engine(request: pytest.FixtureRequest, recordings: Path) -> Iterator[EngineUnderTest]:
+def engine(request: pytest.FixtureRequest, recordings: Path, keys: socket.socket) -> Iterator[EngineUnderTest]:
     """Each of the two, once for the module, with recording on."""
+    told = f"--dtmf-log-dest={HOST}:{keys.getsockname()[1]}"
     if request.param == "embedded":
-        with engines.embedded("41700-41799", f"--recording-dir={recordings}") as running:
+        with engines.embedded("41700-41799", f"--recording-dir={recordings}", told) as running:
             yield running
     else:
         for name in ("pcaps", "metadata", "tmp"):
             (recordings / name).mkdir(exist_ok=True)
-        options = (f"--recording-dir={recordings}", "--recording-method=pcap", "--recording-format=raw")
+        options = (f"--recording-dir={recordings}", "--recording-method=pcap", "--recording-format=raw", told)
         with engines.real("41700-41799", *options) as running:
             yield running
 
@@ -121,6 +133,23 @@ def test_blocked_key_does_not_cross(call: Conversation) -> None:
     call.engine.ask(Switch(Gate.UNBLOCK_DTMF, call.call_id, Selector(everybody=True))).check()
     call.say(call.caller, event_packet(3))
     assert any((packet := heard(call.callee.rtp)) is not None and packet[1] & 127 == 101 for _ in range(3))
+
+
+def test_pressed_key_crosses_and_is_told(call: Conversation, keys: socket.socket) -> None:
+    """RFC 4733 to the other party, one JSON document to whoever wants to know, however often its end comes."""
+    while heard(keys, 0.01) is not None:
+        pass
+    for sequence in range(2, 5):
+        packet = event_packet(sequence)
+        call.say(call.caller, packet[:4] + b"\0\0\x10\0" + packet[8:])
+    packets = [heard(call.callee.rtp, SILENCE) for _ in range(3)]
+    assert any(packet is not None and packet[1] & 127 == 101 and packet[12] == KEY for packet in packets)
+    data = heard(keys)
+    assert data is not None
+    told = json.loads(data)
+    assert (told["callid"], told["source_tag"], told["type"]) == (call.call_id, "a", "DTMF")
+    assert (told["event"], told["volume"], told["source_ip"]) == (KEY, 10, HOST)
+    assert heard(keys, SILENCE) is None
 
 
 def test_key_is_pressed_for_a_party(call: Conversation) -> None:
