@@ -38,9 +38,15 @@ class Agreement:
         if lines and self.srtp is None:
             self.srtp = Srtp()
 
-    def make_offer(self, suites: Collection[str]) -> tuple[CryptoLine, ...]:
-        """Our lines for the party; none: its media are to run in clear."""
-        chosen = [suite for name, suite in SUITES.items() if name in suites]
+    def make_offer(self, suites: Collection[str], heard: tuple[CryptoLine, ...] = ()) -> tuple[CryptoLine, ...]:
+        """Our lines for the party; none: its media are to run in clear.
+
+        What the other party offered (`heard`) comes first and in its order, so that both legs may get one suite.
+        """
+        order = [line.suite.name for line in heard] + list(SUITES)
+        chosen = sorted(
+            (suite for name, suite in SUITES.items() if name in suites), key=lambda one: order.index(one.name)
+        )
         self.offered = tuple(
             CryptoLine(tag, suite, self._key(suite.name, suite.key_length)) for tag, suite in enumerate(chosen, 1)
         )

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from rtpengine.embedded.addresses import ZERO, family_of
+from rtpengine.embedded.codecs import STATIC
 from rtpengine.embedded.description import DIRECTIONS, Description, MediaSection
 from rtpengine.embedded.wishes import Wishes
 
@@ -89,7 +90,10 @@ def _session_line(line: str, description: Description, address: str, wishes: Wis
     """One line of the session part; empty where it goes."""
     match line[0]:
         case "c":
-            return _connection(description.address if _is_shown(description.address, wishes) else address)
+            is_zero = _is_shown(description.address, wishes) and not any(
+                media.is_trickling for media in description.media
+            )
+            return _connection(description.address if is_zero else address)
         case "o" if wishes.replaces_origin:
             return f"{line.rstrip(' ').rsplit(' ', 2)[0].rstrip(' ')} {family_of(address)} {address}"
         case "a":
@@ -104,7 +108,7 @@ def _session_line(line: str, description: Description, address: str, wishes: Wis
 def _section(lines: list[str], section: MediaSection, local: LocalMedia, wishes: Wishes) -> None:
     """One m-line and its attributes."""
     lines.append(f"m={section.kind} {local.port} {local.protocol or section.protocol} {' '.join(local.formats)}")
-    is_zero = _is_shown(section.address, wishes)
+    is_zero = _is_shown(section.address, wishes) and not section.is_trickling
     codecs: dict[str, list[str]] = {}
     for line in section.lines:
         name, _, value = line[2:].partition(":")
@@ -119,7 +123,10 @@ def _section(lines: list[str], section: MediaSection, local: LocalMedia, wishes:
     if local.mid:
         lines.append(f"a=mid:{local.mid}")
     for item in (*local.formats, "*"):
-        lines += sorted(codecs.get(item, ()), key=_rank)
+        written = sorted(codecs.get(item, ()), key=_rank)
+        if item in STATIC and section.port and section.is_rtp and not (written and written[0].startswith("a=rtpmap:")):
+            lines.append(f"a=rtpmap:{item} {STATIC[item]}")
+        lines += written
     if not section.port:
         return
     if not wishes.keeps_direction:
@@ -147,7 +154,7 @@ def _rank(line: str) -> int:
 
 
 def _is_shown(address: str, wishes: Wishes) -> bool:
-    """True for a zero address that is passed on: hold in the manner of RFC 2543."""
+    """True for a zero address that is passed on: hold in the manner of RFC 2543. Where ICE trickles it is none."""
     return address in ZERO and not wishes.replaces_zero
 
 

@@ -45,7 +45,9 @@ def _offer(
     is_secure = "SAVP" in protocol
     is_tls = protocol in DTLS_PROFILES
     is_opportunistic = "offer" in wishes.osrtp or bool(section.crypto and not wishes.protocol)
-    offered = theirs.security.make_offer(wishes.suites if (is_secure or is_opportunistic) and not is_tls else ())
+    offered = theirs.security.make_offer(
+        wishes.suites if (is_secure or is_opportunistic) and not is_tls else (), tuple(section.crypto)
+    )
     theirs.dtls.make_offer(wanted=is_tls or (is_secure and wishes.dtls != "off"))
     if is_secure and not offered and not theirs.dtls.is_offered:
         raise Fault(NO_SUITE)

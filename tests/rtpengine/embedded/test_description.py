@@ -54,8 +54,25 @@ def test_ice_and_bundle_are_gone() -> None:
     )
     assert rewritten(text) == (
         "v=0\r\no=- 1 1 IN IP4 203.0.113.1\r\ns=-\r\nc=IN IP4 203.0.113.1\r\nt=0 0\r\n"
-        "m=audio 5000 RTP/AVP 8\r\na=sendrecv\r\na=rtcp:5001\r\n"
+        "m=audio 5000 RTP/AVP 8\r\na=rtpmap:8 PCMA/8000\r\na=sendrecv\r\na=rtcp:5001\r\n"
     )
+
+
+def test_zero_address_is_hold_but_where_ice_trickles() -> None:
+    """RFC 8840 section 4.1.1: a browser that has no candidate yet is not on hold."""
+    media = "m=audio 9 RTP/AVP 0\r\nc=IN IP4 0.0.0.0\r\n"
+    assert "c=IN IP4 0.0.0.0\r\na=rtpmap:0 PCMU/8000\r\na=sendonly\r\n" in rewritten(HEAD + media)
+    trickling = rewritten(HEAD + media + "a=ice-options:trickle\r\n")
+    assert "c=IN IP4 203.0.113.1\r\na=rtpmap:0 PCMU/8000\r\na=sendrecv\r\n" in trickling
+
+
+def test_static_payload_types_are_named_where_a_stream_is_offered() -> None:
+    """As the daemon does, for receivers that know no table; a rejected stream needs no names."""
+    assert "a=rtpmap:0 PCMU/8000\r\na=rtpmap:96 x/1\r\n" in rewritten(
+        HEAD + "m=audio 4000 RTP/AVP 0 96\r\na=rtpmap:96 x/1\r\n"
+    )
+    assert "rtpmap" not in rewritten(HEAD + "m=audio 0 RTP/AVP 0\r\n", port=0)
+    assert "rtpmap" not in rewritten(HEAD + "m=image 4000 udptl 0\r\n")
 
 
 def test_format_that_was_not_offered_takes_its_attributes_along() -> None:

@@ -166,3 +166,13 @@ def test_line_that_can_be_honoured_is_usable(value: str) -> None:
 def test_line_that_cannot_be_honoured_is_as_good_as_absent(value: str) -> None:
     """RFC 4568 section 5.1.2: it is skipped, and so is a stream without another."""
     assert parse_crypto(value) is None
+
+
+def test_suites_of_the_caller_come_first_in_the_offer_to_the_callee() -> None:
+    """Both legs may then get one suite; each has its own key all the same."""
+    heard = (line(1, "AES_CM_128_HMAC_SHA1_32"), line(2, USUAL))
+    offered = Agreement().make_offer(frozenset(SUITES), heard)
+    names = [one.suite.name for one in offered]
+    assert names == ["AES_CM_128_HMAC_SHA1_32", USUAL, "AEAD_AES_256_GCM", "AEAD_AES_128_GCM"]
+    assert [one.tag for one in offered] == [1, 2, 3, 4]
+    assert not {one.key for one in offered} & {one.key for one in heard}
