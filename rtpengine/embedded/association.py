@@ -15,7 +15,7 @@ from rtpengine.embedded.srtp import Srtp
 class DtlsAgreement:
     """The DTLS of one party's m-line; nothing runs in clear from the first mention of it until `clear`."""
 
-    __slots__ = ("_associations", "_heard", "_setup", "_wish", "is_offered", "pending", "role")
+    __slots__ = ("_associations", "_heard", "_identity", "_setup", "_wish", "is_offered", "pending", "role")
 
     def __init__(self) -> None:
         self.is_offered = False
@@ -26,6 +26,8 @@ class DtlsAgreement:
         """Cryptography without keys, which nothing passes: for the time before the agreement, and for ports that
         carry nothing."""
         self._heard: tuple[Fingerprint, ...] = ()
+        self._identity: Identity | None = None
+        """Whose certificate the party has been shown; the first one stays, whatever interface comes later."""
         self._setup = ""
         self._wish = ""
         self._associations: Final[dict[int, Dtls]] = {}
@@ -61,22 +63,23 @@ class DtlsAgreement:
 
     def attributes(self, identity: Identity, *, is_offer: bool) -> tuple[str, ...]:
         """What the party is shown, without `a=`."""
+        self._identity = self._identity or identity
         setup = "actpass" if is_offer or self.role is None else self.role.value
-        return f"setup:{setup}", f"fingerprint:{identity.fingerprint}"
+        return f"setup:{setup}", f"fingerprint:{self._identity.fingerprint}"
 
-    def association(self, component: int, identity: Identity, now: float) -> Dtls | None:
+    def association(self, component: int, now: float) -> Dtls | None:
         """The one of a component, 0 for RTP and 1 for RTCP; None where there is no agreement."""
-        if self.role is None:
+        if self.role is None or self._identity is None:
             return None
         found = self._associations.get(component)
         if found is None:
-            found = self._associations[component] = Dtls(identity, self.role, self._heard, now)
+            found = self._associations[component] = Dtls(self._identity, self.role, self._heard, now)
         return found
 
     def clear(self) -> None:
         """The media run without DTLS from now on, or have ended."""
         self.is_offered = False
-        self.role = self.pending = None
+        self.role = self.pending = self._identity = None
         self._heard = ()
         self._associations.clear()
 

@@ -114,7 +114,9 @@ class Exchange:
         protocol = section.protocol
         keys: tuple[str, ...] = ()
         if section.is_profile:
-            protocol, keys = secure(section, ours, theirs, self.wishes, self.resources.identity, is_offer=self.is_offer)
+            protocol, keys = secure(
+                section, ours, theirs, self.wishes, self.receiver.interface.identity, is_offer=self.is_offer
+            )
         hear_ice(section, ours, is_offer=self.is_offer)
         show_ice(section, theirs, self.wishes, is_offer=self.is_offer)
         self._expect(section, ours, facing_sender, peer)

@@ -8,6 +8,7 @@ from typing import Final
 import netifaces
 
 from rtpengine.embedded.addresses import canonical_address, family_of
+from rtpengine.embedded.dtls import Identity
 
 
 class InterfaceError(ValueError):
@@ -30,13 +31,18 @@ class LocalAddress:
 
 
 class Interface:
-    """A name and its addresses, at most one of each family is used: the first."""
+    """A name and its addresses, at most one of each family is used: the first.
 
-    __slots__ = ("addresses", "name")
+    Each has a certificate of its own for DTLS: one that both sides of a call are shown would tell that they are
+    sides of one call.
+    """
+
+    __slots__ = ("addresses", "identity", "name")
 
     def __init__(self, name: str, addresses: list[LocalAddress]) -> None:
         self.name: Final = name
         self.addresses: Final = addresses
+        self.identity: Final = Identity()
 
     def address(self, family: str) -> LocalAddress:
         """The address of `family`, or whatever there is: as the real daemon does, without a word."""

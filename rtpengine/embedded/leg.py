@@ -16,7 +16,7 @@ def equip(media: PartyMedia, resources: Resources, now: float) -> None:
         return
     for component, stream in enumerate(media.pair.streams):
         is_idle = bool(component) and media.is_muxed
-        dtls = None if is_idle else media.dtls.association(component, resources.identity, now)
+        dtls = None if is_idle else media.dtls.association(component, now)
         ice = None if is_idle else media.ice
         stream.srtp = dtls.srtp if dtls is not None else media.dtls.pending or media.security.srtp
         channel = stream.channel

@@ -7,21 +7,19 @@ from pathlib import Path
 from typing import Final
 
 from rtpengine.embedded.channel import Channel
-from rtpengine.embedded.dtls import Identity
 from rtpengine.embedded.player import Player
 from rtpengine.embedded.ports import PortPool
 from rtpengine.embedded.relay import Relay
 
 
 class Resources:
-    """Ports by local address, the relay that serves their sockets, and what DTLS needs."""
+    """Ports by local address, the relay that serves their sockets, and what is under way."""
 
-    __slots__ = ("handshakes", "identity", "loop_mark", "players", "pools", "recordings", "relay")
+    __slots__ = ("handshakes", "loop_mark", "players", "pools", "recordings", "relay")
 
     def __init__(self, relay: Relay, pools: dict[str, PortPool]) -> None:
         self.relay: Final = relay
         self.pools: Final = pools
-        self.identity: Final = Identity()
         self.loop_mark: Final = f"a=rtpengine:{secrets.token_hex(6)}"
         """By which this engine knows a description that it has written before."""
         self.handshakes: Final[set[Channel]] = set()

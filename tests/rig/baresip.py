@@ -13,7 +13,8 @@ _MODULES = Path("/usr/lib/baresip/modules")
 class Phone:
     """One baresip with its configuration made here: G.711, a tone of `frequency` as microphone, sndfile as recorder.
 
-    It answers every call by itself; `dial` makes it call as soon as it runs.
+    `encryption` is a module of baresip's that keys its media, such as `dtls_srtp`. It answers every call by itself;
+    `dial` makes it call as soon as it runs.
     """
 
     def __init__(
@@ -28,6 +29,7 @@ class Phone:
         media_ports: tuple[int, int] = (41000, 41100),
         seconds: float = 30,
         user: str = "phone",
+        encryption: str = "",
     ) -> None:
         self.directory = directory
         write_tone(directory / "tone.wav", frequency, seconds)
@@ -41,10 +43,13 @@ class Phone:
             f"rtp_ports {media_ports[0]}-{media_ports[1]}\n"
             f"snd_path {directory}\n"
             f"module_path {_MODULES}\n"
-            + "".join(f"module {name}.so\n" for name in ("g711", "aufile", "aubridge", "sndfile"))
+            + "".join(f"module {name}.so\n" for name in ("g711", "aufile", "aubridge", "sndfile", encryption) if name)
             + "module_tmp uuid.so\nmodule_tmp account.so\nmodule_app menu.so\n"
         )
-        (directory / "accounts").write_text(f"<sip:{user}@{shown}:{port}>;regint=0;answermode=auto;audio_codecs=PCMU\n")
+        (directory / "accounts").write_text(
+            f"<sip:{user}@{shown}:{port}>;regint=0;answermode=auto;audio_codecs=PCMU"
+            + (f";mediaenc={encryption}\n" if encryption else "\n")
+        )
         (directory / "contacts").write_text("")
         argv = [
             "baresip",
