@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 
 import pytest
 from aioice import stun
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rtpengine import Answer, Ice, Offer, Options
 from rtpengine.embedded.channel import Channel
@@ -144,3 +147,14 @@ def test_datagrams_that_are_neither_rtp_nor_a_handshake_are_refused(stream: Stre
     assert stream.channel is not None
     assert not stream.channel.receive(b"\x40" + rtp_packet(1), PEER, 1000.0)
     assert not stream.channel.receive(b"\x16\xfe\xfd" + bytes(40), PEER, 1000.0)
+
+
+@given(st.lists(st.tuples(st.integers(0, 0x30) | st.integers(0x8020, 0x8030), st.binary(max_size=24)), max_size=6))
+def test_no_attributes_raise(attributes: list[tuple[int, bytes]]) -> None:
+    """Anybody can send them, before anything is known of the sender."""
+    agent = IceAgent()
+    body = b"".join(struct.pack("!HH", kind, len(value)) + value + bytes(-len(value) % 4) for kind, value in attributes)
+    for kind in (0x0001, 0x0101, 0x0011, 0x0003, 0x3FFF):
+        data = struct.pack("!HHI12s", kind, len(body), 0x2112A442, bytes(12)) + body
+        assert agent.check(data, STRANGER) is None
+        assert agent.check(data[:-1], STRANGER) is None
