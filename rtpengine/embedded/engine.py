@@ -20,9 +20,10 @@ from rtpengine.embedded.keys import KeyLog
 from rtpengine.embedded.operations import OPERATIONS, operate, record, refit
 from rtpengine.embedded.ports import RAN_OUT, PortPool
 from rtpengine.embedded.relay import Relay
-from rtpengine.embedded.report import Totals, describe_call, describe_engine
+from rtpengine.embedded.report import describe_call, describe_engine
 from rtpengine.embedded.resources import Resources
 from rtpengine.embedded.subscriptions import publish, subscribe, take_answer, unsubscribe
+from rtpengine.embedded.totals import Totals
 from rtpengine.embedded.wishes import Request, Wishes, number, required, text, words
 
 UNKNOWN_CALL: Final = "Unknown call-id"
@@ -65,12 +66,16 @@ class Engine:
         """Told of the keys that parties press; None: nobody wants to know."""
         self._relay: Final = relay
         self._limits: Final = limits
+        self._now = clock.monotonic
+        """Of the input that is worked off."""
         self._sweep: list[Call] = []
         self._delayed: Final[list[tuple[float, str]]] = []
         """Deletes to come, earliest first; one that an offer has cancelled stays until its time and finds nothing."""
 
     def handle(self, request: Request, clock: Clock) -> dict[str, Value]:
         """Do what the request says. Whatever is wrong with it becomes an `error` reply."""
+        self._now = clock.monotonic
+        self.totals.count(request.get("command"))
         try:
             reply = self._dispatch(request, clock)
         except _LoadLimit:
@@ -336,9 +341,9 @@ class Engine:
 
     def _end(self, call: Call) -> None:
         """Free everything; the call-id is free again."""
-        call.close()
         if self.calls.pop(call.call_id, None) is not None:
-            self.totals.managed += 1
+            self.totals.add(call, self._now)
+        call.close()
 
     def close(self) -> None:
         """End all calls."""
@@ -351,6 +356,7 @@ class Engine:
 
         A part at a time, so that thousands of calls do not hold up the packets of all.
         """
+        self._now = clock.monotonic
         self.resources.handle_timer(clock.monotonic)
         while self._delayed and self._delayed[0][0] <= clock.monotonic:
             due, call_id = heapq.heappop(self._delayed)

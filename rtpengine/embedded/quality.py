@@ -135,6 +135,10 @@ class Quality:
                 self._extended(data, at + _HEADER, end, ssrc, now)
             at = end
 
+    def scores(self) -> list[float]:
+        """Each reporter's mean opinion score, where it has one."""
+        return [hearing.sums[0] / hearing.scored / 10 for hearing in self._hearings.values() if hearing.scored]
+
     def describe(self, now: float, wall: float) -> dict[str, Value]:
         """The `SSRC` dictionary of a `query`; reporters that have said nothing of anybody are not in it."""
         return {str(ssrc): hearing.describe(now, wall) for ssrc, hearing in self._hearings.items() if hearing.count}

@@ -11,37 +11,11 @@ from rtpengine.embedded.interfaces import Interfaces
 from rtpengine.embedded.ports import PortPool
 from rtpengine.embedded.relay import RelayStatistics
 from rtpengine.embedded.stream import Stream, StreamState
+from rtpengine.embedded.totals import Totals
 from rtpengine.features import Feature
 
 LACKING: Final = (Feature.TRANSCODING, Feature.T38_GATEWAY, Feature.REPACKETIZING)
 """What the real daemon has and this engine has not, for controllers that ask."""
-
-
-class Totals:
-    """Counters of the engine's life."""
-
-    __slots__ = (
-        "final_timeouts",
-        "managed",
-        "offer_timeouts",
-        "rejected",
-        "silent_timeouts",
-        "started",
-        "terminated",
-        "timeouts",
-    )
-
-    def __init__(self, started: float) -> None:
-        self.started: Final = started
-        self.managed = 0
-        """Calls that have ended, however they did."""
-        self.rejected = 0
-        self.terminated = 0
-        """Calls ended by a command."""
-        self.timeouts = 0
-        self.silent_timeouts = 0
-        self.offer_timeouts = 0
-        self.final_timeouts = 0
 
 
 def describe_call(call: Call, tags: frozenset[str], now: float, wall: float) -> dict[str, Value]:
@@ -169,23 +143,9 @@ def describe_engine(
     pools: dict[str, PortPool],
     now: float,
 ) -> dict[str, Value]:
-    """The `statistics` dictionary. What the real daemon counts and this engine does not is left out, not reported as
-    zero."""
+    """The `statistics` dictionary."""
     return {
-        "currentstatistics": {"sessionsown": sessions, "sessionsforeign": 0, "sessionstotal": sessions},
-        "totalstatistics": {
-            "uptime": str(int(now - totals.started)),
-            "managedsessions": totals.managed,
-            "rejectedsessions": totals.rejected,
-            "timeoutsessions": totals.timeouts,
-            "silenttimeoutsessions": totals.silent_timeouts,
-            "finaltimeoutsessions": totals.final_timeouts,
-            "offertimeoutsessions": totals.offer_timeouts,
-            "regularterminatedsessions": totals.terminated,
-            "relayedpackets": relayed.packets,
-            "relayedpacketerrors": relayed.errors,
-            "relayedbytes": relayed.octets,
-        },
+        **totals.describe(sessions, relayed, now),
         "interfaces": [
             {"name": interface.name, "address": address.host, "ports": _ports(pools[address.host])}
             for interface in interfaces.all
