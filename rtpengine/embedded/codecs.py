@@ -36,6 +36,15 @@ def codec_names(formats: Iterable[str], attributes: Iterable[str]) -> dict[str, 
     return names
 
 
+def event_types(names: dict[str, str]) -> frozenset[int]:
+    """Payload types of RFC 4733 events; what is no payload type at all (more than seven bits) is left out."""
+    return frozenset(
+        int(item)
+        for item, name in names.items()
+        if name.lower().startswith(EVENTS) and item.isdecimal() and len(item) <= 3 and int(item) < 128
+    )
+
+
 def clock_rate(formats: list[str], names: dict[str, str]) -> int:
     """Timestamp units a second of the first codec that is listed; 8000 where it does not say."""
     for item in formats:

@@ -11,7 +11,7 @@ from typing import Final
 
 from rtpengine.embedded.addresses import ZERO, canonical_address, endpoint, family_of
 from rtpengine.embedded.call import Call, Party, PartyMedia, PortPair
-from rtpengine.embedded.codecs import EVENTS, CodecWishes, codec_names
+from rtpengine.embedded.codecs import CodecWishes, codec_names, event_types
 from rtpengine.embedded.description import INCOMPLETE, Description, Fault, MediaSection
 from rtpengine.embedded.interfaces import LocalAddress
 from rtpengine.embedded.leg import await_checks, equip, hear_ice, show_ice
@@ -89,9 +89,7 @@ class Exchange:
             theirs.mid = theirs.mid or section.mid or (str(index + 1) if self.wishes.generates_mid else "")
         formats = section.formats
         ours.codecs = codec_names(formats, section.lines)
-        ours.events = frozenset(
-            int(item) for item, name in ours.codecs.items() if item.isdecimal() and name.startswith(EVENTS)
-        )
+        ours.events = event_types(ours.codecs)
         ours.can_inject = theirs.can_inject = self.wishes.can_inject or (not self.is_offer and ours.can_inject)
         if not self.is_offer and section.is_rtp:
             formats = [item for item in formats if item in theirs.formats] or formats

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rtpengine import Answer, Codecs, Offer, Options, Value
-from rtpengine.embedded.codecs import CodecWishes, codec_names
+from rtpengine.embedded.codecs import CodecWishes, codec_names, event_types
 from tests.rtpengine.embedded.kit import Bench
 
 FORMATS = ["8", "0", "9", "111", "101"]
@@ -31,6 +31,12 @@ SDP = b"v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\
 def test_list_is_what_is_left_in_the_order_that_is_wished(request_: dict[str, Value], left: list[str]) -> None:
     """An empty result is the old list, as with the daemon."""
     assert CodecWishes(request_).apply(FORMATS, NAMES) == left
+
+
+def test_events_are_payload_types_of_seven_bits() -> None:
+    """A peer may write anything into its m-line; what cannot stand in a header is no payload type."""
+    lines = [f"a=rtpmap:{item} telephone-event/8000" for item in ("101", "128", "9999999999", "x")]
+    assert event_types(codec_names(["101", "128", "9999999999", "x"], lines)) == {101}
 
 
 def test_answer_may_name_what_was_offered_to_the_callee() -> None:
