@@ -75,15 +75,26 @@ class Admission:
         elif method in calls.TO_REGISTERED and self._registered(request) is not None:
             self._relay_outside(incoming, data, flow)
         elif method == "OPTIONS":
-            self.egress.record("", "in", flow, data)
-            if self._decide(incoming, flow)[1] is not None:
-                self.egress.respond(incoming, 200, extra=_CAPABLE)
+            self._options(incoming, data, flow)
         elif method in calls.RELAYED_OUTSIDE:
             self._relay_outside(incoming, data, flow)
         else:
             self.egress.record("", "in", flow, data)
             status = 481 if method in _INSIDE_ONLY else 405
             self.refusals.refuse(incoming, status, flow, "method outside a dialog")
+
+    def _options(self, incoming: Incoming, data: bytes, flow: Flow) -> None:
+        """Answered here (RFC 3261 section 11.2), unless the trunk that asks wants to know of the user behind us."""
+        request, snapshot = incoming.request, self.egress.snapshot
+        assert request is not None
+        source = snapshot.router.identify(snapshot.config.listeners[flow.listener], flow.host, flow.port, flow.names)
+        trunk = snapshot.config.trunks.get(source.trunk)
+        if trunk is not None and trunk.options == "relay" and user_of(request.uri):
+            self._relay_outside(incoming, data, flow)
+            return
+        self.egress.record("", "in", flow, data)
+        if self._decide(incoming, flow)[1] is not None:
+            self.egress.respond(incoming, 200, extra=_CAPABLE)
 
     def _relay_outside(self, incoming: Incoming, data: bytes, flow: Flow) -> None:
         """One request through policy and routing, without a call."""

@@ -214,6 +214,8 @@ class Trunk:
     challenges: tuple[str, ...] = ()
     """Digest realms whose challenges from this trunk are shown to whoever asked; empty: none, 403 instead."""
     redirect: Redirect = REFUSED
+    options: str = "answer"
+    """OPTIONS of this trunk for a user: `answer` by this node, or `relay` to where the policy routes that user."""
     refer: str = ""
     """What becomes of a REFER from this trunk; empty: what its realm says."""
 

@@ -31,6 +31,7 @@ targets = [{ uri = "sip:127.0.0.1:5080" }]
 CROSSING = """
 challenges = ["example.net", "pbx corp"]
 bodies = ["application/isup"]
+options = "relay"
 redirect = { mode = "follow", limit = 3, hosts = ["10.20.0.0/16", "10.30.0.5", "*.voice.example.net"] }
 """
 
@@ -39,6 +40,7 @@ def test_what_may_cross_is_read_and_shown() -> None:
     config = parse_config(BASE + CROSSING, "node.toml", Path())
     pbx, carrier = config.trunks["pbx"], config.trunks["carrier"]
     assert pbx.challenges == ("example.net", "pbx corp")
+    assert (pbx.options, carrier.options) == ("relay", "answer")
     assert pbx.bodies == frozenset({"application/isup"})
     assert pbx.redirect == Redirect("follow", 3, ("10.20.0.0/16", "10.30.0.5/32", "*.voice.example.net"))
     assert (carrier.challenges, carrier.bodies, carrier.redirect) == ((), frozenset(), Redirect())

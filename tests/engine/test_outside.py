@@ -33,6 +33,23 @@ def test_options_is_answered_here() -> None:
     assert node.pbx.idle()
 
 
+def test_options_for_a_user_is_relayed_for_a_trunk_that_wants_it() -> None:
+    """RFC 3261 section 11: the far end says whether the user can be reached; what it can do is said by us."""
+    settings = config()
+    carrier = replace(settings.trunks["carrier"], options="relay")
+    node = Node(replace(settings, trunks=settings.trunks | {"carrier": carrier}))
+    node.carrier.target = "sip:+4930@sbc.example.net"
+    node.carrier.request("OPTIONS")
+    node.pbx.reply(node.pbx.expect_request("OPTIONS"), 404)
+    node.carrier.expect_response(404)
+    node.carrier.target = "sip:sbc.example.net"
+    node.carrier.request("OPTIONS")
+    node.carrier.expect_response(200)
+    assert node.pbx.idle()
+    assert_no_leak(node)
+    node.assert_clean()
+
+
 def test_unknown_method_gets_501_and_a_known_one_405() -> None:
     """RFC 3261 sections 8.2.1 and 21.5.2."""
     node = Node()

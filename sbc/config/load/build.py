@@ -106,6 +106,8 @@ def _trunk(name: str, table: TrunkTable) -> Trunk:
     if table.redirect.mode != "refuse":
         hosts = tuple(table.redirect.hosts)
         trunk = replace(trunk, redirect=Redirect(table.redirect.mode, table.redirect.limit, hosts))
+    if table.options != "answer":
+        trunk = replace(trunk, options=table.options)
     if table.bodies:
         trunk = replace(trunk, bodies=frozenset(table.bodies))
     if table.challenges:
@@ -211,6 +213,8 @@ def _effective_trunk(trunk: Trunk) -> dict[str, object]:
         shown["tls_names"] = list(trunk.tls_names)
     if trunk.redirect.mode != "refuse":
         shown["redirect"] = {**asdict(trunk.redirect), "hosts": list(trunk.redirect.hosts)}
+    if trunk.options != "answer":
+        shown["options"] = trunk.options
     if trunk.bodies:
         shown["bodies"] = sorted(trunk.bodies)
     if trunk.challenges:

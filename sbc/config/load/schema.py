@@ -302,6 +302,7 @@ class TrunkTable(Table):
     alias: bool = False
     large_requests: Literal["tcp", "udp"] = "tcp"
     limits: CapacityTable = Field(default_factory=CapacityTable)
+    options: Literal["answer", "relay"] = "answer"
     redirect: RedirectTable = Field(default_factory=RedirectTable)
     bodies: list[Annotated[str, BeforeValidator(_body)]] = Field(default_factory=list, max_length=64)
     challenges: list[Annotated[str, BeforeValidator(_auth_realm)]] = Field(default_factory=list, max_length=64)
