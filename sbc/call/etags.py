@@ -25,9 +25,10 @@ class EntityTag:
 class EntityTags:
     """All entity tags under way, by the token that stands for each."""
 
-    __slots__ = ("_by_token",)
+    __slots__ = ("_by_token", "_most")
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = MAX_ETAGS) -> None:
+        self._most: Final = most
         self._by_token: Final[dict[str, EntityTag]] = {}
 
     def __len__(self) -> int:
@@ -36,7 +37,7 @@ class EntityTags:
     def show(self, tag: EntityTag, mint: Mint) -> str:
         """The token for a tag."""
         token = mint.token()
-        if len(self._by_token) >= MAX_ETAGS:
+        if len(self._by_token) >= self._most:
             del self._by_token[next(iter(self._by_token))]
         self._by_token[token] = tag
         return token

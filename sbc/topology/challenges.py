@@ -48,9 +48,10 @@ _MOST: Final = 4  # challenges of one response, credentials of one request
 class Challenges:
     """What may cross of digest, and the `opaque` values behind ours. `counters` tells what was withheld, by reason."""
 
-    __slots__ = ("_mint", "_opaques", "counters")
+    __slots__ = ("_mint", "_most", "_opaques", "counters")
 
-    def __init__(self, mint: Mint) -> None:
+    def __init__(self, mint: Mint, most: int = MAX_OPAQUES) -> None:
+        self._most: Final = most
         self._mint: Final = mint
         self._opaques: Final[dict[str, tuple[str, str]]] = {}
         self.counters: Final[dict[str, int]] = {}
@@ -144,7 +145,7 @@ class Challenges:
 
     def _keep(self, trunk: str, opaque: str) -> str:
         token = self._mint.keyed_token(f"{trunk}\n{opaque}".encode("utf-8", "surrogateescape"))
-        if token not in self._opaques and len(self._opaques) >= MAX_OPAQUES:
+        if token not in self._opaques and len(self._opaques) >= self._most:
             del self._opaques[next(iter(self._opaques))]
         self._opaques[token] = (trunk, opaque)
         return token

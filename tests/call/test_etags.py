@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
-
-from sbc.call import EntityTag, EntityTags, etags
+from sbc.call import EntityTag, EntityTags
 from sbc.mint import Mint
 
 
@@ -21,10 +19,9 @@ def test_tag_is_found_by_its_token_in_its_realm_while_it_lasts() -> None:
     assert len(tags) == 0
 
 
-def test_oldest_tags_give_way(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_oldest_tags_give_way() -> None:
     """A publisher that never stops costs no more than the bound."""
-    monkeypatch.setattr(etags, "MAX_ETAGS", 3)
-    tags, mint = EntityTags(), Mint(bytes(32))
+    tags, mint = EntityTags(3), Mint(bytes(32))
     tokens = [tags.show(EntityTag(f"state-{n}", "outside", "pbx", 100.0), mint) for n in range(5)]
     assert len(tags) == 3
     assert [tags.find(token, "outside", 0.0) is not None for token in tokens] == [False, False, True, True, True]

@@ -7,7 +7,7 @@ import pytest
 from sbc.config import Trunk
 from sbc.mint import Mint
 from sbc.sip import Request, Response, parse_authentication
-from sbc.topology import Challenges, challenges
+from sbc.topology import Challenges
 
 TRUNK = Trunk("pbx", "inside", (), challenges=("example.net", 'odd "realm"'))
 
@@ -52,9 +52,8 @@ def test_opaque_of_another_trunk_or_of_nobody_does_not_go_back() -> None:
         assert parse_authentication(sent).get("opaque") == expected
 
 
-def test_opaque_values_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(challenges, "MAX_OPAQUES", 3)
-    known = Challenges(Mint(bytes(32)))
+def test_opaque_values_are_bounded() -> None:
+    known = Challenges(Mint(bytes(32)), 3)
     for number in range(10):
         shown(f'Digest realm="example.net", nonce="n", opaque="{number}"', known=known)
     assert len(known._opaques) == 3
