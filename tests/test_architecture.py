@@ -18,6 +18,7 @@ LEVELS = {
     "sbc.sip": 0,
     "sbc.sdp": 0,
     "sbc.mint": 0,
+    "sbc.digest": 0,
     "sbc.wire": 0,
     "sbc.records": 0,
     "sbc.outputs": 0,
@@ -82,6 +83,7 @@ SIDEWAYS = {
     ("sbc.config", "sbc.sip"),  # a configuration holds URIs and parser limits
     ("sbc.config", "policies"),  # and the policy document it runs on
     ("sbc.mint", "sbc.sip"),  # the branch cookie
+    ("sbc.digest", "sbc.sip"),  # how challenges and credentials are written
     ("sbc.outputs", "sbc.wire"),  # a Transmit names its flow
     ("sbc.outputs", "sbc.records"),  # a Lookup says what is sought
     ("sbc.outputs", "rtpengine"),  # a MediaCommand holds one
