@@ -28,7 +28,7 @@ from sbc.placement import Placement
 from sbc.reach import bound_flow, fit_places, past_flow
 from sbc.redirects import Redirects
 from sbc.replies import sendable
-from sbc.routing import NextHop, Place, default_port
+from sbc.routing import NextHop, Place, TargetState, default_port
 from sbc.sip import Address, Fields, Message, Response, Uri, format_message, parse_uri
 from sbc.snapshot import Snapshot, listener_for, wanted_names
 from sbc.topology import Challenges, emergency_service
@@ -43,6 +43,8 @@ from sbc.wire import Flow, Now
 
 NONE: Final[Fields] = []
 _MINIMAL: Final[frozenset[str]] = frozenset({"ACK", "BYE", "CANCEL"})
+SUSPECT: Final = 0.8
+"""Seconds for which a next hop that failed last time is waited for while there is another."""
 MEDIA_SECONDS: Final = 8.0
 """A media command that brought no reply by then has failed, whatever its client says."""
 
@@ -461,6 +463,14 @@ class Egress(Naming):
     def health(self, hop: NextHop, alive: bool) -> None:
         """A target answered, or failed to."""
         self.note_health(hop, "" if alive else "a call failed")
+
+    def patience(self, hop: NextHop) -> float:
+        """Seconds to wait for any word of it while there is another; hardly any where it was silent just now."""
+        seconds = self.snapshot.config.timers.failover
+        known = self.snapshot.router.health.find(hop)
+        if known is not None and (known.failures or known.state is not TargetState.UP):
+            return min(seconds, SUSPECT) if seconds else SUSPECT
+        return seconds
 
     def note_health(self, hop: NextHop, fault: str, is_probe: bool = False) -> None:
         """What became of a call or a probe; an empty `fault` is an answer. A change of state is reported."""

@@ -20,7 +20,7 @@ from typing import Final, Protocol
 import rtpengine
 from sbc.config import Config
 from sbc.journal import Store
-from sbc.outputs import CallEnded, Dropped, DropReason, Journal, Lookup, MediaCommand, Output, Transmit
+from sbc.outputs import CallEnded, Dropped, DropReason, Journal, Lookup, MediaCommand, Output, TargetChanged, Transmit
 from sbc.records import Located
 from sbc.sip import ParseError
 from sbc.telemetry import Telemetry
@@ -270,6 +270,9 @@ class Worker:
                     outlets.resolve(output)
                 case Journal():
                     self._store.append(output)
+                case TargetChanged() if output.state in ("disabled", "enabled"):
+                    self._store.switch(output)
+                    self._telemetry.record(output, now.monotonic)
                 case CallEnded():
                     self._store.append(output)
                     self._telemetry.record(output, now.monotonic)

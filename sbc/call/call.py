@@ -89,6 +89,7 @@ class Call:
         "modify",
         "objection",
         "offer",
+        "patience",
         "ready",
         "redirection",
         "refresh",
@@ -117,6 +118,8 @@ class Call:
         self.attempt: Outgoing | None = None
         self.hops: list[NextHop] = []
         self.hop_index = 0
+        self.patience = 0.0
+        """When the next hop is tried if this one has said nothing at all; 0 where none is left."""
         self.mode = config.media.mode
         self.media: MediaSession | None = None
         self.offer = b""
@@ -189,6 +192,8 @@ class Call:
     def next_timer(self) -> float | None:
         """The earliest moment at which `handle_timer` has something to do (monotonic seconds)."""
         due = 0.0 if self.is_over else self.deadline
+        if self.patience:
+            due = _earlier(due, self.patience)
         for leg in (self.a, self.b):
             if leg is None:
                 continue

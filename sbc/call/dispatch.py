@@ -98,6 +98,10 @@ def receive_response(out: Outgoing, response: Response, exit_: Exit, now: Now) -
         modify.receive_response(call, out, response, exit_, now)
         _run(call, exit_, now)
     elif kind is Kind.RELAY:
+        if call.state is CallState.OUTSIDE and out not in call.relays:
+            return  # too late: another next hop was asked since, or the asker has its answer
+        if response.status < 200 and call.state is CallState.OUTSIDE:
+            call.patience = 0.0
         if response.status < 300 or not outside.moves_on(call, out, response.status, response, exit_, now):
             relay.receive_response(call, out, response, exit_, now)
     elif kind is Kind.EVENT:
@@ -277,6 +281,12 @@ def handle_timer(call: Call, exit_: Exit, now: Now) -> None:
     if call.modify is not None and call.modify.deadline and call.modify.deadline <= time:
         modify.expire(call, exit_, now)
         _run(call, exit_, now)
+    if call.patience and call.patience <= time:
+        if call.state is CallState.OUTSIDE:
+            outside.lose_patience(call, exit_, now)
+        else:
+            setup.lose_patience(call, exit_, now)
+            _run(call, exit_, now)
     for out in list(call.relays):
         if out.deadline <= time:
             relay.settle(call, out, 504, None, exit_)

@@ -13,7 +13,7 @@ from sbc.call.call import Call, CallState
 from sbc.call.etags import EntityTag, EntityTags
 from sbc.call.parts import Exit, Kind, Leg, Outgoing
 from sbc.call.relay import RELAY_SECONDS
-from sbc.call.setup import has_other, next_hop
+from sbc.call.setup import be_patient, has_other, next_hop
 from sbc.routing import NextHop
 from sbc.sip import Fields, ParseError, Request, Response, parse_number
 from sbc.topology import ACCEPT, PACKAGES
@@ -59,6 +59,7 @@ def send_next(call: Call, exit_: Exit, now: Now) -> None:
         exit_.respond(incoming, 503, extra=[("Retry-After", "30")])
         return
     call.b = leg
+    call.patience = 0.0
     found = exit_.body(leg, request) if request.body else (b"", "")
     if found is None:
         exit_.respond(incoming, 415, extra=[("Accept", ACCEPT)])
@@ -72,6 +73,7 @@ def send_next(call: Call, exit_: Exit, now: Now) -> None:
     if request.method == "PUBLISH" and not _publish(call, out, request, exit_, now):
         return
     call.relays.append(out)
+    be_patient(call, out, exit_, now)
     forwards = request.max_forwards
     left = 70 if forwards is None else forwards - 1
     if not exit_.request(out, request, body, kind, left):
@@ -92,6 +94,13 @@ def moves_on(call: Call, out: Outgoing, status: int, response: Response | None, 
     exit_.health(out.hop, status not in (408, 503))
     send_next(call, exit_, now)
     return True
+
+
+def lose_patience(call: Call, exit_: Exit, now: Now) -> None:
+    """The next hop has said nothing for so long that it counts as silent: on to the next."""
+    call.patience = 0.0
+    for out in list(call.relays):
+        moves_on(call, out, 408, None, exit_, now)
 
 
 def reach(call: Call, exit_: Exit) -> tuple[Leg | None, NextHop | None]:

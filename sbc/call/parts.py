@@ -387,6 +387,9 @@ class Exit(Protocol):
     def places(self, call: Call, hop: NextHop) -> list[NextHop] | None:
         """Where the name of a target leads, best first; None: the call is to go on (`resume`) once that is known."""
 
+    def patience(self, hop: NextHop) -> float:
+        """Seconds to wait for any word of a next hop while there is another one; 0: as long as its transaction does."""
+
     def callee_leg(self, call: Call, hop: NextHop) -> Leg | None:
         """A fresh B leg toward a target; None where no listener of its realm speaks its transport and family."""
 

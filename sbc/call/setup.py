@@ -99,6 +99,7 @@ def _invite(call: Call, out: Outgoing, request: Request, exit_: Exit, now: Now) 
     may_be_reliable = not call.late_offer or call.caller_leg.reliability is not Reliability.NONE
     out.fields = session.asked(leg, SUPPORTED if may_be_reliable else session.IN_CALL)
     call.b, call.attempt = leg, out
+    be_patient(call, out, exit_, now)
     call.state = CallState.INVITING
     forwards = request.max_forwards
     left = 70 if forwards is None else forwards - 1
@@ -355,6 +356,25 @@ def has_other(call: Call, out: Outgoing, status: int, response: Response | None 
         return True
     is_same = out.hop is not None and out.hop.target_key == call.hops[call.hop_index].target_key
     return is_same and (status == 503 or (status == 408 and response is None))
+
+
+def be_patient(call: Call, out: Outgoing, exit_: Exit, now: Now) -> None:
+    """Do not wait for a next hop for ever where there is another one."""
+    call.patience = 0.0
+    if out.hop is not None and has_other(call, out, 408):
+        seconds = exit_.patience(out.hop)
+        call.patience = now.monotonic + seconds if seconds else 0.0
+
+
+def lose_patience(call: Call, exit_: Exit, now: Now) -> None:
+    """The next hop has said nothing for so long that it counts as silent: on to the next."""
+    call.patience = 0.0
+    out = call.attempt
+    if out is None or out.done or out.provisional or out.cancel_wanted or call.state is not CallState.INVITING:
+        return
+    if out.hop is not None:
+        exit_.health(out.hop, False)
+    give_up(out, exit_, now)
 
 
 def give_up(out: Outgoing, exit_: Exit, now: Now) -> None:

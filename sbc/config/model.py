@@ -16,6 +16,8 @@ class Timers:
     t1: float = 0.5
     t2: float = 4.0
     t4: float = 5.0
+    failover: float = 4.0
+    """How long a next hop that says nothing at all is waited for while there is another one; 0: 64*T1."""
     ringing: float = 180.0
     """Longest time between an INVITE and its final response."""
     call: float = 14400.0

@@ -8,7 +8,7 @@ import threading
 from pathlib import Path
 from typing import Final, Protocol
 
-from sbc.outputs import ACKED, KEPT, CallEnded, Journal
+from sbc.outputs import ACKED, KEPT, CallEnded, Journal, TargetChanged
 
 BACKLOG: Final = 200_000
 """Records that may wait for the disk; beyond, records are lost and counted, calls are not."""
@@ -27,12 +27,15 @@ CREATE TABLE IF NOT EXISTS cdr (
     ingress TEXT NOT NULL, egress TEXT NOT NULL, trunk TEXT NOT NULL, caller TEXT NOT NULL, callee TEXT NOT NULL,
     status INTEGER NOT NULL, released_by TEXT NOT NULL, cause TEXT NOT NULL, rule TEXT NOT NULL
 );
+CREATE TABLE IF NOT EXISTS disabled (trunk TEXT NOT NULL, target TEXT NOT NULL, PRIMARY KEY (trunk, target));
 CREATE INDEX IF NOT EXISTS cdr_start ON cdr (start);
 """
 _INSERT_CDR: Final = f"INSERT INTO cdr VALUES ({', '.join('?' * 13)})"
 _KEEP: Final = "INSERT OR REPLACE INTO live VALUES (?, ?, ?, ?)"
 _ACK: Final = "UPDATE live SET acked = 1 WHERE call = ?"
 _FORGET: Final = "DELETE FROM live WHERE call = ?"
+_DISABLE: Final = "INSERT OR IGNORE INTO disabled VALUES (?, ?)"
+_ENABLE: Final = "DELETE FROM disabled WHERE trunk = ? AND target = ?"
 _LIVE: Final = "SELECT call, acked, wall, record FROM live ORDER BY wall"
 
 
@@ -45,6 +48,12 @@ class Store(Protocol):
 
     def append(self, record: Journal | CallEnded) -> None:
         """Keep this record, after all that were appended before it."""
+
+    def switch(self, change: TargetChanged) -> None:
+        """An operator has taken a trunk or a target out of service, or put it back: that is to outlive the process."""
+
+    def disabled(self) -> list[tuple[str, str]]:
+        """What is out of service: trunks, with the URI of a target or an empty string. Waits for the disk."""
 
     def live(self) -> list[Journal]:
         """The last record of each call that has not ended, oldest first: what another process has left, at the start.
@@ -66,6 +75,13 @@ class MemoryStore:
 
     def append(self, record: Journal | CallEnded) -> None:
         """Forget it."""
+
+    def switch(self, change: TargetChanged) -> None:
+        """Forget it."""
+
+    def disabled(self) -> list[tuple[str, str]]:
+        """Nothing was kept."""
+        return []
 
     def live(self) -> list[Journal]:
         """Nothing was kept."""
@@ -90,6 +106,7 @@ class SqliteStore:
         self._database.execute("PRAGMA journal_mode = WAL")
         self._database.execute("PRAGMA synchronous = NORMAL")
         self._database.executescript(_SCHEMA)
+        self._switches: Final = sqlite3.connect(path, isolation_level=None, timeout=0.2)
         self._thread: Final = threading.Thread(target=self._run, name="journal writer", daemon=True)
         self._thread.start()
 
@@ -99,6 +116,17 @@ class SqliteStore:
             self.lost += 1
         else:
             self._queue.put(record)
+
+    def switch(self, change: TargetChanged) -> None:
+        """Write it: seldom, and by an operator who wants to know that it is done."""
+        try:
+            self._switches.execute(_ENABLE if change.state == "enabled" else _DISABLE, (change.trunk, change.target))
+        except sqlite3.Error:
+            self.lost += 1
+
+    def disabled(self) -> list[tuple[str, str]]:
+        """What an earlier process was told."""
+        return [(str(trunk), str(target)) for trunk, target in self._switches.execute("SELECT * FROM disabled")]
 
     def live(self) -> list[Journal]:
         """What an earlier process has left; before the first `append`."""
@@ -111,6 +139,7 @@ class SqliteStore:
         """Write what is queued and close the file."""
         self._queue.put(None)
         self._thread.join(10.0)
+        self._switches.close()
         self._database.close()
 
     def _run(self) -> None:

@@ -132,6 +132,8 @@ class Node:
             if clients:
                 tasks.create_task(watch_engines(clients, worker), name="media pings")
             tasks.create_task(self._beat(worker, transports, clients), name="load")
+            for trunk, target in self._store.disabled():
+                self.switch_trunk(trunk, target, False)
             worker.start()
             worker.settle()
             announce(transports.bound)

@@ -265,6 +265,66 @@ def test_a_bye_that_the_first_place_refuses_goes_to_the_second() -> None:
     node.assert_clean()
 
 
+def test_a_silent_place_is_left_after_four_seconds_and_the_next_caller_waits_for_less_than_one() -> None:
+    """`node.timers.failover`; RFC 3263 section 4.3 leaves it at 64*T1, and no caller waits for so long."""
+    node, second = started()
+    del node.peers[(PBX, 5060)]
+    node.carrier.invite()
+    node.advance(3.9)
+    assert second.idle()
+    node.advance(0.2)
+    second.reply(second.expect_request("INVITE"), 180)
+    health = node.engine.egress.trunks.health.of("pbx")[0].places
+    assert [one.state.value for one in health] == ["down", "up"]
+    health[1].note_failure("no answer", node.time)  # both: the first is tried again, with little patience
+    node.peer("other", CARRIER, OUTSIDE, 7000).invite()
+    node.advance(0.9)
+    second.expect_request("INVITE")
+
+
+def test_a_place_that_was_only_late_has_its_cancel() -> None:
+    node, second = started()
+    node.carrier.invite()
+    late = node.pbx.expect_request("INVITE")
+    node.advance(4.1)
+    second.reply(second.expect_request("INVITE"), 180)
+    node.pbx.reply(late, 180)
+    node.pbx.expect_request("CANCEL")
+
+
+def test_any_word_of_a_place_is_waited_on() -> None:
+    """Ringing may take long, and so may thinking."""
+    node, second = started()
+    node.carrier.invite()
+    node.pbx.reply(node.pbx.expect_request("INVITE"), 100)
+    node.advance(100)
+    assert second.idle()
+
+
+def test_the_last_place_has_all_the_time_of_its_transaction() -> None:
+    """RFC 3261 section 17.1.1.2: Timer B."""
+    node, _ = started(None, TWO[0])
+    del node.peers[(PBX, 5060)]
+    node.carrier.invite()
+    node.advance(31)
+    node.carrier.expect_response(100)
+    assert node.carrier.idle()
+    node.advance(2)
+    node.carrier.expect_response(408)
+
+
+def test_a_message_that_nobody_answers_moves_on_too() -> None:
+    node, second = started()
+    node.carrier.target = "sip:100@sbc.example.net"
+    node.carrier.request("MESSAGE", b"hello", content_type="text/plain")
+    first = node.pbx.expect_request("MESSAGE")
+    node.advance(4.1)
+    again = second.expect_request("MESSAGE")
+    node.pbx.reply(first, 503)  # too late to count
+    second.reply(again, 200)
+    node.carrier.expect_response(200)
+
+
 def test_a_message_moves_on_like_a_call() -> None:
     node, second = started()
     node.carrier.target = "sip:100@sbc.example.net"

@@ -6,7 +6,7 @@ import sqlite3
 from pathlib import Path
 
 from sbc.journal import MemoryStore, SqliteStore, open_store
-from sbc.outputs import ACKED, KEPT, CallEnded, Journal
+from sbc.outputs import ACKED, KEPT, CallEnded, Journal, TargetChanged
 
 
 def ended(call: str, caller: str = "alice") -> CallEnded:
@@ -56,6 +56,24 @@ def test_many_records_are_written_before_close_returns(tmp_path: Path) -> None:
         store.append(Journal(str(number), KEPT, 0.0, b""))
     store.close()
     assert rows(tmp_path / "sbc.sqlite", "SELECT count(*) FROM live") == [(12_000,)]
+
+
+def test_what_is_out_of_service_stays_so_in_the_next_process(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "sbc.sqlite")
+    for trunk, target, state in (
+        ("a", "", "disabled"),
+        ("b", "sip:x", "disabled"),
+        ("b", "", "disabled"),
+        ("b", "sip:x", "disabled"),
+        ("b", "", "enabled"),
+    ):
+        store.switch(TargetChanged(trunk, target, state, "operator", 1.0))
+    store.close()
+    again = SqliteStore(tmp_path / "sbc.sqlite")
+    assert again.disabled() == [("a", ""), ("b", "sip:x")]
+    assert again.lost == 0
+    again.close()
+    assert MemoryStore().disabled() == []
 
 
 def test_memory_keeps_nothing(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import rtpengine
 from sbc.config import Config
-from sbc.outputs import CallEnded, Journal, Lookup, MediaCommand, Output
+from sbc.outputs import CallEnded, Journal, Lookup, MediaCommand, Output, TargetChanged
 from sbc.records import Located
 from sbc.sip import ParseError
 from sbc.wire import Flow, Now
@@ -118,7 +118,15 @@ class FakeStore:
 
     def __init__(self) -> None:
         self.records: list[Journal | CallEnded] = []
+        self.switches: list[tuple[str, str, str]] = []
         self.lost = 0
+
+    def switch(self, change: TargetChanged) -> None:
+        self.switches.append((change.trunk, change.target, change.state))
+
+    def disabled(self) -> list[tuple[str, str]]:
+        """Everything is in service."""
+        return []
 
     def live(self) -> list[Journal]:
         """Nothing is left of an earlier process."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import rtpengine
-from sbc.outputs import CallEnded, Dropped, DropReason, Journal, Lookup, MediaCommand, Output, Transmit
+from sbc.outputs import CallEnded, Dropped, DropReason, Journal, Lookup, MediaCommand, Output, TargetChanged, Transmit
 from sbc.records import Located, Sought
 from sbc.telemetry import Telemetry
 from sbc.wire import Flow, Now
@@ -34,6 +34,15 @@ class Rig:
 @pytest.fixture
 def rig() -> Rig:
     return Rig()
+
+
+def test_what_an_operator_takes_out_of_service_is_stored_and_what_fails_is_not(rig: Rig) -> None:
+    changes: list[Output] = [
+        TargetChanged("pbx", "", state, "", 1e9) for state in ("disabled", "down", "up", "enabled")
+    ]
+    rig.engine.says["receive"] = changes
+    rig.worker.receive(b"x", FLOW)
+    assert rig.store.switches == [("pbx", "", "disabled"), ("pbx", "", "enabled")]
 
 
 def test_outputs_go_where_they_belong_in_their_order(rig: Rig) -> None:

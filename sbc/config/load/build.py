@@ -134,6 +134,7 @@ def effective(config: Config) -> dict[str, object]:
                 "t1": config.timers.t1,
                 "t2": config.timers.t2,
                 "t4": config.timers.t4,
+                "failover": config.timers.failover,
                 "ringing": config.timers.ringing,
                 "call": config.timers.call,
                 "liveness": config.timers.liveness,

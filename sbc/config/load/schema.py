@@ -161,6 +161,7 @@ class TimersTable(Table):
     t1: float = Field(default=0.5, ge=0.05, le=10)
     t2: float = Field(default=4.0, ge=0.05, le=60)
     t4: float = Field(default=5.0, ge=0.05, le=60)
+    failover: float = Field(default=4.0, ge=0, le=60)
     ringing: float = Field(default=180.0, ge=1, le=3600)
     call: float = Field(default=14400.0, ge=1, le=604800)
     liveness: float = Field(default=900.0, ge=0, le=604800)
