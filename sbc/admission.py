@@ -57,10 +57,22 @@ class Admission:
             return "limits.calls"
         return "" if self.overload.admit() else "overload"
 
+    def _for_us(self, request: Request, flow: Flow) -> Request:
+        """A trunk that we registered at calls the Contact it was told: whom it means is the user we registered."""
+        trunk, user = self.egress.own_contacts.get(request.uri.user, ("", ""))
+        snapshot = self.egress.snapshot
+        listener = snapshot.config.listeners[flow.listener]
+        if not trunk or snapshot.router.identify(listener, flow.host, flow.port, flow.names).trunk != trunk:
+            return request
+        uri = f"{request.uri.scheme}:{user}@{snapshot.config.realms[listener.realm].domain}"
+        return Request(request.method, uri, request.fields, request.body)
+
     def receive(self, incoming: Incoming, data: bytes, flow: Flow) -> None:
         """A request without a dialog of ours."""
         request = incoming.request
         assert request is not None
+        if request.uri.user in self.egress.own_contacts:
+            incoming.request = request = self._for_us(request, flow)
         verdict = sanity(request)
         method = request.method
         if verdict is not None:

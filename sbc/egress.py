@@ -15,6 +15,7 @@ from sbc.build import build_follower, build_request, has_tag, own_via
 from sbc.call import Call, CallState, Kind, Leg, Outgoing, Sending
 from sbc.config import Listener
 from sbc.contents import shown_body
+from sbc.credentials import Users
 from sbc.detours import LARGE, Detours
 from sbc.dialog import Dialog, DialogTable
 from sbc.firewall import is_emergency
@@ -57,6 +58,9 @@ class Egress(Naming):
         self.dialogs: Final = DialogTable()
         self.bindings: Final = calls.Bindings()
         self.challenges: Final = Challenges(mint)
+        self.users: Final = Users(snapshot.config, mint)
+        self.own_contacts: Final[dict[str, tuple[str, str]]] = {}
+        """Trunk and user behind the Contacts that we have registered ourselves."""
         self.redirects: Final = Redirects()
         self.subscriptions: Final = calls.Subscriptions()
         self.entity_tags: Final = calls.EntityTags()
@@ -158,14 +162,16 @@ class Egress(Naming):
         out.via = own_via(listener, self.mint.branch())
         if listener.transport == "TLS":
             self._offer(out)
-        fields = NONE
+        fields, own = NONE, self.users.borne_by(out, body)
         if crossing is not None:
             fields = leg.passage.cross(crossing, out.method)
             if out.kind is Kind.EVENT or out.method == "PUBLISH":
                 ours = [name for name, _ in out.fields]
                 fields = [field for field in fields if field[0] not in ours]
-            out.credentials = self.challenges.credentials(crossing, leg.call.config.trunks.get(leg.trunk))
+            out.credentials = own or self.challenges.credentials(crossing, leg.call.config.trunks.get(leg.trunk))
             fields += out.credentials
+        elif own:
+            out.credentials = fields = own
         message = build_request(out, listener, fields, body, content_type, max_forwards)
         wire = sendable(self._finish(message, leg.realm, leg), listener.transport)
         if not wire and out.method in _MINIMAL:
@@ -463,6 +469,10 @@ class Egress(Naming):
     def health(self, hop: NextHop, alive: bool) -> None:
         """A target answered, or failed to."""
         self.note_health(hop, "" if alive else "a call failed")
+
+    def answers_challenge(self, out: Outgoing, response: Response) -> bool:
+        """Whether a 401 or 407 is for us to answer, as a user of the trunk."""
+        return self.users.answers(out, response)
 
     def patience(self, hop: NextHop) -> float:
         """Seconds to wait for any word of it while there is another; hardly any where it was silent just now."""

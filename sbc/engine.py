@@ -29,6 +29,7 @@ from sbc.probes import SILENCE, Prober, Question, Tick, fault_of
 from sbc.reach import is_known, may_speak, note_seen
 from sbc.records import Located
 from sbc.refusals import Refusals
+from sbc.registrations import Registering, Registration, Registrations
 from sbc.sip import Fields, ParseError, Request, Response, parse_message
 from sbc.snapshot import Snapshot
 from sbc.transaction import (
@@ -48,6 +49,8 @@ from sbc.views import call_row, leg_row
 from sbc.waiting import GiveUp
 from sbc.wire import Flow, Now
 
+NEVER: Final = 100
+"""Challenges to one request that are too many for any of us to answer."""
 RECORDED: Final = 4000
 """Messages kept for `sbc trace`."""
 _RETRY_AFTER: Final[Fields] = [("Retry-After", "30")]
@@ -61,6 +64,7 @@ class Engine:
         self.egress: Final = Egress(Snapshot(config, None, now.monotonic), self.mint, now, RECORDED)
         self.prober: Final = Prober(self.egress)
         self.keeper: Final = Keeper(self.egress, self.prober)
+        self.registrations: Final = Registrations(self.egress)
         self.adopter: Final = Adopter(self.egress)
         self.stranded: Final = Stranded()
         self.refusals: Final = Refusals(self.egress)
@@ -89,6 +93,11 @@ class Engine:
         return self.egress.recorder
 
     @property
+    def is_leaving(self) -> bool:
+        """True while what was asked at the end is not answered: our registrations are given back."""
+        return self.registrations.is_leaving
+
+    @property
     def next_timer(self) -> float | None:
         """When `handle_timer` wants to be called (monotonic seconds)."""
         return self.egress.wheel.next_timer
@@ -100,6 +109,7 @@ class Engine:
         self._begin(now)
         self.egress.follow_names()
         self.prober.follow(now)
+        self.registrations.follow(now)
         return self._end()
 
     def receive(self, data: bytes, flow: Flow, now: Now) -> list[Output]:
@@ -143,6 +153,8 @@ class Engine:
                 self.prober.handle_tick(machine, now)
             elif isinstance(machine, Beat):
                 self.keeper.handle_beat(machine, now)
+            elif isinstance(machine, Registration):
+                self.registrations.handle_timer(machine, now)
             elif isinstance(machine, Stranded):
                 self._move_on()
             elif isinstance(
@@ -376,6 +388,8 @@ class Engine:
             self.egress.record(out.leg.call.id, "in", flow, data)
             if response.status != 100 and out.method != "BYE":
                 learn(out.leg, response)
+                if response.status in (401, 407) and flow.host != tx.flow.host:
+                    out.challenged = NEVER  # somebody else asks
         elif isinstance(out, Remains):
             self.egress.record(out.call, "in", flow, data)
         self.egress.run(tx, tx.receive(response, self.egress.now.monotonic))
@@ -396,6 +410,8 @@ class Engine:
                 if isinstance(out, Question):
                     if output.response.status >= 200:
                         self.prober.answered(out, fault_of(output.response.status), egress.now)
+                elif isinstance(out, Registering):
+                    self.registrations.answered(out, output.response, "", egress.now)
                 elif isinstance(out, Outgoing):
                     if out.sending is not None and output.response.status == 503 and egress.another(out):
                         continue
@@ -487,6 +503,7 @@ class Engine:
         """Refuse new calls with 503; calls that are up go on."""
         self._begin(now)
         self.admission.draining = True
+        self.registrations.leave(now)
         return self._end()
 
     def swap(self, config: Config, now: Now) -> list[Output]:
@@ -495,6 +512,8 @@ class Engine:
         trunks = self.egress.trunks
         self.egress.snapshot = Snapshot(config, trunks.health, now.monotonic)
         trunks.retain(config)
+        self.egress.users.follow(config)
+        self.registrations.follow(now)
         self.prober.follow(now)
         self._limits = config.limits
         self.egress.follow_names()
@@ -523,7 +542,9 @@ class Engine:
 
     def trunks(self, now: Now) -> list[dict[str, object]]:
         """One row a trunk with its targets, in the order of the configuration."""
-        return self.egress.trunks.rows(self.config, now)
+        rows = self.egress.trunks.rows(self.config, now)
+        self.registrations.show(rows, now)
+        return rows
 
     def calls(self, now: Now) -> list[dict[str, object]]:
         """One row a call, oldest first."""
@@ -585,6 +606,8 @@ class Engine:
             return
         if isinstance(out, Question):
             self.prober.answered(out, why, self.egress.now)
+        elif isinstance(out, Registering):
+            self.registrations.answered(out, None, why, self.egress.now)
         else:
             calls.receive_timeout(out, self.egress, self.egress.now, status)
             self.egress.arm(out.leg.call)

@@ -51,13 +51,16 @@ class Naming(Replies):
 
     def places(self, call: Call, hop: NextHop) -> list[NextHop] | None:
         """Where the name of a target leads; None: the call waits, and goes on by `resumed`."""
+        places = self.located_places(hop)
+        if places is None:
+            self.locations.wait(self.snapshot.router.sought(hop), call)
+        return places
+
+    def located_places(self, hop: NextHop) -> list[NextHop] | None:
+        """The same where nobody waits; None: it is asked for."""
         router = self.snapshot.router
-        sought = router.sought(hop)
-        located = self._located(sought)
-        if located is None:
-            self.locations.wait(sought, call)
-            return None
-        return router.places(hop, located, self.draw, self.now.monotonic)
+        located = self._located(router.sought(hop))
+        return router.places(hop, located, self.draw, self.now.monotonic) if located is not None else None
 
     def draw(self, bound: int) -> int:
         """An even random number in [0, bound)."""

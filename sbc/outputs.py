@@ -157,6 +157,17 @@ class TargetChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class RegistrationChanged:
+    """What became of our own registration at a trunk."""
+
+    trunk: str
+    state: str
+    """`registered`, `failed` or `gone`."""
+    reason: str
+    wall: float
+
+
+@dataclass(frozen=True, slots=True)
 class LoadChanged:
     """Messages wait too long and new calls are refused in part from now on; or no more."""
 
@@ -187,5 +198,16 @@ class Journal:
         self.record: Final = record
 
 
-Event = Dropped | Refused | Leaked | TargetChanged | LoadChanged | CallStarted | CallAnswered | CallAdopted | CallEnded
+Event = (
+    Dropped
+    | Refused
+    | Leaked
+    | TargetChanged
+    | RegistrationChanged
+    | LoadChanged
+    | CallStarted
+    | CallAnswered
+    | CallAdopted
+    | CallEnded
+)
 Output = Transmit | MediaCommand | Lookup | Journal | Event

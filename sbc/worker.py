@@ -44,6 +44,10 @@ class Drivable(Protocol):
     def active_calls(self) -> int:
         """Calls that are not over."""
 
+    @property
+    def is_leaving(self) -> bool:
+        """True while what was asked of others at the end is not answered."""
+
     def start(self, now: Now) -> list[Output]:
         """Before the first message: names to look up."""
 
@@ -289,7 +293,7 @@ class Worker:
         assert self._alarm is not None, "connect comes first"
         deadline = self._clock().monotonic if undelivered else self._engine.next_timer
         self._alarm.set(None if deadline is None else max(deadline, self._quiet_until))
-        if self._is_draining and not self._engine.active_calls:
+        if self._is_draining and not self._engine.active_calls and not self._engine.is_leaving:
             self.drained.set()
 
     def _send_failed(self, flow: Flow) -> None:

@@ -43,6 +43,8 @@ LEVELS = {
     "sbc.waiting": 3,
     "sbc.locating": 3,
     "sbc.naming": 3,
+    "sbc.credentials": 3,
+    "sbc.registrations": 3,
     "sbc.probes": 3,
     "sbc.views": 3,
     "sbc.lingering": 3,
@@ -94,6 +96,11 @@ SIDEWAYS = {
     ("sbc.egress", "sbc.naming"),  # its other parts
     ("sbc.naming", "sbc.replies"),
     ("sbc.naming", "sbc.locating"),
+    ("sbc.egress", "sbc.credentials"),
+    ("sbc.engine", "sbc.registrations"),
+    ("sbc.registrations", "sbc.egress"),  # as probes
+    ("sbc.registrations", "sbc.build"),
+    ("sbc.registrations", "sbc.snapshot"),
     ("sbc.naming", "sbc.snapshot"),
     ("sbc.egress", "sbc.replies"),
     ("sbc.replies", "sbc.inspection"),

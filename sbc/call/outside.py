@@ -45,7 +45,7 @@ def begin(call: Call, request: Request, exit_: Exit, now: Now) -> None:
     send_next(call, exit_, now)
 
 
-def send_next(call: Call, exit_: Exit, now: Now) -> None:
+def send_next(call: Call, exit_: Exit, now: Now, challenged: int = 0) -> None:
     """To the next target or place, once its name is located; without one the asker gets 503."""
     incoming = call.invite_in
     assert incoming is not None
@@ -66,7 +66,7 @@ def send_next(call: Call, exit_: Exit, now: Now) -> None:
         return
     body, kind = found
     out = Outgoing(Kind.RELAY, leg, request.method)
-    out.incoming, out.hop = incoming, hop
+    out.incoming, out.hop, out.challenged = incoming, hop, challenged
     out.deadline = call.start.monotonic + RELAY_SECONDS
     if request.method == "REGISTER" and not _register(call, leg, out, request, exit_, now):
         return
@@ -87,7 +87,15 @@ def moves_on(call: Call, out: Outgoing, status: int, response: Response | None, 
     """Whether the request goes to the next place or target instead of failing, as a call would; it is sent then."""
     if call.state is not CallState.OUTSIDE or out.dialog is not None or out.hop is None:
         return False
-    if out not in call.relays or not has_other(call, out, status, response):
+    if out not in call.relays:
+        return False
+    if response is not None and status in (401, 407) and exit_.answers_challenge(out, response):
+        out.done = True
+        call.relays.remove(out)
+        call.hop_index -= 1  # there once more
+        send_next(call, exit_, now, out.challenged + 1)
+        return True
+    if not has_other(call, out, status, response):
         return False
     out.done = True
     call.relays.remove(out)

@@ -204,6 +204,8 @@ class Kind(Enum):
     RELAY = "relay"
     LIVENESS = "liveness"
     EVENT = "event"
+    REGISTER = "register"
+    """One of our own, for a trunk that we register at."""
 
 
 class Fork:
@@ -254,6 +256,7 @@ class Outgoing:
         "bindings",
         "cancel_wanted",
         "cancelled",
+        "challenged",
         "credentials",
         "cseq",
         "deadline",
@@ -305,6 +308,8 @@ class Outgoing:
         self.cancelled = False
         self.done = False
         self.is_retry = False
+        self.challenged = 0
+        """How often its like was sent before and challenged; more than a few times: never to be answered."""
         self.sending: Sending | None = None
         """Where else it can be sent to, if its next hop is a name with several places."""
         self.acks: dict[str, Transmit] = {}
@@ -386,6 +391,9 @@ class Exit(Protocol):
 
     def places(self, call: Call, hop: NextHop) -> list[NextHop] | None:
         """Where the name of a target leads, best first; None: the call is to go on (`resume`) once that is known."""
+
+    def answers_challenge(self, out: Outgoing, response: Response) -> bool:
+        """Whether a 401 or 407 is for us to answer: the request is to be sent again then, and bears credentials."""
 
     def patience(self, hop: NextHop) -> float:
         """Seconds to wait for any word of a next hop while there is another one; 0: as long as its transaction does."""

@@ -319,11 +319,14 @@ def fail(call: Call, out: Outgoing, status: int, response: Response | None, exit
     out.leg.dialog = None
     call.caller_leg.dialog = None
     incoming = call.invite_in
-    if incoming is not None and incoming.request is not None and session.may_retry(out, response):
-        again = Outgoing(Kind.INVITE, out.leg, "INVITE")
-        again.hop, again.is_retry = out.hop, True
-        _invite(call, again, incoming.request, exit_, now)
-        return
+    if incoming is not None and incoming.request is not None and response is not None:
+        is_challenge = status in (401, 407) and exit_.answers_challenge(out, response)
+        if is_challenge or session.may_retry(out, response):
+            again = Outgoing(Kind.INVITE, out.leg, "INVITE")
+            again.hop, again.is_retry = out.hop, out.is_retry or not is_challenge
+            again.challenged = out.challenged + 1 if is_challenge else out.challenged
+            _invite(call, again, incoming.request, exit_, now)
+            return
     if response is not None and status < 400 and redirect.follow(call, out, response, exit_):
         invite_next(call, exit_, now)
         return

@@ -77,6 +77,11 @@ def add_to(app: typer.Typer) -> None:
 
 def _print_trunk(trunk: dict[str, Any]) -> None:
     print(f"{trunk['name']}  {trunk['state']}, realm {trunk['realm']}, {_load(trunk)}")
+    found = trunk.get("registration")
+    if found:
+        left = f", ends in {duration(found['expires_in'])}" if found["expires_in"] else ""
+        why = f" ({found['reason']})" if found["reason"] else ""
+        print(f"  {found['aor']} {found['state']}{why}{left}")
     now = time.time()
     rows: list[tuple[object, ...]] = []
     for one in trunk["targets"]:

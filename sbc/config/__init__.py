@@ -7,6 +7,7 @@ from sbc.config.errors import ConfigError
 from sbc.config.model import (
     UNLIMITED,
     Audit,
+    Auth,
     Bounds,
     Capacity,
     Certificate,
@@ -18,6 +19,7 @@ from sbc.config.model import (
     Probe,
     Realm,
     Redirect,
+    Register,
     Target,
     Timers,
     Tls,
@@ -28,6 +30,7 @@ from sbc.config.tls_names import proves
 __all__ = [
     "UNLIMITED",
     "Audit",
+    "Auth",
     "Bounds",
     "Capacity",
     "Certificate",
@@ -40,6 +43,7 @@ __all__ = [
     "Probe",
     "Realm",
     "Redirect",
+    "Register",
     "Target",
     "Timers",
     "Tls",

@@ -191,6 +191,24 @@ REFUSED: Final = Redirect()
 
 
 @dataclass(frozen=True, slots=True)
+class Auth:
+    """Who we are to a trunk that challenges us (RFC 7616)."""
+
+    username: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """An address of record at a trunk that is bound to us (RFC 3261 section 10): `sip:user@domain`."""
+
+    user: str
+    domain: str
+    expires: int = 3600
+    """Seconds asked for; the registrar may say less."""
+
+
+@dataclass(frozen=True, slots=True)
 class Trunk:
     """A partner's bundle: targets and limits."""
 
@@ -205,6 +223,8 @@ class Trunk:
     crank_back: frozenset[int] = frozenset({408, 500, 502, 503, 504})
     """Final responses after which the next target is tried."""
     limits: Capacity = UNLIMITED
+    auth: Auth | None = None
+    register: Register | None = None
     probe: Probe | None = None
     """None: only calls tell how the targets are."""
     bodies: frozenset[str] = frozenset()

@@ -16,6 +16,7 @@ from sbc.outputs import (
     Leaked,
     LoadChanged,
     Refused,
+    RegistrationChanged,
     TargetChanged,
 )
 from sbc.telemetry.flood import Flood
@@ -75,6 +76,10 @@ class Telemetry:
                 self.counters[f"targets.{event.state}"] += 1
                 log = self.logger.warning if event.state == "down" else self.logger.info
                 log("target", trunk=event.trunk, target=event.target, state=event.state, reason=event.reason)
+            case RegistrationChanged():
+                self.counters[f"registrations.{event.state}"] += 1
+                log = self.logger.warning if event.state == "failed" else self.logger.info
+                log("registration", trunk=event.trunk, state=event.state, reason=event.reason)
             case LoadChanged():
                 self.counters["overload.begun" if event.is_overloaded else "overload.ended"] += 1
                 self.logger.warning("overload", begins=event.is_overloaded, delay=round(event.delay, 3))

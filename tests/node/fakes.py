@@ -21,6 +21,7 @@ class FakeEngine:
     def __init__(self) -> None:
         self.next_timer: float | None = None
         self.active_calls = 0
+        self.is_leaving = False
         self.heard: list[tuple[object, ...]] = []
         self.says: dict[str, list[Output]] = {}
         self.raises: dict[str, Exception] = {}

@@ -8,6 +8,7 @@ from pathlib import Path
 from policies import Document
 from sbc.config.load.addresses import bracketed
 from sbc.config.load.certificates import own_pair, place, shown_tls
+from sbc.config.load.credentials import auth_of, register_of, shown_register
 from sbc.config.load.schema import CapacityTable, NodeFile, RealmLimitsTable, RealmTable, TlsTable, TrunkTable
 from sbc.config.model import (
     UNLIMITED,
@@ -54,7 +55,7 @@ def build(file: NodeFile, document: Document, source: str, folder: Path) -> Conf
     return Config(
         name=file.node.name,
         realms=realms,
-        trunks={name: _trunk(name, table) for name, table in file.trunk.items()},
+        trunks={name: _trunk(name, table, folder) for name, table in file.trunk.items()},
         listeners=tuple(listeners),
         policy=document,
         timers=Timers(**timers.model_dump()),
@@ -93,7 +94,7 @@ def _tls(table: TlsTable, folder: Path) -> Tls:
     return Tls(own, place(table.ca, folder) if table.ca else "", table.verify_client, tuple(named))
 
 
-def _trunk(name: str, table: TrunkTable) -> Trunk:
+def _trunk(name: str, table: TrunkTable, folder: Path) -> Trunk:
     targets = [Target(one.uri, one.priority, one.weight, _capacity(one.limits)) for one in table.targets]
     trunk = Trunk(name, table.realm, tuple(targets), tuple(table.sources), limits=_capacity(table.limits))
     if table.probe is not None:
@@ -114,6 +115,10 @@ def _trunk(name: str, table: TrunkTable) -> Trunk:
         trunk = replace(trunk, challenges=tuple(table.challenges))
     if table.refer is not None:
         trunk = replace(trunk, refer=table.refer)
+    if table.auth is not None:
+        trunk = replace(trunk, auth=auth_of(table.auth, folder))
+    if table.register_ is not None:
+        trunk = replace(trunk, register=register_of(table.register_, table))
     return trunk
 
 
@@ -218,6 +223,10 @@ def _effective_trunk(trunk: Trunk) -> dict[str, object]:
         shown["options"] = trunk.options
     if trunk.bodies:
         shown["bodies"] = sorted(trunk.bodies)
+    if trunk.auth is not None:
+        shown["auth"] = {"username": trunk.auth.username}
+    if trunk.register is not None:
+        shown["register"] = shown_register(trunk.register)
     if trunk.challenges:
         shown["challenges"] = list(trunk.challenges)
     if trunk.refer:

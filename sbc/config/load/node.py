@@ -11,6 +11,7 @@ from sbc.config.errors import ConfigError
 from sbc.config.load.build import build
 from sbc.config.load.certificates import check_tls
 from sbc.config.load.checks import check_node
+from sbc.config.load.credentials import check_credentials
 from sbc.config.load.policy import check_policy, load_policy
 from sbc.config.load.schema import NodeFile
 from sbc.config.model import Config
@@ -39,6 +40,7 @@ def parse_config(text: str, source: str, folder: Path) -> Config:
     if file is not None:
         check_node(decoded, file)
         check_tls(decoded, file, folder)
+        check_credentials(decoded, file, folder)
     document = load_policy(decoded, name, folder) if name else None
     if file is not None and document is not None:
         check_policy(decoded, file, document)

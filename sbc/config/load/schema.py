@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from ipaddress import ip_network
-from typing import Annotated, Any, ClassVar, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Field, PlainValidator
 
@@ -17,6 +16,7 @@ _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _MEDIA_TYPE: Final = re.compile(r"[a-z0-9.!#$&^_+-]{1,64}/[a-z0-9.!#$&^_+-]{1,64}")
 _HIDE: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._:@+-]*|\[[0-9A-Fa-f:.]+\](?::\d+)?")
 _ENGINE: Final = re.compile(r"udp:(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+)):(\d{1,5})")
+_USER: Final = re.compile(r"(?:[A-Za-z0-9_.!~*'()&=+$,;?/-]|%[0-9A-Fa-f]{2}){1,128}")
 _PORTS: Final = re.compile(r"(\d{1,5})\s*-\s*(\d{1,5})")
 
 _TLS_NAMES: Final = 'a name as certificates bear it, "sip.carrier.example", or "*.carrier.example" for one label more'
@@ -287,12 +287,35 @@ class RedirectTable(Table):
     hosts: list[Annotated[str, PlainValidator(_redirect_host)]] = Field(default_factory=list, max_length=256)
 
 
+def _word(value: object) -> Any:  # noqa: ANN401 - pydantic checks what comes out
+    if isinstance(value, str) and (not value.isprintable() or not value or len(value) > 255):
+        refuse(shown(value), allowed="a name without control characters, at most 255")
+    return value
+
+
+def _user(value: object) -> Any:  # noqa: ANN401
+    if isinstance(value, str) and not _USER.fullmatch(value):
+        refuse(shown(value), allowed='the user part of a SIP URI, such as "+4930123" or "acme"')
+    return value
+
+
+class AuthTable(Table):
+    """`auth` of a trunk: who we are where it challenges us."""
+
+    username: Annotated[str, BeforeValidator(_word)]
+    password_file: str = Field(min_length=1)
+
+
+class RegisterTable(Table):
+    """`register` of a trunk: an address of record there is bound to us."""
+
+    user: Annotated[str, BeforeValidator(_user)] = ""
+    domain: Host | None = None
+    expires: int = Field(default=3600, ge=60, le=86400)
+
+
 class TrunkTable(Table):
     """`[trunk.NAME]`."""
-
-    later: ClassVar[Mapping[str, str]] = {
-        "auth": "agree with the partner on admission by address",
-    }
 
     realm: str
     targets: list[TargetTable] = Field(default_factory=list, max_length=64)
@@ -308,6 +331,8 @@ class TrunkTable(Table):
     bodies: list[Annotated[str, BeforeValidator(_body)]] = Field(default_factory=list, max_length=64)
     challenges: list[Annotated[str, BeforeValidator(_auth_realm)]] = Field(default_factory=list, max_length=64)
     refer: Refer | None = None
+    auth: AuthTable | None = None
+    register_: RegisterTable | None = Field(default=None, alias="register")
 
 
 class EngineTable(Table):
