@@ -297,6 +297,8 @@ class Config:
     bounds: Bounds = field(default_factory=Bounds)
     media: Media = field(default_factory=Media)
     audit: Audit = field(default_factory=Audit)
+    name_servers: tuple[tuple[str, int], ...] = ()
+    """Whom to ask for names; none: those of the machine."""
     workers: int = 1
     drain_deadline: float = 300.0
     store: str = "sqlite"

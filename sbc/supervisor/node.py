@@ -111,7 +111,9 @@ class Node:
         control = ControlServer(self, Path(self.config.control_socket))
         alarm = LoopAlarm(loop, worker.ring)
         clients: list[rtpengine.client.Client] = []
-        self._outlets = NodeOutlets(transports, worker, clients, tasks, Resolver(nameservers()))
+        self._outlets = NodeOutlets(
+            transports, worker, clients, tasks, Resolver(self.config.name_servers or nameservers())
+        )
         worker.connect(self._outlets, alarm)
         self._take_signals(loop)
         try:
@@ -398,6 +400,7 @@ def changes_that_need_a_restart(old: Config, new: Config) -> list[Json]:
             "dscp",
             {r.name: r.dscp_sip for r in old.realms.values()} != {r.name: r.dscp_sip for r in new.realms.values()},
         ),
+        ("name_servers", old.name_servers != new.name_servers),
         ("media", old.media != new.media),
         ("state", (old.store, old.state) != (new.store, new.state)),
         ("control", old.control_socket != new.control_socket),

@@ -70,6 +70,7 @@ def build(file: NodeFile, document: Document, source: str, folder: Path) -> Conf
         ),
         audit=Audit(file.audit.mode, tuple(file.audit.hide)),
         workers=file.node.workers,
+        name_servers=tuple(file.node.name_servers),
         drain_deadline=file.node.drain_deadline,
         store=file.state.store,
         control_socket=file.control.socket,
@@ -134,6 +135,7 @@ def effective(config: Config) -> dict[str, object]:
         "node": {
             "name": config.name,
             "workers": config.workers,
+            "name_servers": [f"{bracketed(host)}:{port}" for host, port in config.name_servers],
             "drain_deadline": config.drain_deadline,
             "timers": {
                 "t1": config.timers.t1,

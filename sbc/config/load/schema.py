@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BeforeValidator, Field, PlainValidator
 
 from policies.load import NOT_YET, Table, refuse, shown
-from sbc.config.load.addresses import ListenEntry, parse_host, parse_listen
+from sbc.config.load.addresses import ListenEntry, address_of, parse_host, parse_listen
 from sbc.sip import ParseError, Uri, parse_uri
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
@@ -17,6 +17,7 @@ _MEDIA_TYPE: Final = re.compile(r"[a-z0-9.!#$&^_+-]{1,64}/[a-z0-9.!#$&^_+-]{1,64
 _HIDE: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._:@+-]*|\[[0-9A-Fa-f:.]+\](?::\d+)?")
 _ENGINE: Final = re.compile(r"udp:(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+)):(\d{1,5})")
 _USER: Final = re.compile(r"(?:[A-Za-z0-9_.!~*'()&=+$,;?/-]|%[0-9A-Fa-f]{2}){1,128}")
+_NAME_SERVER: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+))(?::(\d{1,5}))?")
 _PORTS: Final = re.compile(r"(\d{1,5})\s*-\s*(\d{1,5})")
 
 _TLS_NAMES: Final = 'a name as certificates bear it, "sip.carrier.example", or "*.carrier.example" for one label more'
@@ -114,6 +115,17 @@ def _engine(value: object) -> tuple[str, int]:
     return found[1] or found[2], int(found[3])
 
 
+def _name_server(value: object) -> tuple[str, int]:
+    """An address with or without a port, IPv6 in brackets where there is one."""
+    text = value if isinstance(value, str) else ""
+    found = _NAME_SERVER.fullmatch(text)
+    host, port = (found[1] or found[2], int(found[3] or 53)) if found is not None else (text, 53)
+    address = address_of(host)
+    if address is None or not 0 < port <= 65535:
+        refuse(shown(value), allowed='an address, "192.0.2.53", or one with a port, "[2001:db8::53]:5353"')
+    return str(address), port
+
+
 def _ports(value: object) -> tuple[int, int]:
     found = _PORTS.fullmatch(value) if isinstance(value, str) else None
     if found is None:
@@ -185,6 +197,9 @@ class NodeTable(Table):
 
     name: Name
     workers: Annotated[int, BeforeValidator(_workers)] = 1
+    name_servers: list[Annotated[tuple[str, int], PlainValidator(_name_server)]] = Field(
+        default_factory=list, max_length=8
+    )
     policies: str = Field(min_length=1)
     drain_deadline: float = Field(default=300.0, ge=0, le=86400)
     timers: TimersTable = Field(default_factory=TimersTable)
