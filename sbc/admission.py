@@ -45,6 +45,7 @@ class Admission:
     def measure(self, delay: float) -> None:
         """How long a message waits for its turn now: decides how much that is new is let in."""
         egress, overload = self.egress, self.overload
+        egress.delay = delay
         if overload.measure(delay, egress.snapshot.config.bounds.delay):
             egress.is_late = overload.share < 1.0
             egress.report(LoadChanged(egress.is_late, delay, egress.now.wall))

@@ -70,6 +70,7 @@ class Egress(Naming):
         self.aliases: Final = Aliases()
         self._serial = 0
         self.trunks: Final = Trunks(snapshot.router.health)
+        self.delay = 0.0
         self.is_late = False
         """Messages wait too long for their turn: silence may be ours."""
         self.looped: list[Outgoing] = []
@@ -474,13 +475,25 @@ class Egress(Naming):
         """Whether a 401 or 407 is for us to answer, as a user of the trunk."""
         return self.users.answers(out, response)
 
-    def patience(self, hop: NextHop) -> float:
-        """Seconds to wait for any word of it while there is another; hardly any where it was silent just now."""
+    def patience(self, hop: NextHop, other: NextHop) -> float:
+        """Seconds to wait for any word of it while there is another: few where it alone is suspect."""
         seconds = self.snapshot.config.timers.failover
+        is_suspect, is_other_suspect = self._is_suspect(hop), self._is_suspect(other)
+        if is_suspect is is_other_suspect:
+            return seconds
+        return min(seconds, SUSPECT) if is_suspect else 2 * seconds
+
+    def _is_suspect(self, hop: NextHop) -> bool:
         known = self.snapshot.router.health.find(hop)
-        if known is not None and (known.failures or known.state is not TargetState.UP):
-            return min(seconds, SUSPECT) if seconds else SUSPECT
-        return seconds
+        if known is None:
+            return False
+        is_untold = known.probe is None and known.risen > 0  # its penalty is over, and that is all
+        return known.failures > 0 or known.state is not TargetState.UP or is_untold
+
+    @property
+    def lag(self) -> float:
+        """Seconds that messages wait for their turn here: so long silence may be ours."""
+        return self.delay
 
     def note_health(self, hop: NextHop, fault: str, is_probe: bool = False) -> None:
         """What became of a call or a probe; an empty `fault` is an answer. A change of state is reported."""

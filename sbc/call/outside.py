@@ -13,7 +13,7 @@ from sbc.call.call import Call, CallState
 from sbc.call.etags import EntityTag, EntityTags
 from sbc.call.parts import Exit, Kind, Leg, Outgoing
 from sbc.call.relay import RELAY_SECONDS
-from sbc.call.setup import be_patient, has_other, next_hop
+from sbc.call.setup import LATE, be_patient, has_other, next_hop
 from sbc.routing import NextHop
 from sbc.sip import Fields, ParseError, Request, Response, parse_number
 from sbc.topology import ACCEPT, PACKAGES
@@ -106,7 +106,9 @@ def moves_on(call: Call, out: Outgoing, status: int, response: Response | None, 
 
 def lose_patience(call: Call, exit_: Exit, now: Now) -> None:
     """The next hop has said nothing for so long that it counts as silent: on to the next."""
-    call.patience = 0.0
+    call.patience = now.monotonic + max(0.5, 4 * exit_.lag) if exit_.lag > LATE else 0.0
+    if call.patience:
+        return
     for out in list(call.relays):
         moves_on(call, out, 408, None, exit_, now)
 

@@ -395,7 +395,11 @@ class Exit(Protocol):
     def answers_challenge(self, out: Outgoing, response: Response) -> bool:
         """Whether a 401 or 407 is for us to answer: the request is to be sent again then, and bears credentials."""
 
-    def patience(self, hop: NextHop) -> float:
+    @property
+    def lag(self) -> float:
+        """Seconds that messages wait for their turn here."""
+
+    def patience(self, hop: NextHop, other: NextHop) -> float:
         """Seconds to wait for any word of a next hop while there is another one; 0: as long as its transaction does."""
 
     def callee_leg(self, call: Call, hop: NextHop) -> Leg | None:

@@ -22,6 +22,8 @@ from sbc.wire import Now
 
 NO_OFFER: Final = b"-"
 """Stands in the place of an offer where the callee is to make it."""
+LATE: Final = 0.1
+"""Seconds of delay here beyond which nobody else is called silent."""
 _RETRY_LATER: Final = [("Retry-After", "5")]
 
 # A challenge means nothing on the other leg, where the realm it names must not show; a redirection would show inner
@@ -365,13 +367,16 @@ def be_patient(call: Call, out: Outgoing, exit_: Exit, now: Now) -> None:
     """Do not wait for a next hop for ever where there is another one."""
     call.patience = 0.0
     if out.hop is not None and has_other(call, out, 408):
-        seconds = exit_.patience(out.hop)
+        seconds = exit_.patience(out.hop, call.hops[call.hop_index])
         call.patience = now.monotonic + seconds if seconds else 0.0
 
 
 def lose_patience(call: Call, exit_: Exit, now: Now) -> None:
     """The next hop has said nothing for so long that it counts as silent: on to the next."""
     call.patience = 0.0
+    if exit_.lag > LATE:
+        call.patience = now.monotonic + max(0.5, 4 * exit_.lag)  # its answer may lie unread in our own socket
+        return
     out = call.attempt
     if out is None or out.done or out.provisional or out.cancel_wanted or call.state is not CallState.INVITING:
         return

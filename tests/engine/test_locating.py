@@ -276,9 +276,37 @@ def test_a_silent_place_is_left_after_four_seconds_and_the_next_caller_waits_for
     second.reply(second.expect_request("INVITE"), 180)
     health = node.engine.egress.trunks.health.of("pbx")[0].places
     assert [one.state.value for one in health] == ["down", "up"]
-    health[1].note_failure("no answer", node.time)  # both: the first is tried again, with little patience
-    node.peer("other", CARRIER, OUTSIDE, 7000).invite()
+    node.advance(31)  # the penalty is over: now and then a caller finds out that it is still dead
+    for number in range(200):
+        node.lost.clear()
+        second.inbox.clear()
+        node.peer(f"other{number}", CARRIER, OUTSIDE, 7000 + number).invite()
+        if node.lost:
+            break
+    assert second.idle()
     node.advance(0.9)
+    second.expect_request("INVITE")
+
+
+def test_while_we_are_late_ourselves_nobody_is_called_silent() -> None:
+    node, second = started()
+    node.carrier.invite()
+    node.pbx.expect_request("INVITE")
+    node.act(node.engine.measure(0.3, node.now))
+    node.advance(10)
+    assert second.idle()
+    node.act(node.engine.measure(0.0, node.now))
+    node.advance(2)
+    second.expect_request("INVITE")
+
+
+def test_a_silent_place_is_not_left_so_soon_for_one_that_is_down() -> None:
+    node, second = started()
+    node.engine.egress.trunks.health.of("pbx")[0].places[1].note_failure("no answer", node.time)
+    node.carrier.invite()
+    node.advance(7)
+    assert second.idle()
+    node.advance(2)
     second.expect_request("INVITE")
 
 
