@@ -32,6 +32,7 @@ from sbc.refusals import Refusals
 from sbc.registrations import Registering, Registration, Registrations
 from sbc.sip import Fields, ParseError, Request, Response, parse_message
 from sbc.snapshot import Snapshot
+from sbc.status import status_of
 from sbc.transaction import (
     AckNeeded,
     AckReceived,
@@ -521,24 +522,7 @@ class Engine:
 
     def status(self, now: Now) -> dict[str, object]:
         """What `sbc status` shows."""
-        egress = self.egress
-        return {
-            "node": self.config.name,
-            "state": "draining" if self.admission.draining else "running",
-            "uptime": round(now.monotonic - self.started.monotonic, 3),
-            "version": self.config.version,
-            "calls": len(egress.calls),
-            "dialogs": len(egress.dialogs),
-            "subscriptions": len(egress.subscriptions),
-            "transactions": len(egress.transactions),
-            "media_commands": len(egress.waiting),
-            "overload": {
-                "let_in": round(self.admission.overload.share, 3),
-                "delay": round(self.admission.overload.delay, 4),
-                "refused": self.admission.overload.refused,
-            },
-            "counters": dict(sorted((self.refusals.counters | egress.withheld).items())),
-        }
+        return status_of(self.admission, self.started, now)
 
     def trunks(self, now: Now) -> list[dict[str, object]]:
         """One row a trunk with its targets, in the order of the configuration."""

@@ -45,6 +45,7 @@ LEVELS = {
     "sbc.naming": 3,
     "sbc.credentials": 3,
     "sbc.registrations": 3,
+    "sbc.status": 3,
     "sbc.probes": 3,
     "sbc.views": 3,
     "sbc.lingering": 3,
@@ -98,6 +99,8 @@ SIDEWAYS = {
     ("sbc.naming", "sbc.locating"),
     ("sbc.egress", "sbc.credentials"),
     ("sbc.engine", "sbc.registrations"),
+    ("sbc.engine", "sbc.status"),
+    ("sbc.status", "sbc.admission"),
     ("sbc.registrations", "sbc.egress"),  # as probes
     ("sbc.registrations", "sbc.build"),
     ("sbc.registrations", "sbc.snapshot"),
