@@ -21,6 +21,8 @@ from tests.rtpengine.voices import G722, OPUS, PCMA, Talker, Voice
 
 NEAR, FAR, THIRD = 440.0, 1000.0, 700.0
 MOMENT = 1.0
+LEARNING = 4.0
+"""Seconds after signalling in which the daemon still takes RTP from anybody."""
 
 
 @pytest.fixture(scope="module", params=["embedded", "rtpengine"])
@@ -196,4 +198,26 @@ def test_audio_follows_a_caller_that_moves(call: Call) -> None:
     call.assert_both_hear()
     former.listen_anew()
     assert not former.hears(MOMENT)
+    call.close()
+
+
+def test_intruder_is_neither_heard_nor_answered(call: Call) -> None:
+    """RTP from a third host to the port that the caller was told: not a packet of it arrives, and not one goes back."""
+    call.establish()
+    call.assert_both_hear()
+    call.far.listen_anew(THIRD)
+    assert not call.far.hears(LEARNING)
+    sock = Socket(call.rig, OUTSIDE, 17600, peer=2)
+    call.sockets.append(sock)
+    intruder = Talker(sock, PCMA, plays=THIRD, awaits=FAR)
+    call.talkers.append(intruder)
+    host, port = call.near.destination
+    intruder.send_to(port, host)
+    call.far.listen_anew(THIRD)
+    assert not call.far.hears(MOMENT)
+    assert [packet for packet in call.rig.taps.packets() if packet.destination == sock.host] == []
+    assert [packet for packet in call.rig.taps.packets() if packet.source == sock.host], "the intruder was not there"
+    intruder.send_to(0)
+    call.far.listen_anew(NEAR)
+    call.assert_both_hear()
     call.close()

@@ -102,6 +102,12 @@ class Talker:
         """Where the far side takes media from now on; 0: fall silent."""
         self._destination = (host, port) if port else None
 
+    @property
+    def destination(self) -> tuple[str, int]:
+        """Where it speaks to."""
+        assert self._destination is not None
+        return self._destination
+
     def hears(self, timeout: float = LONGEST) -> bool:
         """True once the awaited tone has been recognised."""
         return self.ear.has_heard.wait(timeout)
