@@ -3,7 +3,8 @@
 In: a `Config` whose listeners are opened, and messages to send to a `Flow`. Out: whole messages and what could not be
 delivered, told to a `Receiver` (the worker). Failures to bind are `ListenError`s an operator can read.
 
-Not for: the meaning of a message. TLS and WebSocket will stand in `stream.py`'s place below the same table.
+Not for: the meaning of a message. What stream peers may hold of us stands in `limits.py` and is kept by `table.py`; why
+a connection was ended or not taken has a name in `reasons.py`. WebSocket will stand beside `tls.py`.
 """
 
 from sbc.transport.limits import StreamLimits
