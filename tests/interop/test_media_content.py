@@ -212,12 +212,14 @@ def test_intruder_is_neither_heard_nor_answered(call: Call) -> None:
     intruder = Talker(sock, PCMA, plays=THIRD, awaits=FAR)
     call.talkers.append(intruder)
     host, port = call.near.destination
+    call.near.send_to(0)  # or the two tones would be heard as one noise
     intruder.send_to(port, host)
     call.far.listen_anew(THIRD)
     assert not call.far.hears(MOMENT)
     assert [packet for packet in call.rig.taps.packets() if packet.destination == sock.host] == []
     assert [packet for packet in call.rig.taps.packets() if packet.source == sock.host], "the intruder was not there"
     intruder.send_to(0)
+    call.near.send_to(port, host)
     call.far.listen_anew(NEAR)
     call.assert_both_hear()
     call.close()
