@@ -47,7 +47,6 @@ HOT = [
     "sbc/digest.py",
     "sbc/credentials.py",
     "sbc/registrations.py",
-    "sbc/inspection.py",
     "sbc/build.py",
     "sbc/views.py",
     "sbc/lingering.py",

@@ -44,3 +44,12 @@ def is_wanted(monkeypatch: pytest.MonkeyPatch, command: str) -> bool:
     found = runpy.run_path(str(REPOSITORY / "setup.py"), run_name="setup")
     monkeypatch.setattr(sys, "argv", ["setup.py", command])
     return cast(Callable[[], bool], found["wanted"])()
+
+
+def test_each_hot_module_is_named_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """mypyc refuses a group with a module in it twice, and the install is pure Python without a word."""
+    monkeypatch.chdir(REPOSITORY)
+    monkeypatch.setattr("setuptools.setup", lambda **_: None)
+    monkeypatch.setattr(sys, "argv", ["setup.py"])
+    found = runpy.run_path("setup.py", run_name="setup")["hot_modules"]()
+    assert sorted(set(found)) == sorted(found)

@@ -7,7 +7,6 @@ from dataclasses import replace
 import pytest
 
 from sbc.config import Config, Nat, Target
-from sbc.records import Located, Server
 from sbc.sip import parse_uri
 from tests.kit.flows import ring, talk
 from tests.kit.node import CARRIER, EDGE_IN, OUTSIDE, PBX, STRANGER, Node, config
@@ -40,12 +39,6 @@ def bye_went_to(node: Node) -> tuple[str, int]:
     node.pbx.request("BYE")
     (sent,) = [sent for sent in node.sent if sent.data.startswith(b"BYE ") and sent.flow.listener == OUTSIDE]
     return sent.flow.host, sent.flow.port
-
-
-def located(node: Node, *addresses: str) -> None:
-    """DNS says where the name leads that was asked for last."""
-    servers = (Server("UDP", 5060, addresses),) if addresses else ()
-    node.act(node.engine.lookup_answer(node.lookups[-1].id, Located(servers, 60.0), node.now))
 
 
 @pytest.mark.parametrize(
@@ -101,7 +94,7 @@ def test_a_name_that_resolves_to_an_inner_host_is_not_followed() -> None:
     node = Node()
     called_by(node, "<sip:a@rebind.example>")
     node.pbx.request("BYE")
-    located(node, "10.20.0.99")
+    node.locate(node.lookups[-1], "10.20.0.99")
     (sent,) = [sent for sent in node.sent if sent.data.startswith(b"BYE ")]
     assert sent.flow.host == PHONE
 
@@ -111,7 +104,7 @@ def test_a_known_name_is_judged_each_time() -> None:
     node = Node()
     called_by(node, "<sip:a@rebind.example>")
     node.pbx.request("INFO")
-    located(node, "10.20.0.99")
+    node.locate(node.lookups[-1], "10.20.0.99")
     node.sent.clear()
     assert bye_went_to(node) == (PHONE, 5060)
 
@@ -121,7 +114,7 @@ def test_a_name_without_address_leaves_the_flow() -> None:
     node = Node()
     called_by(node, "<sip:a@nowhere.example>")
     node.pbx.request("BYE")
-    located(node)
+    node.locate(node.lookups[-1])
     (sent,) = [sent for sent in node.sent if sent.data.startswith(b"BYE ")]
     assert sent.flow.host == PHONE
 
