@@ -47,14 +47,15 @@ class Beat:
 
 
 class Keeper:
-    """Keeps one beat for each way; never more than `MAX_KEPT`."""
+    """Keeps one beat for each way; never more than `capacity`."""
 
-    __slots__ = ("_beats", "_egress", "_prober", "silent")
+    __slots__ = ("_beats", "_egress", "_prober", "capacity", "silent")
 
     def __init__(self, egress: Egress, prober: Prober) -> None:
         self._egress: Final = egress
         self._prober: Final = prober
         self._beats: Final[dict[Flow, Beat]] = {}
+        self.capacity = MAX_KEPT
         self.silent = 0
         """Peers that answered no more."""
 
@@ -67,7 +68,7 @@ class Keeper:
             return
         beat = self._beats.get(flow)
         if beat is None:
-            if len(self._beats) >= MAX_KEPT:
+            if len(self._beats) >= self.capacity:
                 return
             beat = self._beats[flow] = Beat(flow)
             self._arm(beat, now)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
-
 from sbc import keepalive
 from sbc.config import Nat
 from sbc.outputs import Transmit
@@ -146,10 +144,10 @@ def test_way_that_leads_nowhere_is_given_up_at_once() -> None:
     assert len(pings(node)) == count
 
 
-def test_number_of_ways_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_number_of_ways_is_bounded() -> None:
     """What is beyond the bound has to keep itself; registrations stand."""
-    monkeypatch.setattr(keepalive, "MAX_KEPT", 3)
     node = node_with("crlf")
+    node.engine.keeper.capacity = 3
     for port in range(61000, 61005):
         registered(node, port=port)
     assert len(node.engine.keeper) == 3
