@@ -53,7 +53,6 @@ HOT = [
     "sbc/aliases.py",
     "sbc/detours.py",
     "sbc/reach.py",
-    "sbc/inspection.py",
     "sbc/replies.py",
     "sbc/egress.py",
     "sbc/refusals.py",
