@@ -19,19 +19,22 @@ _WINDOW: Final = 1.0
 class Load:
     """What one trunk or one target carries: calls now, and when the last ones began."""
 
-    __slots__ = ("_begun", "calls", "refused")
+    __slots__ = ("_begun", "calls", "calls_elsewhere", "rate_elsewhere", "refused")
 
     def __init__(self) -> None:
         self.calls = 0
+        self.calls_elsewhere = 0
+        """What other workers of the node carry, as last heard."""
+        self.rate_elsewhere = 0
         self.refused = 0
         """Calls that a limit turned away so far."""
         self._begun: deque[float] = deque()
 
     def has_room(self, limits: Capacity, now: float) -> bool:
         """True where one more call is within the limits: never more than `calls_per_second` in any one second."""
-        if limits.calls and self.calls >= limits.calls:
+        if limits.calls and self.calls + self.calls_elsewhere >= limits.calls:
             return False
-        return not limits.calls_per_second or self.rate(now) < limits.calls_per_second
+        return not limits.calls_per_second or self.rate(now) + self.rate_elsewhere < limits.calls_per_second
 
     def take(self, limits: Capacity, now: float) -> None:
         """One more call."""
@@ -126,6 +129,12 @@ class Trunks:
         if load is None:
             load = self._trunks[name] = Load()
         return load
+
+    def loads(self) -> list[tuple[str, Load]]:
+        """Every trunk and target that has carried a call, by a name that is the same in all workers."""
+        found = list(self._trunks.items())
+        found += [(" ".join([str(part) for part in key]), load) for key, load in self._targets.items()]
+        return found
 
     def retain(self, config: Config) -> None:
         """Forget the counts of trunks and targets that are not configured and carry nothing any more."""

@@ -49,7 +49,7 @@ HALF_OF = {"pydantic_core": "pydantic"}
 LONGEST_FUNCTION = 60
 
 # The shell's outermost guards: an input, a background task, and a node that must close what it opened.
-GUARDS = {"sbc.worker", "sbc.supervisor.tasks", "sbc.supervisor.node"}
+GUARDS = {"sbc.worker", "sbc.supervisor.tasks", "sbc.supervisor.life"}
 NOT_A_ROOM = {"manager", "helper", "helpers", "util", "utils", "common", "misc", "base", "core"}
 
 

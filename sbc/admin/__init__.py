@@ -7,6 +7,7 @@ Not for: deciding anything. Who may open the socket may command the node; there 
 """
 
 from sbc.admin.operations import OPERATIONS, Json, Node, Operation
+from sbc.admin.relay import RelayServer
 from sbc.admin.server import ControlServer
 from sbc.admin.socket import ControlError, open_control_socket
 from sbc.admin.trace import Record, Recorder, Trace
@@ -20,6 +21,7 @@ __all__ = [
     "Operation",
     "Record",
     "Recorder",
+    "RelayServer",
     "Trace",
     "open_control_socket",
 ]

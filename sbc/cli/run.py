@@ -24,7 +24,7 @@ def run(
         typer.Option("--state", metavar="DIR", help="Directory for what the node keeps, its control socket too."),
     ] = None,
     workers: Annotated[
-        int | None, typer.Option("--workers", metavar="N", min=1, help="Processes; this version runs one.")
+        int | None, typer.Option("--workers", metavar="N", min=1, max=16, help="Processes (default: as the file says).")
     ] = None,
     log_format: Annotated[
         str, typer.Option("--log-format", metavar="auto|text|json", help="auto: text on a terminal, else JSON.")
@@ -37,19 +37,34 @@ def run(
     import asyncio
     import sqlite3
     import sys
+    from functools import partial
 
-    from sbc.supervisor import EmbeddedError, Node
+    from sbc.supervisor import EmbeddedError, Fleet, Node
     from sbc.telemetry import FORMATS, LEVELS, Sink, Telemetry, build_logger
 
     if log_format not in FORMATS or log_level not in LEVELS:
         fail(f"--log-format is one of {', '.join(FORMATS)}; --log-level one of {', '.join(LEVELS)}", 2)
-    loaded = load(config, state)
-    if (workers or loaded.workers) > 1:
-        print(f"sbc: {workers or loaded.workers} workers are asked for; this version runs 1", file=sys.stderr)
+    loaded = load(config, state, workers)
     style = log_format if log_format != "auto" else "text" if sys.stderr.isatty() else "json"
     sink = Sink(sys.stderr)
     telemetry = Telemetry(build_logger(sink, style, log_level))
-    node = Node(loaded, telemetry, lambda: load_or_findings(config, state))
+    again = partial(load_or_findings, config, state, workers)
+    node: Node | Fleet
+    if loaded.workers > 1:
+        own = [
+            "--workers",
+            str(loaded.workers),
+            "--state",
+            loaded.state,
+            "--log-format",
+            style,
+            "--log-level",
+            log_level,
+        ]
+        own += ["--config", str(config)] if config is not None else []
+        node = Fleet(loaded, telemetry, again, ["-m", "sbc", "worker", *own])
+    else:
+        node = Node(loaded, telemetry, again)
     try:
         asyncio.run(node.run(lambda bound: announce(loaded, bound)))
     except (OSError, EmbeddedError, sqlite3.Error) as error:
@@ -60,18 +75,44 @@ def run(
     print("stopped", flush=True)
 
 
+def worker(
+    workers: Annotated[int, typer.Option("--workers")],
+    state: Annotated[Path, typer.Option("--state")],
+    log_format: Annotated[str, typer.Option("--log-format")],
+    log_level: Annotated[str, typer.Option("--log-level")],
+    config: Annotated[Path | None, typer.Option("--config")] = None,
+) -> None:
+    """One worker of a node: started by `sbc run`, never by hand."""
+    import sys
+    from functools import partial
+
+    from sbc.supervisor import run_child
+    from sbc.telemetry import Sink, Telemetry, build_logger
+
+    sink = Sink(sys.stderr)
+    telemetry = Telemetry(build_logger(sink, log_format, log_level))
+    try:
+        status = run_child(telemetry, partial(load_or_findings, config, state, workers))
+    finally:
+        sink.close()
+    raise typer.Exit(status)
+
+
 def add_to(app: typer.Typer) -> None:
-    """Enter the command."""
+    """Enter the commands."""
+    app.command(hidden=True)(worker)
     app.command(epilog="Example: sbc run --config node.toml --state /var/lib/sbc")(run)
 
 
-def load_or_raise(path: Path | None, state: Path | None = None) -> Config:
-    """The configuration, with `--state` applied. Raises ConfigError or OSError."""
+def load_or_raise(path: Path | None, state: Path | None = None, workers: int | None = None) -> Config:
+    """The configuration, with `--state` and `--workers` applied. Raises ConfigError or OSError."""
     from dataclasses import replace
 
     from sbc.config.load import load_config
 
     config = load_config(path)
+    if workers is not None:
+        config = replace(config, workers=workers)
     if state is None:
         return config
     socket = config.control_socket
@@ -80,19 +121,21 @@ def load_or_raise(path: Path | None, state: Path | None = None) -> Config:
     return replace(config, state=str(state), control_socket=socket)
 
 
-def load_or_findings(path: Path | None, state: Path | None = None) -> Config | list[Finding]:
+def load_or_findings(
+    path: Path | None, state: Path | None = None, workers: int | None = None
+) -> Config | list[Finding]:
     """The configuration, or everything that is wrong with it."""
     from sbc.config.load import ConfigError
 
     try:
-        return load_or_raise(path, state)
+        return load_or_raise(path, state, workers)
     except (ConfigError, OSError) as error:
         return findings_of(error)
 
 
-def load(path: Path | None, state: Path | None = None) -> Config:
+def load(path: Path | None, state: Path | None = None, workers: int | None = None) -> Config:
     """As `load_or_findings`; ends the command where there are findings."""
-    loaded = load_or_findings(path, state)
+    loaded = load_or_findings(path, state, workers)
     if isinstance(loaded, list):
         lines = [f"  {finding['text']}" for finding in loaded]
         fail("\n".join([f"the configuration has {len(lines)} error(s):", *lines]))

@@ -6,6 +6,6 @@ at the start, the last record of each call that another process has left.
 Not for: reading state back on the straight path; the event loop never waits for a disk here.
 """
 
-from sbc.journal.store import MemoryStore, SqliteStore, Store, open_store
+from sbc.journal.store import MemoryStore, SqliteStore, Store, open_store, open_switches, read_live
 
-__all__ = ["MemoryStore", "SqliteStore", "Store", "open_store"]
+__all__ = ["MemoryStore", "SqliteStore", "Store", "open_store", "open_switches", "read_live"]

@@ -13,6 +13,7 @@ from sbc.outputs import ACKED, KEPT, CallEnded, Journal, TargetChanged
 BACKLOG: Final = 200_000
 """Records that may wait for the disk; beyond, records are lost and counted, calls are not."""
 
+_FILE: Final = "sbc.sqlite"
 _BATCH: Final = 5_000
 _DELAY: Final = 0.05
 """Seconds a record may wait for company: what a crash of the machine can cost."""
@@ -61,6 +62,9 @@ class Store(Protocol):
         Waits for the disk.
         """
 
+    def flush(self) -> None:
+        """Wait until everything appended before is where `live` finds it."""
+
     def close(self) -> None:
         """Keep what is waiting, then stop."""
 
@@ -87,6 +91,9 @@ class MemoryStore:
         """Nothing was kept."""
         return []
 
+    def flush(self) -> None:
+        """Nothing waits."""
+
     def close(self) -> None:
         """Nothing waits."""
 
@@ -100,13 +107,13 @@ class SqliteStore:
     def __init__(self, path: Path) -> None:
         """Open or create the file; raises OSError or sqlite3.Error when it cannot be used."""
         self.lost = 0
-        self._queue: Final[queue.SimpleQueue[Journal | CallEnded | None]] = queue.SimpleQueue()
+        self._queue: Final[queue.SimpleQueue[Journal | CallEnded | threading.Event | None]] = queue.SimpleQueue()
         path.parent.mkdir(parents=True, exist_ok=True)
         self._database: Final = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._database.execute("PRAGMA journal_mode = WAL")
         self._database.execute("PRAGMA synchronous = NORMAL")
         self._database.executescript(_SCHEMA)
-        self._switches: Final = sqlite3.connect(path, isolation_level=None, timeout=0.2)
+        self._switches: Final = Switches(path)
         self._thread: Final = threading.Thread(target=self._run, name="journal writer", daemon=True)
         self._thread.start()
 
@@ -119,21 +126,22 @@ class SqliteStore:
 
     def switch(self, change: TargetChanged) -> None:
         """Write it: seldom, and by an operator who wants to know that it is done."""
-        try:
-            self._switches.execute(_ENABLE if change.state == "enabled" else _DISABLE, (change.trunk, change.target))
-        except sqlite3.Error:
+        if not self._switches.switch(change):
             self.lost += 1
 
     def disabled(self) -> list[tuple[str, str]]:
         """What an earlier process was told."""
-        return [(str(trunk), str(target)) for trunk, target in self._switches.execute("SELECT * FROM disabled")]
+        return self._switches.disabled()
 
     def live(self) -> list[Journal]:
         """What an earlier process has left; before the first `append`."""
-        return [
-            Journal(call, ACKED if acked else KEPT, wall, record)
-            for call, acked, wall, record in self._database.execute(_LIVE).fetchall()
-        ]
+        return _rows(self._database)
+
+    def flush(self) -> None:
+        """Wait for the writer; ten seconds at the longest."""
+        done = threading.Event()
+        self._queue.put(done)
+        done.wait(10.0)
 
     def close(self) -> None:
         """Write what is queued and close the file."""
@@ -146,22 +154,23 @@ class SqliteStore:
         pause = threading.Event()
         while True:
             first = self._queue.get()
-            if first is None:
-                return
-            pause.wait(_DELAY)
-            batch = [first]
-            last = False
-            while len(batch) < _BATCH:
+            if not isinstance(first, threading.Event) and first is not None:
+                pause.wait(_DELAY)
+            batch: list[Journal | CallEnded] = []
+            mark = first
+            while isinstance(mark, Journal | CallEnded):
+                batch.append(mark)
+                if len(batch) >= _BATCH:
+                    break
                 try:
-                    record = self._queue.get_nowait()
+                    mark = self._queue.get_nowait()
                 except queue.Empty:
                     break
-                if record is None:
-                    last = True
-                    break
-                batch.append(record)
-            self._write(batch)
-            if last:
+            if batch:
+                self._write(batch)
+            if isinstance(mark, threading.Event):
+                mark.set()
+            if mark is None:
                 return
 
     def _write(self, batch: list[Journal | CallEnded]) -> None:
@@ -177,6 +186,52 @@ class SqliteStore:
             self.lost += len(batch)
             if self._database.in_transaction:
                 self._database.execute("ROLLBACK")
+
+
+class Switches:
+    """What operators have taken out of service, in the file that another thread or process writes calls into."""
+
+    def __init__(self, path: Path) -> None:
+        """The file must be there. Raises sqlite3.Error."""
+        self._database: Final = sqlite3.connect(path, isolation_level=None, timeout=0.2)
+
+    def switch(self, change: TargetChanged) -> bool:
+        """Write it; False where that could not be done."""
+        try:
+            self._database.execute(_ENABLE if change.state == "enabled" else _DISABLE, (change.trunk, change.target))
+        except sqlite3.Error:
+            return False
+        return True
+
+    def disabled(self) -> list[tuple[str, str]]:
+        """Trunks, with the URI of a target or an empty string."""
+        return [(str(trunk), str(target)) for trunk, target in self._database.execute("SELECT * FROM disabled")]
+
+    def close(self) -> None:
+        """Let the file go."""
+        self._database.close()
+
+
+def open_switches(state: Path) -> Switches:
+    """Those in this directory, where a store has been opened."""
+    return Switches(state / _FILE)
+
+
+def read_live(state: Path) -> list[Journal]:
+    """What the file in this directory holds of live calls, while another process writes it; empty without a file."""
+    path = state / _FILE
+    if not path.exists():
+        return []
+    database = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    try:
+        return _rows(database)
+    finally:
+        database.close()
+
+
+def _rows(database: sqlite3.Connection) -> list[Journal]:
+    found = database.execute(_LIVE).fetchall()
+    return [Journal(call, ACKED if acked else KEPT, wall, record) for call, acked, wall, record in found]
 
 
 def _folded(
@@ -202,7 +257,7 @@ def _folded(
 
 def open_store(kind: str, state: Path) -> Store:
     """The store that `state.store` names: `memory`, or `sqlite` in the state directory."""
-    return MemoryStore() if kind == "memory" else SqliteStore(state / "sbc.sqlite")
+    return MemoryStore() if kind == "memory" else SqliteStore(state / _FILE)
 
 
 def _row(record: CallEnded) -> tuple[object, ...]:

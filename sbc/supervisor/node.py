@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import secrets
 import signal
 import time
@@ -22,12 +23,16 @@ from sbc.journal import Store, open_store
 from sbc.kernel import NetworkWatch
 from sbc.lookup import Resolver, nameservers
 from sbc.media import NOBODY
+from sbc.supervisor.berth import Berth
 from sbc.supervisor.certificates import Certificates
 from sbc.supervisor.embedded import LOOPBACK, EmbeddedEngine, is_wanted
 from sbc.supervisor.following import Following
+from sbc.supervisor.life import live
 from sbc.supervisor.outlets import NodeOutlets
 from sbc.supervisor.pings import watch_engines
 from sbc.supervisor.ports import choose_ports, keep_ports, without
+from sbc.supervisor.shares import share_counts
+from sbc.supervisor.steersman import CONNECTION_BITS, Steersman
 from sbc.supervisor.tasks import Tasks, guard_callbacks
 from sbc.telemetry import Telemetry
 from sbc.transport import Bound, Transports
@@ -46,21 +51,21 @@ Reload = Callable[[], Config | list[Json]]
 Announce = Callable[[tuple[Bound, ...]], None]
 
 
-class _Ended(Exception):
-    """The node's life is over: ends its task group."""
-
-
 class Node:
     """One running node. `run` is its life; everything else commands it from the event loop.
 
     Start: journal, media engine, sockets, control socket. End: the other way round.
     """
 
-    def __init__(self, config: Config, telemetry: Telemetry, read_again: Reload) -> None:
-        self.config = config = choose_ports(config)
+    def __init__(self, config: Config, telemetry: Telemetry, read_again: Reload, berth: Berth | None = None) -> None:
+        """With a `berth` it is one worker of several: what they share is another process's."""
+        self.config = config = choose_ports(config) if berth is None else berth.fitted(config)
         self._telemetry: Final = telemetry
         self._read_again: Final = read_again
-        self._engine: Final = Engine(config, secrets.token_bytes(32), system_clock())
+        self._berth: Final = berth
+        slots = berth.table.slots(berth.worker) if berth is not None else b"\x00"
+        self._engine: Final = Engine(config, secrets.token_bytes(32), system_clock(), slots)
+        self._steersman: Steersman | None = None
         self._started = time.monotonic()
         self._stop: Final = asyncio.Event()
         self._is_draining = False
@@ -84,22 +89,9 @@ class Node:
         """Serve until told to stop; `announce` hears what listens where. A start that fails raises OSError or
         EmbeddedError, and nothing is left open.
         """
-        failure: Exception | None = None
-        self._store = open_store(self.config.store, Path(self.config.state))
-        try:
-            async with asyncio.TaskGroup() as group:
-                try:
-                    await self._serve(Tasks(group, self._telemetry), announce)
-                except Exception as error:
-                    failure = error
-                raise _Ended  # cancels what still runs in the background
-        except* _Ended:
-            pass
-        finally:
-            self._telemetry.close()
-            await asyncio.get_running_loop().run_in_executor(None, self._store.close)
-        if failure is not None:
-            raise failure
+        berth = self._berth
+        self._store = store = open_store(self.config.store, Path(self.config.state)) if berth is None else berth.store
+        await live(lambda tasks: self._serve(tasks, announce), self._telemetry, store)
 
     async def _serve(self, tasks: Tasks, announce: Announce) -> None:
         loop = asyncio.get_running_loop()
@@ -107,26 +99,25 @@ class Node:
         assert self._store is not None
         self._tasks = tasks
         self._worker = worker = Worker(self._engine, self._telemetry, self._store)
-        self._transports = transports = Transports(self.config, worker, tasks)
+        self._transports = transports = self._make_transports(worker, tasks)
         control = ControlServer(self, Path(self.config.control_socket))
         alarm = LoopAlarm(loop, worker.ring)
         clients: list[rtpengine.client.Client] = []
-        self._outlets = NodeOutlets(
-            transports, worker, clients, tasks, Resolver(self.config.name_servers or nameservers())
-        )
+        resolver = Resolver(self.config.name_servers or nameservers())
+        self._outlets = NodeOutlets(self._steersman or transports, worker, clients, tasks, resolver)
         worker.connect(self._outlets, alarm)
         self._take_signals(loop)
         try:
             await control.open()  # first: another node on the same state is found before any port is touched
             clients.extend(await self._connect_media(tasks))
-            left = await loop.run_in_executor(None, self._store.live)
+            left = await loop.run_in_executor(None, self._store.live if self._berth is None else self._berth.live)
             worker.adopt(left)  # before the first message, which may be about one of them
             await transports.open()
-            if transports.waiting:
-                self._apply(without(self.config, transports.waiting))
-            following = Following(lambda: self.config, self._apply, transports, self._telemetry.logger)
-            self._watch = self._watch_network(NetworkWatch(following.hear))
-            tasks.create_task(following.run(), name="network")
+            if self._steersman is not None and self._berth is not None:
+                self._steersman.start(transports)
+                tasks.create_task(share_counts(self._engine.egress.trunks, self._berth.counts), name="counts")
+            else:
+                self._follow_network(tasks, transports)
             self._end_silent(worker)
             self._certificates.take(self.config)
             tasks.create_task(self._certificates.remind(), name="certificates")
@@ -159,6 +150,7 @@ class Node:
         return {
             "name": self.config.name,
             "version": sbc.__version__,
+            "pid": os.getpid(),
             "configuration": {"source": self.config.source or "quickstart", "version": self.config.version},
             "state": "draining" if self._is_draining else "running",
             "uptime": round(time.monotonic() - self._started, 1),
@@ -183,7 +175,7 @@ class Node:
             "media": self._media_status(),
             "journal": {"store": self.config.store, "lost": self._store.lost if self._store is not None else 0},
             "engine": self._engine.status(system_clock()),
-        }
+        } | ({"steering": self._steersman.status()} if self._steersman is not None else {})
 
     def calls(self) -> list[Json]:
         """Live calls."""
@@ -255,7 +247,7 @@ class Node:
         if isinstance(fresh, list):
             findings = fresh
         else:
-            fresh = keep_ports(fresh, self.config)
+            fresh = keep_ports(fresh, self.config) if self._berth is None else self._berth.fitted(fresh)
             findings = changes_that_need_a_restart(self.config, fresh) or await self._take_certificates(fresh)
             if not findings and self._worker is not None:
                 self.config = replace(fresh, version=self.config.version + 1)
@@ -301,8 +293,10 @@ class Node:
     async def _connect_media(self, tasks: Tasks) -> list[rtpengine.client.Client]:
         media = self.config.media
         addresses = [(engine.host, engine.port) for engine in media.engines]
-        if is_wanted(self.config):
-            self._embedded = EmbeddedEngine(self.config, self._telemetry.logger, self._lose_embedded)
+        if is_wanted(self.config) and self._berth is not None:
+            addresses = [(LOOPBACK, self._berth.media_port)]
+        elif is_wanted(self.config):
+            self._embedded = EmbeddedEngine(self.config, self._telemetry.logger, self.lose_embedded)
             await self._embedded.start()
             tasks.create_task(self._embedded.watch(), name="media engine")
             addresses = [(LOOPBACK, self._embedded.port)]
@@ -316,10 +310,32 @@ class Node:
     def _end_silent(self, worker: Worker) -> None:
         """End the adopted calls whose media sessions are nowhere any more."""
         worker.media_lost(NOBODY)
-        if self._embedded is not None and not self._embedded.is_survivor:
+        is_new = self._embedded is not None and not self._embedded.is_survivor
+        if is_new or (self._berth is not None and self._berth.is_media_new and is_wanted(self.config)):
             worker.media_lost(0)
 
-    def _lose_embedded(self) -> None:
+    def stop(self) -> None:
+        """End now, without a word to anybody."""
+        self._stop.set()
+
+    def _make_transports(self, worker: Worker, tasks: Tasks) -> Transports:
+        berth = self._berth
+        if berth is None:
+            return Transports(self.config, worker, tasks)
+        self._steersman = steersman = Steersman(worker, berth.mailbox, berth.table, berth.worker)
+        first = berth.worker << CONNECTION_BITS
+        return Transports(self.config, steersman, tasks, given=berth.sockets, numbers_from=first)
+
+    def _follow_network(self, tasks: Tasks, transports: Transports) -> None:
+        """Serve at the addresses that the machine has, as they come and go."""
+        if transports.waiting:
+            self._apply(without(self.config, transports.waiting))
+        following = Following(lambda: self.config, self._apply, transports, self._telemetry.logger)
+        self._watch = self._watch_network(NetworkWatch(following.hear))
+        tasks.create_task(following.run(), name="network")
+
+    def lose_embedded(self) -> None:
+        """The embedded media engine has died, and its sessions with it."""
         if self._worker is not None:
             self._worker.media_lost(0)
 
@@ -368,7 +384,10 @@ class Node:
                     await worker.drained.wait()
             except TimeoutError:
                 pass
-        self._stop.set()
+        if self._berth is None:
+            self._stop.set()
+        else:
+            self._berth.drained()  # others may still have calls, and new ones are to hear 503 meanwhile
 
     def _end_calls(self) -> None:
         if self._worker is not None:

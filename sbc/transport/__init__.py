@@ -10,7 +10,18 @@ a connection was ended or not taken has a name in `reasons.py`. WebSocket will s
 from sbc.transport.limits import StreamLimits
 from sbc.transport.reasons import Ended, NotTaken
 from sbc.transport.receiver import Counters, Receiver
-from sbc.transport.sockets import ListenError
+from sbc.transport.sockets import ListenError, open_datagrams, open_stream_listener
 from sbc.transport.transports import Bound, Transports
 
-__all__ = ["Bound", "Counters", "Ended", "ListenError", "NotTaken", "Receiver", "StreamLimits", "Transports"]
+__all__ = [
+    "Bound",
+    "Counters",
+    "Ended",
+    "ListenError",
+    "NotTaken",
+    "Receiver",
+    "StreamLimits",
+    "Transports",
+    "open_datagrams",
+    "open_stream_listener",
+]

@@ -85,11 +85,20 @@ def scope_of(listener: Listener) -> int:
     return 0
 
 
-def open_datagram(listener: Listener, dscp: int) -> socket.socket:
+def open_datagrams(listener: Listener, dscp: int, count: int) -> list[socket.socket]:
+    """As many sockets for the workers of one node, which share the port and among which the kernel spreads datagrams.
+
+    That nobody else has the port is found out before, by a socket that shares with nobody. Raises ListenError.
+    """
+    open_datagram(listener, dscp).close()
+    return [open_datagram(listener, dscp, is_shared=True) for _ in range(count)]
+
+
+def open_datagram(listener: Listener, dscp: int, *, is_shared: bool = False) -> socket.socket:
     """A bound, non-blocking UDP socket that hears of ICMP errors.
 
-    Neither SO_REUSEADDR nor SO_REUSEPORT: on Linux either lets a second node take half of our datagrams without a word.
-    Raises ListenError.
+    Neither SO_REUSEADDR nor SO_REUSEPORT, unless `is_shared` among the workers of one node: on Linux either lets a
+    second node take half of our datagrams without a word. Raises ListenError.
     """
     sock = socket.socket(family_of(listener.host), socket.SOCK_DGRAM)
     try:
@@ -97,6 +106,8 @@ def open_datagram(listener: Listener, dscp: int) -> socket.socket:
         _hear_errors(sock)
         _stamp(sock)
         _grow_receive_buffer(sock)
+        if is_shared:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         sock.bind(_address(listener, listener.port))
     except OSError as error:
         sock.close()

@@ -61,6 +61,7 @@ class Streams:
         realms: Mapping[str, Realm],
         limits: StreamLimits,
         counters: Counters,
+        numbers_from: int = 0,
     ) -> None:
         self._receiver: Final = receiver
         self._tasks: Final = tasks
@@ -73,12 +74,15 @@ class Streams:
         self.table: Final = ConnectionTable(realms, limits, limits.connections)
         self.contexts: Final[dict[str, TlsContexts]] = {}
         self.door: Final = Door(receiver, limits, counters, self.table)
-        self._last = 0
+        self._last = numbers_from
         self._sweeper: asyncio.TimerHandle | None = None
 
-    async def listen(self, listener: Listener, dscp: int) -> int:
-        """Accept connections for this listener; the port bound. Raises ListenError."""
-        sock = open_stream_listener(listener, dscp)
+    async def listen(self, listener: Listener, dscp: int, given: socket.socket | None = None) -> int:
+        """Accept connections for this listener, by a socket that is `given` or a new one; the port bound.
+
+        Raises ListenError.
+        """
+        sock = given or open_stream_listener(listener, dscp)
         self._listeners[listener.index] = (listener, dscp)
         loop = asyncio.get_running_loop()
         server = await loop.create_server(lambda: self._accept(listener, dscp), sock=sock, backlog=BACKLOG)

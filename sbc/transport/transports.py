@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import socket
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -33,12 +35,22 @@ class Bound:
 class Transports:
     """Opens every listener of a configuration and sends to flows. `tasks` owns what runs in the background."""
 
-    def __init__(self, config: Config, receiver: Receiver, tasks: Tasks, limits: StreamLimits | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        receiver: Receiver,
+        tasks: Tasks,
+        limits: StreamLimits | None = None,
+        given: Mapping[int, socket.socket] | None = None,
+        numbers_from: int = 0,
+    ) -> None:
+        """`given` are sockets that somebody else has bound, by listener; connections are numbered from there on."""
+        self._given: Final = given or {}
         self.counters: Final = Counters()
         self._config: Final = config
         self._receiver: Final = receiver
         self._streams: Final = Streams(
-            receiver, tasks, config.limits, config.realms, limits or StreamLimits(), self.counters
+            receiver, tasks, config.limits, config.realms, limits or StreamLimits(), self.counters, numbers_from
         )
         self._datagrams: Final[dict[int, UdpListener]] = {}
         self._bound: Final[dict[int, Bound]] = {}
@@ -148,12 +160,13 @@ class Transports:
     async def _open(self, listener: Listener) -> None:
         dscp = self._config.realms[listener.realm].dscp_sip
         if listener.transport == "UDP":
-            datagrams = UdpListener(listener, open_datagram(listener, dscp), self._receiver, self.counters)
+            sock = self._given.get(listener.index) or open_datagram(listener, dscp)
+            datagrams = UdpListener(listener, sock, self._receiver, self.counters)
             self._datagrams[listener.index] = datagrams
             datagrams.start()
             self._note(listener, datagrams.port)
         elif listener.transport == "TCP" or (listener.transport == "TLS" and listener.realm in self._streams.contexts):
-            self._note(listener, await self._streams.listen(listener, dscp))
+            self._note(listener, await self._streams.listen(listener, dscp, self._given.get(listener.index)))
         else:
             raise OSError(f"transport {listener.transport} is not in this version (listener of realm {listener.realm})")
 

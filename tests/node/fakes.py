@@ -133,6 +133,9 @@ class FakeStore:
         """Nothing is left of an earlier process."""
         return []
 
+    def flush(self) -> None:
+        """Nothing waits."""
+
     def append(self, record: Journal | CallEnded) -> None:
         self.records.append(record)
 

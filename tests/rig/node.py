@@ -112,7 +112,7 @@ class Node:
         self._judged = 0
         self.process = Process(argv, namespace=namespace, log=directory / "node.log")
         try:
-            wait_until(lambda: not self.process.running or self.is_ready(), 30, "the node's control socket")
+            wait_until(lambda: not self.process.running or self.is_ready(), 60, "the node's control socket")
             assert self.process.running, f"the node ended with {self.process.returncode}\n{self.log()[-4000:]}"
         except BaseException:
             self.process.kill()
@@ -121,7 +121,7 @@ class Node:
     def is_ready(self) -> bool:
         """Whether the control socket answers and every UDP listener that it names and that is up is bound."""
         try:
-            listeners = self.ask("GET", "/status")["listeners"]
+            listeners = self.ask("GET", "/status").get("listeners")
             return bool(listeners) and all(
                 udp_sockets(self.process.pid, one["host"], one["port"])
                 for one in listeners

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from ipaddress import ip_network
 from typing import Annotated, Any, Final, Literal
@@ -12,6 +13,8 @@ from policies.load import NOT_YET, Table, refuse, shown
 from sbc.config.load.addresses import ListenEntry, address_of, parse_host, parse_listen
 from sbc.sip import ParseError, Uri, parse_uri
 
+WORKERS: Final = 16
+"""Most processes of a node: a worker mints with 15 of 256 slots."""
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _MEDIA_TYPE: Final = re.compile(r"[a-z0-9.!#$&^_+-]{1,64}/[a-z0-9.!#$&^_+-]{1,64}")
 _HIDE: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._:@+-]*|\[[0-9A-Fa-f:.]+\](?::\d+)?")
@@ -156,8 +159,10 @@ def _store(value: object) -> str:
 
 
 def _workers(value: object) -> Any:  # noqa: ANN401
-    if isinstance(value, int) and not isinstance(value, bool) and value != 1:
-        refuse(f"{value} workers: several are {NOT_YET}", allowed="1")
+    if value == "auto":
+        return min(len(os.sched_getaffinity(0)), WORKERS)
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= WORKERS:
+        refuse(f"{shown(value)} workers", allowed=f'1 to {WORKERS}, or "auto": one a core')
     return value
 
 

@@ -1,0 +1,25 @@
+"""What the worker processes of a node share: a mailbox each, a ring for the journal each, counts of what trunks carry.
+
+In: descriptors that the supervisor made and keeps, so that nothing in them is lost with a worker. Out: messages for the
+worker that owns them, records for the one writer.
+
+Not for: SIP; who owns a message is `sbc.steering`'s word.
+"""
+
+from sbc.crew.counts import Counts, counts_memory
+from sbc.crew.letters import Letter, open_letter, seal
+from sbc.crew.mailbox import Mailbox, open_mailbox
+from sbc.crew.ring import Ring, RingStore, ring_memory
+
+__all__ = [
+    "Counts",
+    "Letter",
+    "Mailbox",
+    "Ring",
+    "RingStore",
+    "counts_memory",
+    "open_letter",
+    "open_mailbox",
+    "ring_memory",
+    "seal",
+]

@@ -1,0 +1,47 @@
+"""What one worker hands to another, as bytes: a message with the flow it came by, or one to send by a connection."""
+
+from __future__ import annotations
+
+import struct
+from enum import IntEnum
+from typing import Final
+
+from sbc.wire import Flow
+
+_TRANSPORTS: Final = ("UDP", "TCP", "TLS", "WS", "WSS")
+_HEAD: Final = struct.Struct("!BBBHHIHH")
+
+
+class Letter(IntEnum):
+    """What the receiver is to do."""
+
+    RECEIVE = 1
+    """It came to us and is yours."""
+    SEND = 2
+    """Send it; you have the connection."""
+    FAILED = 3
+    """What you gave us to send for this flow did not leave; the message is the reason."""
+
+
+def seal(kind: Letter, data: bytes, flow: Flow, writer: int = 0) -> bytes:
+    """The letter; `writer` is the worker that it is from."""
+    host = flow.host.encode()
+    names = "\n".join(flow.names).encode()
+    place = _TRANSPORTS.index(flow.transport)
+    head = _HEAD.pack(kind, writer, place, flow.listener, flow.port, flow.connection, len(host), len(names))
+    return head + host + names + data
+
+
+def open_letter(letter: bytes) -> tuple[Letter, int, bytes, Flow]:
+    """What `seal` was given. Raises ValueError for anything else."""
+    try:
+        kind, writer, place, listener, port, connection, host_length, names_length = _HEAD.unpack_from(letter)
+        transport = _TRANSPORTS[place]
+    except (struct.error, IndexError) as error:
+        raise ValueError(str(error)) from None
+    start = _HEAD.size
+    host = letter[start : start + host_length].decode()
+    names = letter[start + host_length : start + host_length + names_length].decode()
+    data = letter[start + host_length + names_length :]
+    flow = Flow(listener, transport, host, port, connection, tuple(names.split("\n")) if names else ())
+    return Letter(kind), writer, data, flow

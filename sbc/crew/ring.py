@@ -1,0 +1,151 @@
+"""The journal's way from a worker to the one writer: a ring in memory that both see and that outlives the worker.
+
+One writes, one reads, neither waits: the writer moves `head` when a record is whole, the reader `tail` when it has
+taken one. What was put in before a worker was killed is all there. A full ring loses records, which are counted.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+import os
+import struct
+from dataclasses import astuple
+from typing import Final, Protocol
+
+from sbc.outputs import ACKED, KEPT, CallEnded, Journal, TargetChanged
+
+SIZE: Final = 16 << 20
+"""Bytes for records: some 5,000 calls that begin, while the writer looks fifty times a second."""
+_NUMBER: Final = struct.Struct("<Q")
+_HEAD, _TAIL, _LOST = 0, 8, 16
+_START: Final = 64
+_RECORD: Final = struct.Struct("<IBHd")
+_KINDS: Final = (KEPT, ACKED)
+_ENDED: Final = 2
+
+
+def ring_memory(size: int = SIZE) -> int:
+    """A descriptor of memory for one ring, all zeros: an empty one."""
+    descriptor = os.memfd_create("journal")
+    os.ftruncate(descriptor, _START + size)
+    return descriptor
+
+
+class Ring:
+    """One end of a ring."""
+
+    def __init__(self, descriptor: int) -> None:
+        length = os.fstat(descriptor).st_size
+        self._memory: Final = mmap.mmap(descriptor, length)
+        self._size: Final = length - _START
+
+    @property
+    def lost(self) -> int:
+        """Records that found no room."""
+        return self._number(_LOST)
+
+    def append(self, record: Journal | CallEnded) -> None:
+        """Put a record in; the writer's."""
+        data = _packed(record)
+        memory, size = self._memory, self._size
+        head = self._number(_HEAD)
+        if head - self._number(_TAIL) + len(data) > size:
+            _NUMBER.pack_into(memory, _LOST, self.lost + 1)
+            return
+        at = head % size
+        first = min(len(data), size - at)
+        memory[_START + at : _START + at + first] = data[:first]
+        if first < len(data):
+            memory[_START : _START + len(data) - first] = data[first:]
+        _NUMBER.pack_into(memory, _HEAD, head + len(data))
+
+    def take(self) -> list[Journal | CallEnded]:
+        """Everything that is in; the reader's."""
+        head, tail = self._number(_HEAD), self._number(_TAIL)
+        if head == tail:
+            return []
+        memory, size = self._memory, self._size
+        at, length = tail % size, head - tail
+        first = min(length, size - at)
+        data = memory[_START + at : _START + at + first] + memory[_START : _START + length - first]
+        _NUMBER.pack_into(memory, _TAIL, head)
+        return _unpacked(data)
+
+    def close(self) -> None:
+        """Let the memory go."""
+        self._memory.close()
+
+    def _number(self, place: int) -> int:
+        return int(_NUMBER.unpack_from(self._memory, place)[0])
+
+
+class Switches(Protocol):
+    """Where an operator's word is kept."""
+
+    def switch(self, change: TargetChanged) -> bool:
+        """A trunk or a target out of service, or back in it."""
+
+    def disabled(self) -> list[tuple[str, str]]:
+        """What is out of service."""
+
+    def close(self) -> None:
+        """Let it go."""
+
+
+class RingStore:
+    """The `Store` of a worker: its records go into the ring, what operators switch into the file itself."""
+
+    def __init__(self, ring: Ring, switches: Switches) -> None:
+        self._ring: Final = ring
+        self._switches: Final = switches
+
+    def switch(self, change: TargetChanged) -> None:
+        """Every worker is told, and each writes the same."""
+        self._switches.switch(change)
+
+    def disabled(self) -> list[tuple[str, str]]:
+        """What is out of service."""
+        return self._switches.disabled()
+
+    @property
+    def lost(self) -> int:
+        """Records that found no room."""
+        return self._ring.lost
+
+    def append(self, record: Journal | CallEnded) -> None:
+        """For the writer."""
+        self._ring.append(record)
+
+    def live(self) -> list[Journal]:
+        """Not here: the file has them."""
+        return []
+
+    def flush(self) -> None:
+        """What is in the ring is safe."""
+
+    def close(self) -> None:
+        """The ring stays: its reader is another process."""
+        self._switches.close()
+
+
+def _packed(record: Journal | CallEnded) -> bytes:
+    if isinstance(record, Journal):
+        kind, wall, payload = _KINDS.index(record.kind), record.wall, record.record
+    else:
+        kind, wall, payload = _ENDED, record.end, json.dumps(astuple(record)).encode()
+    call = record.call.encode()
+    return _RECORD.pack(len(payload), kind, len(call), wall) + call + payload
+
+
+def _unpacked(data: bytes) -> list[Journal | CallEnded]:
+    found: list[Journal | CallEnded] = []
+    at = 0
+    while at < len(data):
+        length, kind, call_length, wall = _RECORD.unpack_from(data, at)
+        at += _RECORD.size
+        call = data[at : at + call_length].decode()
+        payload = data[at + call_length : at + call_length + length]
+        at += call_length + length
+        found.append(CallEnded(*json.loads(payload)) if kind == _ENDED else Journal(call, _KINDS[kind], wall, payload))
+    return found

@@ -1,0 +1,103 @@
+"""Which worker of a node a message is for: read from the message alone, by any worker, without a table of calls.
+
+A token of ours names a slot, and slots have owners: a request by the user of its Request-URI or by its To tag, a
+response by the branch of its top Via. Everything else (a first INVITE with its copies, its CANCEL and the ACK to its
+failure; what comes outside dialogs) goes by its Call-ID, so that one source port feeds all workers alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+from zlib import crc32
+
+SLOTS: Final = 256
+PER_WORKER: Final = 15
+"""Slots a worker mints with. The rest is for workers to come: what was minted keeps its owner when they do."""
+WORKERS: Final = 16
+_HEXADECIMAL: Final[frozenset[int]] = frozenset(b"0123456789abcdef")
+_BRANCH: Final = b"branch=z9hG4bK"
+
+
+def key_of(data: bytes) -> int:
+    """Where to look a message up in `Table`: a slot below 256 of a token of ours, or 256 and more by its Call-ID."""
+    if data.startswith(b"SIP/2.0 "):
+        start = data.find(_BRANCH) + len(_BRANCH)
+        slot = _slot(data[start : start + 22]) if start >= len(_BRANCH) else -1
+        return slot if slot >= 0 else _key_of_call(data)
+    start = data.find(b":", 0, 64) + 1
+    if data[start + 22 : start + 23] == b"@":
+        slot = _slot(data[start : start + 22])
+        if slot >= 0:
+            return slot
+    value = _header(data, b"to", b"t")
+    start = value.find(b";tag=")
+    if start >= 0:
+        slot = _slot(value[start + 5 : start + 28].partition(b";")[0].rstrip())
+        if slot >= 0:
+            return slot
+    return _key_of_call(data)
+
+
+def _slot(token: bytes) -> int:
+    """The slot of a minted token, -1 for anything else."""
+    if len(token) != 22 or not _HEXADECIMAL.issuperset(token):
+        return -1
+    return int(token[:2], 16)
+
+
+def _key_of_call(data: bytes) -> int:
+    value = _header(data, b"call-id", b"i").strip()[:256]
+    return SLOTS + (crc32(value) & 255)
+
+
+def _header(data: bytes, name: bytes, compact: bytes) -> bytes:
+    """The first header field of this name (lower case), empty where there is none."""
+    for line in data.split(b"\r\n\r\n", 1)[0].split(b"\n")[1:]:
+        head, colon, value = line.partition(b":")
+        if colon and (head := head.strip().lower()) in (name, compact):
+            return value
+    return b""
+
+
+class Table:
+    """Who owns which slot, for a node of so many workers. `owners` is kept with the node's state: a byte a slot.
+
+    A slot that a worker of an earlier start minted with keeps its owner, or, where there are fewer workers now, goes to
+    one that also has all the others of that worker: the tokens of one call never part.
+    """
+
+    __slots__ = ("_workers", "owners")
+
+    def __init__(self, owners: bytes, workers: int) -> None:
+        self.owners: Final = owners
+        self._workers: Final = workers
+
+    def owner(self, key: int) -> int:
+        """The worker for a key of `key_of`; what nobody minted, or the node when it had one worker, is the first's."""
+        if key >= SLOTS:
+            return (key - SLOTS) % self._workers
+        owner = self.owners[key]
+        return 0 if owner == NOBODY else owner % self._workers
+
+    def slots(self, worker: int) -> bytes:
+        """What a worker mints with."""
+        return bytes([slot for slot in range(SLOTS) if self.owners[slot] == worker])
+
+
+NOBODY: Final = 255
+
+
+def assign(owners: bytes, workers: int, draw: Callable[[int], int]) -> Table:
+    """The table for so many workers: what was assigned before stays, who has nothing draws from what is free.
+
+    Slot 0 is never drawn: a node with one worker mints with it. `draw(n)` gives a random number below n.
+    """
+    table = bytearray(owners if len(owners) == SLOTS else bytes([NOBODY]) * SLOTS)
+    for worker in range(workers):
+        if worker in table:
+            continue
+        free = [slot for slot in range(1, SLOTS) if table[slot] == NOBODY]
+        for _ in range(PER_WORKER):
+            table[free.pop(draw(len(free)))] = worker
+    return Table(bytes(table), workers)

@@ -1,0 +1,49 @@
+"""What a worker process is given by its supervisor, in the place of what a node with one worker makes for itself."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from sbc.config import Config
+from sbc.crew import Counts, Mailbox
+from sbc.journal import Store
+from sbc.outputs import Journal
+from sbc.steering import Table
+
+
+@dataclass(frozen=True)
+class Berth:
+    """One worker's place on the node."""
+
+    worker: int
+    table: Table
+    sockets: dict[int, socket.socket]
+    """By the listener's index; shared with nobody (UDP), or with all (streams), and kept by the supervisor."""
+    mailbox: Mailbox
+    counts: Counts
+    store: Store
+    live: Callable[[], list[Journal]]
+    """The calls that are this worker's to adopt; waits for the disk."""
+    media_port: int
+    """The embedded engine's, 0 where there is none."""
+    is_media_new: bool
+    """Its sessions, if it ever had any, are gone."""
+    control: str
+    """The worker's own control socket, for the supervisor."""
+    drained: Callable[[], None]
+    """Called in the place of an end, when the last call is over."""
+
+    def fitted(self, config: Config) -> Config:
+        """The configuration with what is this worker's own."""
+        ports = {index: int(sock.getsockname()[1]) for index, sock in self.sockets.items()}
+        listeners = tuple(replace(one, port=ports[one.index]) for one in config.listeners)
+        realms = {
+            name: replace(realm, listeners=tuple(listeners[one.index] for one in realm.listeners))
+            for name, realm in config.realms.items()
+        }
+        trunks = config.trunks
+        if self.worker:  # one of us registers, for all
+            trunks = {name: replace(trunk, register=None) for name, trunk in trunks.items()}
+        return replace(config, trunks=trunks, listeners=listeners, realms=realms, control_socket=self.control)

@@ -1,0 +1,116 @@
+"""A worker process: waits until it is told which worker it is, then is one until it is told to stop.
+
+Its standard input is the supervisor's word: a line that says who to be, `media lost`, `stop`; at the end of it the
+supervisor is gone, and a worker without one would keep ports that the next node needs. On standard output it says
+`ready` and `drained`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+from sbc.config import Config
+from sbc.crew import Counts, Mailbox, Ring, RingStore
+from sbc.journal import MemoryStore, Store, open_switches, read_live
+from sbc.mint import slot_of
+from sbc.outputs import Journal
+from sbc.steering import Table
+from sbc.supervisor.berth import Berth
+from sbc.supervisor.node import Node, Reload
+from sbc.telemetry import Telemetry
+
+READY: Final = "ready"
+DRAINED: Final = "drained"
+STOP: Final = "stop"
+MEDIA_LOST: Final = "media lost"
+
+
+@dataclass(frozen=True)
+class Orders:
+    """Who to be: descriptors by number, as the process has inherited them."""
+
+    worker: int
+    workers: int
+    owners: str
+    """The table of slots, in hexadecimal."""
+    sockets: dict[str, int]
+    """By the listener's index."""
+    mailbox: int
+    mailboxes: list[int]
+    counts: int
+    ring: int
+    media_port: int
+    is_media_new: bool
+    control: str
+    adopts: bool
+
+    def line(self) -> str:
+        """As the worker reads it."""
+        return json.dumps(asdict(self)) + "\n"
+
+
+def run_child(telemetry: Telemetry, read: Reload) -> int:
+    """Be a worker; `read` gives the node's configuration. The exit status."""
+    line = sys.stdin.readline()
+    if not line.startswith("{"):
+        return 0  # never needed
+    orders = Orders(**json.loads(line))
+    config = read()
+    if not isinstance(config, Config):
+        telemetry.logger.error("the configuration cannot be read any more", findings=len(config))
+        return 1
+    berth = _berth(orders, config)
+    node = Node(config, telemetry, read, berth)
+    asyncio.run(_live(node))
+    return 0
+
+
+async def _live(node: Node) -> None:
+    asyncio.get_running_loop().add_reader(sys.stdin.fileno(), _hear, node)
+    await node.run(lambda bound: print(READY, flush=True))  # noqa: T201 - the supervisor waits for it
+
+
+def _hear(node: Node) -> None:
+    words = os.read(sys.stdin.fileno(), 4096)
+    if not words:
+        os._exit(1)  # the supervisor was killed: so are we, and the journal has the calls
+    for word in words.decode("ascii", "replace").splitlines():
+        if word == STOP:
+            node.stop()
+        elif word == MEDIA_LOST:
+            node.lose_embedded()
+
+
+def _berth(orders: Orders, config: Config) -> Berth:
+    table = Table(bytes.fromhex(orders.owners), orders.workers)
+    counts = Counts(orders.counts, orders.worker)
+    counts.clear()
+    store: Store = MemoryStore()
+    if config.store != "memory":
+        store = RingStore(Ring(orders.ring), open_switches(Path(config.state)))
+
+    def live() -> list[Journal]:
+        if config.store == "memory" or not orders.adopts:
+            return []
+        return [one for one in read_live(Path(config.state)) if table.owner(max(0, slot_of(one.call))) == orders.worker]
+
+    return Berth(
+        worker=orders.worker,
+        table=table,
+        sockets={int(index): socket.socket(fileno=number) for index, number in orders.sockets.items()},
+        mailbox=Mailbox(socket.socket(fileno=orders.mailbox), [socket.socket(fileno=n) for n in orders.mailboxes]),
+        counts=counts,
+        store=store,
+        live=live,
+        media_port=orders.media_port,
+        is_media_new=orders.is_media_new,
+        control=orders.control,
+        drained=lambda: print(DRAINED, flush=True),  # noqa: T201
+    )

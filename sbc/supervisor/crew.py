@@ -1,0 +1,81 @@
+"""One worker of a node as its supervisor sees it: the process that is it now, and the ones that come after."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from sbc.supervisor.child import DRAINED, READY
+
+
+class Understudy:
+    """A process that has loaded everything and waits to be told who it is: a worker that dies is replaced at once."""
+
+    def __init__(self, command: Sequence[str], descriptors: Sequence[int]) -> None:
+        self._command: Final = command
+        self._descriptors: Final = descriptors
+        self._waiting: Process | None = None
+
+    async def prepare(self) -> None:
+        """Have one waiting."""
+        if self._waiting is None or self._waiting.returncode is not None:
+            self._waiting = await self._start()
+
+    async def take(self) -> Process:
+        """The one that waits; `prepare` makes another."""
+        process, self._waiting = self._waiting, None
+        return process if process is not None and process.returncode is None else await self._start()
+
+    async def close(self) -> None:
+        """End the one that waits: its input ends."""
+        process, self._waiting = self._waiting, None
+        if process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+
+    async def _start(self) -> Process:
+        return await asyncio.create_subprocess_exec(
+            sys.executable, *self._command, stdin=PIPE, stdout=PIPE, pass_fds=self._descriptors, process_group=0
+        )
+
+
+class Hand:
+    """One worker: `process` is who it is now, `deaths` how many it has been before."""
+
+    def __init__(self, number: int) -> None:
+        self.number: Final = number
+        self.deaths = 0
+        self.ready: Final = asyncio.Event()
+        self.drained: Final = asyncio.Event()
+        self.process: Process | None = None
+
+    @property
+    def pid(self) -> int:
+        """Of the process, 0 while there is none."""
+        return self.process.pid if self.process is not None and self.process.returncode is None else 0
+
+    def say(self, word: str) -> None:
+        """A line to the process, if there is one."""
+        if self.process is not None and self.process.stdin is not None:
+            with contextlib.suppress(OSError):
+                self.process.stdin.write(f"{word}\n".encode())
+
+    async def live(self, process: Process, orders: str, say: Callable[[str], None]) -> int:
+        """Be this process until it ends: its exit status. What it says beside the expected goes to `say`."""
+        self.process = process
+        assert process.stdin is not None and process.stdout is not None
+        process.stdin.write(orders.encode())
+        async for line in process.stdout:
+            word = line.decode("utf-8", "backslashreplace").strip()
+            if word == READY:
+                self.ready.set()
+            elif word == DRAINED:
+                self.drained.set()
+            else:
+                say(word)
+        return await process.wait()

@@ -1,0 +1,248 @@
+"""A node with several workers: the process that binds the sockets, writes the journal and replaces who dies.
+
+It touches no SIP. Sockets, mailboxes and rings are made here before the first worker and stay open whatever becomes of
+it: what peers send meanwhile waits in the sockets for the one that comes after, with the same slots and the same calls.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import signal
+import socket
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from sbc.admin import RelayServer
+from sbc.config import Config
+from sbc.crew import Ring, counts_memory, open_mailbox, ring_memory
+from sbc.journal import Store, open_store
+from sbc.steering import assign
+from sbc.supervisor.child import MEDIA_LOST, STOP, Orders
+from sbc.supervisor.crew import Hand, Understudy
+from sbc.supervisor.embedded import EmbeddedEngine, is_wanted
+from sbc.supervisor.life import live
+from sbc.supervisor.node import Announce, Reload, changes_that_need_a_restart
+from sbc.supervisor.ports import choose_ports, keep_ports
+from sbc.supervisor.tasks import Tasks, guard_callbacks
+from sbc.telemetry import Telemetry
+from sbc.transport import Bound, ListenError, open_datagrams, open_stream_listener
+
+PUMP: Final = 0.02
+"""Seconds between two looks into the rings."""
+HASTY: Final = 10.0
+"""A worker that dies sooner than so many seconds after it was ready is not given the same calls a third time."""
+_PATIENCE: Final = 2.0
+"""Seconds that the workers of a node that was killed may take to let its ports go."""
+_READY: Final = 60.0
+_FAREWELL: Final = 5.0
+_SLOTS: Final = "slots"
+"""The file in the state directory that keeps who owns which slot: tokens outlive the node."""
+
+
+class Fleet:
+    """One running node of several workers. `command` starts a worker process with this Python."""
+
+    def __init__(self, config: Config, telemetry: Telemetry, read_again: Reload, command: Sequence[str]) -> None:
+        self.config: Final = choose_ports(config)
+        self._telemetry: Final = telemetry
+        self._read_again: Final = read_again
+        self._command: Final = command
+        self._hands: Final = [Hand(number) for number in range(config.workers)]
+        self._stop: Final = asyncio.Event()
+        self._is_draining = False
+        self._embedded: EmbeddedEngine | None = None
+        self._had_media = True
+        self._table: Final = assign(_owners(config), config.workers, secrets.randbelow)
+        self._sockets: Final[list[dict[int, socket.socket]]] = [{} for _ in self._hands]
+        self._mailboxes: Final = [open_mailbox() for _ in self._hands]
+        self._rings: Final = [ring_memory() for _ in self._hands]
+        self._readers: Final = [Ring(ring) for ring in self._rings]
+        self._counts: Final = counts_memory()
+
+    async def run(self, announce: Announce) -> None:
+        """Serve until told to stop; `announce` hears what listens where. A start that fails raises OSError or
+        EmbeddedError, and nothing is left open.
+        """
+        store = open_store(self.config.store, Path(self.config.state))
+        (Path(self.config.state) / _SLOTS).write_text(self._table.owners.hex() + "\n", encoding="ascii")
+        await live(lambda tasks: self._serve(tasks, announce, store), self._telemetry, store)
+
+    async def _serve(self, tasks: Tasks, announce: Announce, store: Store) -> None:
+        loop = asyncio.get_running_loop()
+        guard_callbacks(loop, self._telemetry)
+        members = [Path(self._control_of(hand.number)) for hand in self._hands]
+        control = RelayServer(members, Path(self.config.control_socket), self._check)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._terminate, tasks, control)
+        loop.add_signal_handler(signal.SIGHUP, lambda: tasks.create_task(self._reload(control), name="reload"))
+        understudy: Understudy | None = None
+        try:
+            await control.open()  # first: another node on the same state is found before any port is touched
+            await self._bind()
+            if is_wanted(self.config):
+                self._embedded = EmbeddedEngine(self.config, self._telemetry.logger, self._lose_embedded)
+                await self._embedded.start()
+                self._had_media = self._embedded.is_survivor
+                tasks.create_task(self._embedded.watch(), name="media engine")
+            understudy = Understudy(self._command, self._descriptors())
+            tasks.create_task(self._pump(store), name="journal")
+            for hand in self._hands:
+                tasks.create_task(self._keep(hand, understudy, store), name=f"worker {hand.number}")
+            async with asyncio.timeout(_READY):
+                for hand in self._hands:
+                    await hand.ready.wait()
+            self._had_media = True
+            announce(self._bound())
+            await understudy.prepare()
+            tasks.create_task(self._await_drained(), name="drained")
+            await self._stop.wait()
+        finally:
+            self._is_draining = True
+            await self._dismiss(understudy)
+            await control.close()
+            self._drain_rings(store)
+            if self._embedded is not None:
+                await self._embedded.stop()
+
+    # Sockets
+
+    async def _bind(self) -> None:
+        """All workers' sockets. A node that was killed may take a moment to let them go."""
+        deadline = time.monotonic() + _PATIENCE
+        for listener in self.config.listeners:
+            dscp = self.config.realms[listener.realm].dscp_sip
+            while True:
+                try:
+                    if listener.transport == "UDP":
+                        found = open_datagrams(listener, dscp, len(self._hands))
+                    else:
+                        found = [open_stream_listener(listener, dscp)] * len(self._hands)
+                    break
+                except ListenError:
+                    if time.monotonic() > deadline:
+                        raise
+                    await asyncio.sleep(0.05)
+            for mine, sock in zip(self._sockets, found, strict=True):
+                mine[listener.index] = sock
+
+    def _bound(self) -> tuple[Bound, ...]:
+        return tuple([Bound(one.realm, one.transport, one.host, one.port) for one in self.config.listeners])
+
+    def _descriptors(self) -> list[int]:
+        sockets = {sock.fileno() for mine in self._sockets for sock in mine.values()}
+        ends = {end.fileno() for pair in self._mailboxes for end in pair}
+        return sorted(sockets | ends | set(self._rings) | {self._counts})
+
+    # Workers
+
+    async def _keep(self, hand: Hand, understudy: Understudy, store: Store) -> None:
+        """Have this worker, whoever it is, until the node ends."""
+        hasty = 0
+        while not self._stop.is_set():
+            orders = self._orders(hand.number, adopts=hasty < 2)
+            began = time.monotonic()
+            logger = self._telemetry.logger
+            status = await hand.live(await understudy.take(), orders.line(), self._hear)
+            if self._is_draining and status == 0:
+                return
+            hand.deaths += 1
+            hasty = hasty + 1 if time.monotonic() - began < HASTY else 0
+            logger.error("worker died", worker=hand.number, status=status, adopted=hasty < 2)
+            if hasty > 1:
+                await asyncio.sleep(min(hasty, 10))
+            self._drain_rings(store)
+            await asyncio.get_running_loop().run_in_executor(None, store.flush)
+
+    def _hear(self, text: str) -> None:
+        self._telemetry.logger.info("worker", says=text)
+
+    def _orders(self, number: int, *, adopts: bool) -> Orders:
+        return Orders(
+            worker=number,
+            workers=len(self._hands),
+            owners=self._table.owners.hex(),
+            sockets={str(index): sock.fileno() for index, sock in self._sockets[number].items()},
+            mailbox=self._mailboxes[number][0].fileno(),
+            mailboxes=[writer.fileno() for _, writer in self._mailboxes],
+            counts=self._counts,
+            ring=self._rings[number],
+            media_port=self._embedded.port if self._embedded is not None else 0,
+            is_media_new=not self._had_media,
+            control=self._control_of(number),
+            adopts=adopts,
+        )
+
+    def _control_of(self, number: int) -> str:
+        path = Path(self.config.control_socket)
+        return str(path.with_name(f"{path.stem}-{number}{path.suffix}"))
+
+    async def _dismiss(self, understudy: Understudy | None) -> None:
+        if understudy is not None:
+            await understudy.close()
+        for hand in self._hands:
+            hand.say(STOP)
+        for hand in self._hands:
+            process = hand.process
+            if process is None or process.returncode is not None:
+                continue
+            try:
+                async with asyncio.timeout(_FAREWELL):
+                    await process.wait()
+            except TimeoutError:
+                process.kill()
+
+    # The journal
+
+    async def _pump(self, store: Store) -> None:
+        while True:
+            await asyncio.sleep(PUMP)
+            self._drain_rings(store)
+
+    def _drain_rings(self, store: Store) -> None:
+        for reader in self._readers:
+            for record in reader.take():
+                store.append(record)
+
+    # Media, signals, commands
+
+    def _lose_embedded(self) -> None:
+        for hand in self._hands:
+            hand.say(MEDIA_LOST)
+
+    def _terminate(self, tasks: Tasks, control: RelayServer) -> None:
+        """The first signal drains; the second ends what is left and stops."""
+        if self._is_draining:
+            for hand in self._hands:
+                if hand.pid and hand.process is not None:
+                    hand.process.send_signal(signal.SIGTERM)  # it drains already: its calls end now
+            self._stop.set()
+        else:
+            tasks.create_task(control.drain(), name="drain")
+        self._is_draining = True
+
+    async def _reload(self, control: RelayServer) -> None:
+        for finding in await control.reload():
+            self._telemetry.logger.error("finding", text=str(finding["text"]))
+
+    async def _await_drained(self) -> None:
+        for hand in self._hands:
+            await hand.drained.wait()
+        self._stop.set()
+
+    async def _check(self) -> list[dict[str, object]]:
+        """What is wrong with the configuration as it would be read again; the workers read it after us."""
+        fresh = await asyncio.get_running_loop().run_in_executor(None, self._read_again)
+        if isinstance(fresh, list):
+            return fresh
+        return changes_that_need_a_restart(self.config, keep_ports(fresh, self.config))
+
+
+def _owners(config: Config) -> bytes:
+    """The table of slots that an earlier start has left, nothing where there is none."""
+    try:
+        return bytes.fromhex((Path(config.state) / _SLOTS).read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return b""

@@ -1,0 +1,33 @@
+"""The life of a node around what it serves: background tasks in one group, the journal closed last."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from sbc.journal import Store
+from sbc.supervisor.tasks import Tasks
+from sbc.telemetry import Telemetry
+
+
+class _Ended(Exception):
+    """The node's life is over: ends its task group."""
+
+
+async def live(serve: Callable[[Tasks], Awaitable[None]], telemetry: Telemetry, store: Store) -> None:
+    """Run `serve` to its end and everything it has started with it; raises what it raised."""
+    failure: Exception | None = None
+    try:
+        async with asyncio.TaskGroup() as group:
+            try:
+                await serve(Tasks(group, telemetry))
+            except Exception as error:
+                failure = error
+            raise _Ended  # cancels what still runs in the background
+    except* _Ended:
+        pass
+    finally:
+        telemetry.close()
+        await asyncio.get_running_loop().run_in_executor(None, store.close)
+    if failure is not None:
+        raise failure

@@ -1,0 +1,137 @@
+"""Between a worker's sockets and its engine: what is another worker's goes there, whoever's socket it came by."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Final, Protocol, TypeVar
+
+from sbc.crew import Letter, Mailbox, open_letter, seal
+from sbc.sip import ParseError
+from sbc.steering import Table, key_of
+from sbc.transport import Ended, NotTaken, Receiver
+from sbc.wire import Flow
+
+CONNECTION_BITS: Final = 24
+"""Bits of a connection's number; those above say whose it is."""
+_REMEMBERED: Final = 16_384
+
+
+class Sender(Protocol):
+    """The transports."""
+
+    def send(self, data: bytes, flow: Flow) -> None:
+        """Send one message."""
+
+
+class Steersman:
+    """A `Receiver` before the worker's own, and the way out of its messages.
+
+    UDP is answered by whoever owns the call, since all workers send from the same port. A connection is its acceptor's:
+    what is to be sent by it goes there by letter, and so does a request to a peer whose messages come from there.
+    """
+
+    def __init__(self, worker: Receiver, mailbox: Mailbox, table: Table, me: int) -> None:
+        self._worker: Final = worker
+        self._sender: Sender | None = None
+        self._mailbox: Final = mailbox
+        self._table: Final = table
+        self._me: Final = me
+        self._homes: Final[OrderedDict[tuple[int, str, int], int]] = OrderedDict()
+        """Stream peers and the worker that has their connection."""
+        self._askers: Final[OrderedDict[Flow, int]] = OrderedDict()
+        """By whose letter something was last sent to a flow."""
+        self.own = 0
+        self.handed = 0
+        self.taken = 0
+
+    def start(self, sender: Sender) -> None:
+        """Read the mailbox, and send by these transports, from now on."""
+        self._sender = sender
+        self._mailbox.start(self._take, self._worker.settle)
+
+    def status(self) -> dict[str, object]:
+        """Messages that came by our sockets and are ours, those handed to others and taken from them, letters lost."""
+        return {"worker": self._me, "own": self.own, "handed": self.handed, "taken": self.taken, "lost": self.lost}
+
+    @property
+    def lost(self) -> int:
+        """Letters that their readers had no room for."""
+        return self._mailbox.lost
+
+    # From the sockets
+
+    def receive(self, data: bytes, flow: Flow) -> None:
+        """To our engine, or to the worker that owns it."""
+        owner = self._table.owner(key_of(data))
+        if owner == self._me:
+            self.own += 1
+            self._worker.receive(data, flow)
+        elif self._mailbox.post(owner, seal(Letter.RECEIVE, data, flow)):
+            self.handed += 1
+
+    def malformed(self, error: ParseError, flow: Flow) -> None:
+        """Nobody can be named as its owner: it is ours."""
+        self._worker.malformed(error, flow)
+
+    def undeliverable(self, flow: Flow, reason: str) -> None:
+        """To whom had asked for it."""
+        asker = self._askers.get(flow)
+        if asker is not None:
+            self._mailbox.post(asker, seal(Letter.FAILED, reason.encode(), flow))
+        else:
+            self._worker.undeliverable(flow, reason)
+
+    def handshake_failed(self, flow: Flow, reason: str, certificate: str) -> None:
+        """As it is."""
+        self._worker.handshake_failed(flow, reason, certificate)
+
+    def connection_ended(self, flow: Flow, reason: Ended | NotTaken) -> None:
+        """As it is."""
+        self._worker.connection_ended(flow, reason)
+
+    def settle(self) -> None:
+        """As it is."""
+        self._worker.settle()
+
+    # To the sockets
+
+    def send(self, data: bytes, flow: Flow) -> None:
+        """By our own sockets, or by the worker that has the connection."""
+        assert self._sender is not None, "start comes first"
+        if flow.transport == "UDP":
+            self._sender.send(data, flow)
+            return
+        key = (flow.listener, flow.host, flow.port)
+        home = flow.connection >> CONNECTION_BITS if flow.connection else self._homes.get(key, self._me)
+        if home == self._me:
+            self._askers.pop(flow, None)
+            self._sender.send(data, flow)
+        elif not self._mailbox.post(home, seal(Letter.SEND, data, flow, self._me)):
+            self._worker.undeliverable(flow, "no room in the mailbox of the connection's worker")
+
+    # From the mailbox
+
+    def _take(self, letter: bytes) -> None:
+        kind, writer, data, flow = open_letter(letter)
+        if kind is Letter.RECEIVE:
+            self.taken += 1
+            if flow.connection:
+                _remember(self._homes, (flow.listener, flow.host, flow.port), flow.connection >> CONNECTION_BITS)
+            self._worker.receive(data, flow)
+        elif kind is Letter.SEND:
+            assert self._sender is not None
+            _remember(self._askers, flow, writer)
+            self._sender.send(data, flow)
+        else:
+            self._homes.pop((flow.listener, flow.host, flow.port), None)
+            self._worker.undeliverable(flow, data.decode("utf-8", "replace"))
+
+
+_Key = TypeVar("_Key")
+
+
+def _remember(table: OrderedDict[_Key, int], key: _Key, worker: int) -> None:
+    table[key] = worker
+    table.move_to_end(key)
+    if len(table) > _REMEMBERED:
+        table.popitem(last=False)

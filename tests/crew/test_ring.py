@@ -1,0 +1,79 @@
+"""The ring: everything put in comes out once and in its order, whatever becomes of whoever put it in."""
+
+from __future__ import annotations
+
+import os
+from random import Random
+
+from sbc.crew import Ring, RingStore, ring_memory
+from sbc.outputs import ACKED, KEPT, CallEnded, Journal, TargetChanged
+
+
+class NoSwitches:
+    def switch(self, change: TargetChanged) -> bool:
+        return True
+
+    def disabled(self) -> list[tuple[str, str]]:
+        return [("pbx", "")]
+
+    def close(self) -> None:
+        pass
+
+
+def ended(call: str) -> CallEnded:
+    caller = b"al\xffice".decode("utf-8", "surrogateescape")
+    return CallEnded(call, 1.0, 2.0, 3.0, "outside", "inside", "pbx", caller, "bob", 200, "caller", "", "rule")
+
+
+def shown(records: list[Journal | CallEnded]) -> list[object]:
+    return [(one.call, one.kind, one.wall, one.record) if isinstance(one, Journal) else one for one in records]
+
+
+def pair(size: int) -> tuple[Ring, Ring]:
+    memory = ring_memory(size)
+    ends = Ring(memory), Ring(memory)
+    os.close(memory)
+    return ends
+
+
+def test_records_of_every_kind_come_out_as_they_went_in() -> None:
+    writer, reader = pair(4096)
+    records: list[Journal | CallEnded] = [Journal("c1", KEPT, 1.5, b"one"), Journal("c1", ACKED, 2.5, b""), ended("c1")]
+    store = RingStore(writer, NoSwitches())
+    for record in records:
+        store.append(record)
+    store.close()
+    assert shown(reader.take()) == shown(records)
+    assert reader.take() == []
+
+
+def test_records_outlive_the_end_that_wrote_them() -> None:
+    """Design 3a: `kill -9` of a worker loses no confirmed call."""
+    writer, reader = pair(4096)
+    writer.append(Journal("c1", KEPT, 1.0, b"one"))
+    writer.close()
+    assert shown(reader.take()) == [("c1", KEPT, 1.0, b"one")]
+
+
+def test_the_ring_goes_round_and_round() -> None:
+    random = Random(3)
+    writer, reader = pair(500)
+    waiting: list[Journal | CallEnded] = []
+    for number in range(2000):
+        record = Journal(f"c{number}", KEPT, float(number), random.randbytes(random.randrange(60)))
+        writer.append(record)
+        waiting.append(record)
+        if random.random() < 0.4 or len(waiting) > 4:
+            assert shown(reader.take()) == shown(waiting)
+            waiting.clear()
+    assert writer.lost == 0
+
+
+def test_what_finds_no_room_is_lost_and_counted_and_harms_nothing() -> None:
+    writer, reader = pair(100)
+    writer.append(Journal("c1", KEPT, 1.0, b"x" * 50))
+    writer.append(Journal("c2", KEPT, 2.0, b"y" * 50))
+    assert RingStore(writer, NoSwitches()).lost == reader.lost == 1
+    assert [one.call for one in reader.take()] == ["c1"]
+    writer.append(Journal("c3", KEPT, 3.0, b"z" * 50))
+    assert [one.call for one in reader.take()] == ["c3"]

@@ -1,0 +1,108 @@
+"""Several workers on one port: calls spread though they come from one source, nothing answered by the wrong one."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.rig.needs import need
+from tests.rig.process import wait_until
+from tests.rig.rig import INSIDE, OUTSIDE, Rig
+from tests.rig.sipp import Sipp
+
+WORKERS = 2
+RATE = 15
+"""Calls a second: this is about who gets what, on machines that have other things to do as well."""
+
+
+@pytest.fixture
+def rig() -> Iterator[Rig]:
+    """A rig whose node has several workers."""
+    need("sipp")
+    with Rig() as rig:
+        rig.start_with(store="sqlite", workers=WORKERS, timers={"t1": 2, "t2": 8}, extra="[node.limits]\ndelay = 0\n")
+        rig.begin()
+        yield rig
+
+
+def peers(rig: Rig, calls: int, rate: int, held: int) -> tuple[Sipp, Sipp]:
+    """A callee, and a caller that sends everything from one port."""
+    callee = rig.sipp(INSIDE, "bench_uas", call=False, calls=calls, timeout=120, receive_timeout=60000)
+    caller = rig.sipp(
+        OUTSIDE,
+        "bench_uac",
+        call=True,
+        calls=calls,
+        rate=rate,
+        held=calls,
+        timeout=120,
+        receive_timeout=20000,
+        values={"held": str(held)},
+        options=("-s", "4930222"),
+    )
+    return callee, caller
+
+
+def status(rig: Rig) -> dict[str, Any]:
+    found: dict[str, Any] = rig.node.ask("GET", "/status")
+    return found
+
+
+def records(rig: Rig) -> list[tuple[int, str, str]]:
+    """Status, who released and cause of each call that has ended."""
+    database = sqlite3.connect(f"file:{rig.node.directory / 'sbc.sqlite'}?mode=ro", uri=True)
+    try:
+        return database.execute("SELECT status, released_by, cause FROM cdr").fetchall()
+    finally:
+        database.close()
+
+
+def assert_no_strays(rig: Rig) -> None:
+    """No worker was given what another one owned: it would have answered 481, or discarded it."""
+    events = status(rig)["events"]
+    strays = {name: count for name, count in events.items() if name in ("dropped.stray-response", "refused.481")}
+    assert strays == {}
+    assert status(rig)["steering"]["lost"] == 0
+
+
+def test_one_source_port_feeds_all_workers_and_nothing_goes_to_the_wrong_one(rig: Rig) -> None:
+    """Issue, must show: load spread within 10 %; no request handled by the wrong worker."""
+    callee, caller = peers(rig, calls=200, rate=RATE, held=200)
+    caller.assert_ok(90)
+    callee.assert_ok(90)
+    each = [one["steering"] for one in status(rig)["workers"]]
+    shares = [one["own"] + one["taken"] for one in each]
+    assert min(shares) > 0.8 * max(shares), shares
+    assert sum(one["handed"] for one in each) == sum(one["taken"] for one in each)
+    assert_no_strays(rig)
+    rig.assert_hidden(allowed=("alice",))
+    rig.assert_clean_end()
+    assert set(records(rig)) == {(200, "caller", "bye")}
+    assert rig.node.stop() == 0
+
+
+def test_a_worker_that_is_killed_loses_no_call(rig: Rig) -> None:
+    """Issue, must show: `kill -9` of a worker during 200 live calls; its share moves, all end on both legs."""
+    callee, caller = peers(rig, calls=200, rate=RATE, held=30000)
+    wait_until(lambda: status(rig)["calls"] == 200, 60, "all calls to be up")
+    victim = workers_of(rig)[0]
+    os.kill(victim, signal.SIGKILL)
+    wait_until(lambda: status(rig)["events"].get("calls.adopted", 0) > 50, 10, "its calls to be adopted")
+    assert status(rig)["calls"] == 200
+    caller.assert_ok(90)
+    callee.assert_ok(90)
+    rig.assert_hidden(allowed=("alice",))
+    rig.node.wait_idle()
+    assert set(records(rig)) == {(200, "caller", "bye")}
+    assert len(records(rig)) == 200
+    assert rig.node.stop() == 0
+
+
+def workers_of(rig: Rig) -> list[int]:
+    """Process ids of the workers, in their order."""
+    return [int(one["pid"]) for one in status(rig)["workers"]]
