@@ -30,22 +30,26 @@ def rig() -> Iterator[Rig]:
         yield rig
 
 
-def peers(rig: Rig, calls: int, rate: int, held: int) -> tuple[Sipp, Sipp]:
+def peers(rig: Rig, calls: int, rate: int, held: int, callee_calls: int = 0) -> tuple[Sipp, Sipp]:
     """A callee, and a caller that sends everything from one port."""
-    callee = rig.sipp(INSIDE, "bench_uas", call=False, calls=calls, timeout=120, receive_timeout=60000)
-    caller = rig.sipp(
+    callee = rig.sipp(INSIDE, "bench_uas", call=False, calls=callee_calls or calls, timeout=150, receive_timeout=60000)
+    return callee, caller_of(rig, calls, rate, held)
+
+
+def caller_of(rig: Rig, calls: int, rate: int, held: int) -> Sipp:
+    """Another caller, from a port of its own."""
+    return rig.sipp(
         OUTSIDE,
         "bench_uac",
         call=True,
         calls=calls,
         rate=rate,
         held=calls,
-        timeout=120,
+        timeout=150,
         receive_timeout=20000,
         values={"held": str(held)},
         options=("-s", "4930222"),
     )
-    return callee, caller
 
 
 def status(rig: Rig) -> dict[str, Any]:
@@ -87,20 +91,47 @@ def test_one_source_port_feeds_all_workers_and_nothing_goes_to_the_wrong_one(rig
 
 
 def test_a_worker_that_is_killed_loses_no_call(rig: Rig) -> None:
-    """Issue, must show: `kill -9` of a worker during 200 live calls; its share moves, all end on both legs."""
-    callee, caller = peers(rig, calls=200, rate=RATE, held=30000)
+    """Issue, must show: `kill -9` of a worker during 200 live calls and new ones; all end on both legs."""
+    _, caller = peers(rig, calls=200, rate=RATE, held=30000, callee_calls=290)
     wait_until(lambda: status(rig)["calls"] == 200, 60, "all calls to be up")
+    fresh = caller_of(rig, calls=90, rate=RATE, held=500)
+    wait_until(lambda: status(rig)["events"]["calls.started"] > 215, 20, "new calls")
     victim = workers_of(rig)[0]
     os.kill(victim, signal.SIGKILL)
-    wait_until(lambda: status(rig)["events"].get("calls.adopted", 0) > 50, 10, "its calls to be adopted")
-    assert status(rig)["calls"] == 200
+    wait_until(lambda: status(rig)["events"].get("calls.adopted", 0) > 50, 20, "its calls to be adopted")
+    assert workers_of(rig)[0] != victim
+    fresh.exit_code(90)
+    caller.assert_ok(120)
+    rig.node.wait_idle(60)
+    kept = [one for one in records(rig) if one != (200, "caller", "bye")]
+    assert len(records(rig)) - len(kept) >= 200
+    rig.assert_hidden(allowed=("alice",))
+    assert rig.node.stop() == 0
+
+
+def test_a_node_of_several_workers_that_is_killed_loses_no_call(rig: Rig) -> None:
+    """Issue, must show: the same for `kill -9` of the whole node and restart."""
+    callee, caller = peers(rig, calls=60, rate=RATE, held=25000)
+    wait_until(lambda: status(rig)["calls"] == 60, 30, "all calls to be up")
+    wait_until(lambda: live(rig) == 60, 5, "all calls to be in the journal")
+    rig.restart()
+    assert status(rig)["events"]["calls.adopted"] == 60
     caller.assert_ok(90)
     callee.assert_ok(90)
     rig.assert_hidden(allowed=("alice",))
     rig.node.wait_idle()
-    assert set(records(rig)) == {(200, "caller", "bye")}
-    assert len(records(rig)) == 200
+    assert_no_strays(rig)
+    assert records(rig) == [(200, "caller", "bye")] * 60
     assert rig.node.stop() == 0
+
+
+def live(rig: Rig) -> int:
+    """Calls in the journal."""
+    database = sqlite3.connect(f"file:{rig.node.directory / 'sbc.sqlite'}?mode=ro", uri=True)
+    try:
+        return int(database.execute("SELECT count(*) FROM live").fetchone()[0])
+    finally:
+        database.close()
 
 
 def workers_of(rig: Rig) -> list[int]:

@@ -99,6 +99,17 @@ class Running:
             pass  # what is left of an earlier call
         return caller
 
+    def invite_refused(self) -> bytes:
+        """The final answer to a call from outside that the PBX does not see."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as caller:
+            caller.bind(("127.0.0.1", 0))
+            caller.settimeout(5.0)
+            port = self.port("outside")
+            caller.sendto(INVITE.format(port=port, own=caller.getsockname()[1]).encode(), ("127.0.0.1", port))
+            while (said := caller.recv(4096)).startswith(b"SIP/2.0 1"):
+                pass
+            return said
+
     def ended(self, seconds: float = 15.0) -> int:
         return self.process.wait(seconds)
 
