@@ -32,6 +32,8 @@ class Berth:
     """Its sessions, if it ever had any, are gone."""
     control: str
     """The worker's own control socket, for the supervisor."""
+    is_steered: bool
+    """The kernel gives each datagram to its owner."""
     drained: Callable[[], None]
     """Called in the place of an end, when the last call is over."""
 

@@ -50,6 +50,7 @@ class Orders:
     is_media_new: bool
     control: str
     adopts: bool
+    is_steered: bool
 
     def line(self) -> str:
         """As the worker reads it."""
@@ -112,5 +113,6 @@ def _berth(orders: Orders, config: Config) -> Berth:
         media_port=orders.media_port,
         is_media_new=orders.is_media_new,
         control=orders.control,
+        is_steered=orders.is_steered,
         drained=lambda: print(DRAINED, flush=True),  # noqa: T201
     )

@@ -19,6 +19,7 @@ from sbc.admin import RelayServer
 from sbc.config import Config
 from sbc.crew import Ring, counts_memory, open_mailbox, ring_memory
 from sbc.journal import Store, open_store
+from sbc.kernel import Steering
 from sbc.steering import assign
 from sbc.supervisor.child import MEDIA_LOST, STOP, Orders
 from sbc.supervisor.crew import Hand, Understudy
@@ -55,6 +56,7 @@ class Fleet:
         self._is_draining = False
         self._embedded: EmbeddedEngine | None = None
         self._had_media = True
+        self._is_steered = False
         self._table: Final = assign(_owners(config), config.workers, secrets.randbelow)
         self._sockets: Final[list[dict[int, socket.socket]]] = [{} for _ in self._hands]
         self._mailboxes: Final = [open_mailbox() for _ in self._hands]
@@ -82,6 +84,7 @@ class Fleet:
         try:
             await control.open()  # first: another node on the same state is found before any port is touched
             await self._bind()
+            self._is_steered = self._steer()
             if is_wanted(self.config):
                 self._embedded = EmbeddedEngine(self.config, self._telemetry.logger, self._lose_embedded)
                 await self._embedded.start()
@@ -128,6 +131,19 @@ class Fleet:
             for mine, sock in zip(self._sockets, found, strict=True):
                 mine[listener.index] = sock
 
+    def _steer(self) -> bool:
+        """Have the kernel give each datagram to its owner; where it does not let us, workers hand them over."""
+        try:
+            steering = Steering()
+            for listener in self.config.listeners:
+                if listener.transport == "UDP":
+                    steering.attach([mine[listener.index] for mine in self._sockets], self._table.owner)
+            steering.close()
+        except OSError as error:
+            self._telemetry.logger.warning("the kernel does not steer; workers hand over", reason=str(error))
+            return False
+        return True
+
     def _bound(self) -> tuple[Bound, ...]:
         return tuple([Bound(one.realm, one.transport, one.host, one.port) for one in self.config.listeners])
 
@@ -173,6 +189,7 @@ class Fleet:
             is_media_new=not self._had_media,
             control=self._control_of(number),
             adopts=adopts,
+            is_steered=self._is_steered,
         )
 
     def _control_of(self, number: int) -> str:

@@ -323,6 +323,7 @@ class Node:
         if berth is None:
             return Transports(self.config, worker, tasks)
         self._steersman = steersman = Steersman(worker, berth.mailbox, berth.table, berth.worker)
+        steersman.is_steered = berth.is_steered
         first = berth.worker << CONNECTION_BITS
         return Transports(self.config, steersman, tasks, given=berth.sockets, numbers_from=first)
 

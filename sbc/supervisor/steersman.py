@@ -40,6 +40,8 @@ class Steersman:
         """Stream peers and the worker that has their connection."""
         self._askers: Final[OrderedDict[Flow, int]] = OrderedDict()
         """By whose letter something was last sent to a flow."""
+        self.is_steered = False
+        """The kernel gives datagrams to their owners: what is handed on came by a connection, or is a rare spelling."""
         self.own = 0
         self.handed = 0
         self.taken = 0
@@ -51,7 +53,13 @@ class Steersman:
 
     def status(self) -> dict[str, object]:
         """Messages that came by our sockets and are ours, those handed to others and taken from them, letters lost."""
-        return {"worker": self._me, "own": self.own, "handed": self.handed, "taken": self.taken, "lost": self.lost}
+        return {
+            "kernel": self.is_steered,
+            "own": self.own,
+            "handed": self.handed,
+            "taken": self.taken,
+            "lost": self.lost,
+        }
 
     @property
     def lost(self) -> int:

@@ -83,6 +83,8 @@ def test_one_source_port_feeds_all_workers_and_nothing_goes_to_the_wrong_one(rig
     shares = [one["own"] + one["taken"] for one in each]
     assert min(shares) > 0.8 * max(shares), shares
     assert sum(one["handed"] for one in each) == sum(one["taken"] for one in each)
+    if status(rig)["steering"]["kernel"]:
+        assert [one["handed"] for one in each] == [0] * WORKERS
     assert_no_strays(rig)
     rig.assert_hidden(allowed=("alice",))
     rig.assert_clean_end()
