@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from sbc.call import Incoming, Leg, Outgoing, session_id_of
+from sbc.call import Incoming, Leg, Outgoing, allow_of, session_id_of, supported_of
 from sbc.config import Config, Listener
-from sbc.firewall import ALLOW, SUPPORTED
 from sbc.routing import is_far, plain_host
 from sbc.sip import Fields, ParseError, Request, Response, Via, get_param, reason_phrase, tag_of
 from sbc.wire import Flow
@@ -45,7 +44,7 @@ def build_request(
         fields.append(("Route", route))
     if method in _WITH_CONTACT:
         fields.append(("Contact", contact_value(leg.contact, listener, out.request_uri.startswith("sips:"))))
-        fields.append(("Allow", ALLOW))
+        fields.append(("Allow", allow_of(leg)))
     fields += out.fields
     fields += crossing
     _correlate(fields, leg)
@@ -74,7 +73,9 @@ def _correlate(fields: Fields, leg: Leg) -> None:
     """Session-ID, where somebody on this call has one (RFC 7989)."""
     other = leg.other
     if leg.session_id or (other is not None and other.session_id):
-        fields.append(("Session-ID", session_id_of(leg)))
+        value = session_id_of(leg)
+        if value:
+            fields.append(("Session-ID", value))
 
 
 def build_response(
@@ -99,9 +100,11 @@ def build_response(
             fields.append(("Record-Route", route))
         fields.append(("Contact", contact_of(leg)))
     if status == 405 or (200 <= status < 300 and incoming.method in ("INVITE", "OPTIONS", "UPDATE")):
-        fields.append(("Allow", ALLOW))
+        fields.append(("Allow", allow_of(leg)))
     if 200 <= status < 300 and incoming.method in ("INVITE", "OPTIONS", "UPDATE"):
-        fields.append(("Supported", SUPPORTED))
+        supported = supported_of(leg)
+        if supported:
+            fields.append(("Supported", supported))
     fields += extra
     fields += crossing
     if leg is not None:

@@ -7,6 +7,7 @@ Not for: transactions, bytes, header tables or addresses on the wire. A file per
 `dispatch` is the way in.
 """
 
+from sbc.call.abilities import allow_of, supported_of
 from sbc.call.bindings import Binding, Bindings
 from sbc.call.body import is_unsupported
 from sbc.call.call import Alarm, Call, CallState
@@ -56,6 +57,7 @@ __all__ = [
     "Sending",
     "SessionTimer",
     "Step",
+    "allow_of",
     "begin",
     "begin_outside",
     "contacts_inward",
@@ -72,4 +74,5 @@ __all__ = [
     "receive_timeout",
     "resume",
     "session_id_of",
+    "supported_of",
 ]

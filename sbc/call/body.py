@@ -12,6 +12,10 @@ from sbc.topology import BodyRefused, Part, SdpRefused, build_sdp, format_multip
 SDP_TYPE: Final = "application/sdp"
 
 
+DTMF_BODIES: Final[frozenset[str]] = frozenset({"application/dtmf-relay", "application/dtmf"})
+"""Keys pressed, one in each INFO."""
+
+
 def session_of(message: Message) -> bytes:
     """The session description a message carries, alone or as a part (RFC 5621 section 8), empty where it has none."""
     if not message.body or message.content_type == SDP_TYPE:
@@ -92,7 +96,9 @@ def _has_keys(leg: Leg) -> bool:
 def shown_sdp(leg: Leg, raw: bytes) -> bytes:
     """The session description as `leg` may see it, from the allow-list, origin ours; empty where it must be refused."""
     try:
-        leg.shown = build_sdp(raw, leg.sdp, disclose=leg.call.mode == "bypass", keys=_has_keys(leg))
+        disclose, keys, modify = leg.call.mode == "bypass", _has_keys(leg), leg.call.modify
+        said = modify.offer if modify is not None and modify.leg is leg else leg.said
+        leg.shown = build_sdp(raw, leg.sdp, disclose=disclose, keys=keys, profile=leg.profile, said=said)
     except SdpRefused:
         return b""
     return leg.shown

@@ -78,6 +78,7 @@ class Call:
         "hop_index",
         "hops",
         "id",
+        "inserted",
         "invite_in",
         "kept",
         "late_fork",
@@ -96,6 +97,7 @@ class Call:
         "relays",
         "released_by",
         "rule",
+        "rung",
         "serial",
         "start",
         "state",
@@ -123,6 +125,7 @@ class Call:
         self.mode = config.media.mode
         self.media: MediaSession | None = None
         self.offer = b""
+        self.inserted = b""  # the offer that was made in the caller's place, until the caller has answered
         self.late_offer = False
         self.late_fork: Fork | None = None
         """The early dialog whose offer the caller is asked about before the call is answered."""
@@ -157,6 +160,7 @@ class Call:
         """What the journal knows of the call, as far as it would have to be told of a change; empty: nothing."""
         self.adopted_at = 0.0
         """When another process's call became ours (monotonic seconds); 0 for a call of our own."""
+        self.rung = 0  # 1 once the caller has had a provisional response, 2 once one with a session description
         self.answer_wall = 0.0
         self.status = 0
         self.released_by = ""

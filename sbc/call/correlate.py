@@ -24,6 +24,13 @@ def note_session_id(leg: Leg, message: Message) -> None:
 
 
 def session_id_of(leg: Leg) -> str:
-    """The header for a message on this leg."""
+    """The header for a message on this leg; empty where its profile wants none."""
+    style = leg.profile.session_id
+    if style == "none":
+        return ""
+    other = leg.other
+    remote = leg.session_id or _NIL
+    if style == "pass":
+        return str(SessionId((other.session_id if other is not None else "") or _NIL, remote))
     seed = f"session-id\n{leg.call.id}\n{leg.side.value}\n{leg.realm.name}"
-    return str(SessionId(leg.call.mint.uuid(seed.encode()), leg.session_id or _NIL))
+    return str(SessionId(leg.call.mint.uuid(seed.encode()), remote))

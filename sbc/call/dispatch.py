@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 import rtpengine
-from sbc.call import early, end, modify, outside, relay, reliable, session, setup, subscribe
+from sbc.call import early, end, insert, modify, outside, relay, reliable, session, setup, subscribe
 from sbc.call.body import is_unsupported, shown_sdp
 from sbc.call.call import Call, CallState
 from sbc.call.parts import Exit, Incoming, Kind, Leg, Outgoing, Step, StepKind
@@ -248,6 +248,8 @@ def _advance(call: Call, step: Step, raw: bytes, exit_: Exit, now: Now) -> None:
     elif kind is StepKind.ANSWER:
         assert step.response is not None and step.fork is not None
         setup.show_answer(call, step.response, step.fork, raw, exit_, now)
+    elif kind is StepKind.SETTLE_OFFER or kind is StepKind.SETTLE_ANSWER:
+        insert.advance(call, step, exit_)
     elif kind is StepKind.ACK:
         setup.show_late_answer(call, raw, exit_, now)
     else:

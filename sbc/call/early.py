@@ -74,9 +74,24 @@ def show_update(call: Call, fork: Fork, raw: bytes, exit_: Exit) -> None:
     _accept(modify.leg, fork, modify.incoming, modify.incoming.request, modify.leg.shown, exit_)
     incoming, caller = call.invite_in, call.caller_leg
     before = caller.shown
-    if incoming is not None and incoming.is_open and shown_sdp(caller, raw) != before:
+    may_show = incoming is not None and caller.profile.early_media == "pass"
+    if may_show and incoming is not None and incoming.is_open and shown_sdp(caller, raw) != before:
         incoming.local_tag = fork.a_dialog.local_tag
         exit_.respond(incoming, 183, None, caller.shown, SDP_TYPE if caller.shown else "")
+
+
+def provisional_for(call: Call, status: int, has_sdp: bool) -> tuple[int, bool]:
+    """How a provisional response is shown to the caller: its status, 0 for not at all, and whether with its session."""
+    profile = call.caller_leg.profile
+    if has_sdp and profile.early_media == "ignore":
+        return 0, False
+    if has_sdp and profile.early_media == "ringing":
+        status, has_sdp = 180, False
+    if profile.provisionals == "first":
+        if call.rung > has_sdp:
+            return 0, False
+        call.rung = 2 if has_sdp else 1
+    return status, has_sdp
 
 
 def _accept(leg: Leg, fork: Fork, incoming: Incoming, request: Request, body: bytes, exit_: Exit) -> None:

@@ -26,7 +26,8 @@ def fork_of(call: Call, out: Outgoing, response: Response, exit_: Exit) -> Fork 
         return None
     a_leg = call.caller_leg
     # A tag that came with the INVITE stands in every response to it: there is no second one to tell forks by.
-    is_first = (not out.forks and call.hop_index <= 1) or bool(incoming.request.to_tag)
+    is_one = bool(incoming.request.to_tag) or a_leg.profile.early_dialogs == "one"
+    is_first = is_one or (not out.forks and call.hop_index <= 1)
     own_tag = a_leg.local_tag if is_first else call.mint.tag()
     a_dialog = Dialog.uas(incoming.request, own_tag, a_leg.flow)
     leg = out.leg

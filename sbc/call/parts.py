@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 import rtpengine
 from sbc.call.bindings import Binding
 from sbc.call.etags import EntityTag
-from sbc.config import Listener, Realm
+from sbc.config import Listener, Profile, Realm
 from sbc.dialog import Answer, Dialog
 from sbc.media import Side
 from sbc.outputs import Event, Transmit
@@ -44,6 +44,7 @@ class Leg:
     """
 
     __slots__ = (
+        "_profile",
         "allows_update",
         "answer",
         "bye_wanted",
@@ -106,6 +107,7 @@ class Leg:
         self.sdp = SdpIdentity(mint.number(62), listener.host)
         self.shown = b""
         self.said = b""
+        self._profile: Profile | None = None
         self.session_id = ""
         """The UUID by which the peer knows the session (RFC 7989), empty where it has none."""
         self.allows_update = False
@@ -115,10 +117,20 @@ class Leg:
 
     def note(self, message: Message) -> None:
         """Remember what the peer says of itself in an INVITE, an UPDATE or a response to one (RFC 3261 20.5)."""
+        if self.profile.update == "never":
+            return
         if message.get("Allow") is not None:
             self.allows_update = "UPDATE" in message.tokens("Allow")
         elif isinstance(message, Request) and message.method == "UPDATE":
             self.allows_update = True
+
+    @property
+    def profile(self) -> Profile:
+        """How the peer wants to be spoken to; looked up once, when `trunk` is known."""
+        found = self._profile
+        if found is None:
+            found = self._profile = self.call.config.profile_of(self.realm, self.trunk)
+        return found
 
     @property
     def other(self) -> Leg | None:
@@ -337,6 +349,9 @@ class StepKind(Enum):
     """A 2xx with an answer (or, late, an offer), to be shown to the caller."""
     ACK = "ack"
     """The caller's answer in its ACK, to be shown to the callee."""
+    SETTLE_OFFER = "settle-offer"
+    """The caller's answer to an offer made in its place (`insert`), for the engine alone."""
+    SETTLE_ANSWER = "settle-answer"
     MODIFY_OFFER = "modify-offer"
     MODIFY_ANSWER = "modify-answer"
     MODIFY_ACK = "modify-ack"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from sbc.call.body import DTMF_BODIES
 from sbc.call.call import Call, CallState
 from sbc.call.end import hang_up
 from sbc.call.parts import Exit, Incoming, Kind, Leg, Outgoing
@@ -18,6 +19,7 @@ RELAY_SECONDS: Final = 28.0
 """RFC 4320: the asker's Timer F runs 32 s; a failure must reach it before that, and never as 408."""
 MAX_RELAYS: Final = 8
 """Requests of one call under way at once; more get 503."""
+NOTHING: Final[frozenset[str]] = frozenset()
 _MAPPED: Final[dict[int, int]] = {401: 403, 407: 403, 408: 504}
 
 
@@ -33,8 +35,10 @@ def receive_request(call: Call, leg: Leg, incoming: Incoming, exit_: Exit, now: 
         exit_.respond(incoming, 500, extra=[("Retry-After", "1")])
         return
     found = exit_.body(other, request) if request.body else (b"", "")
-    if found is None:
-        exit_.respond(incoming, 415, extra=[("Accept", ACCEPT)])
+    refused = DTMF_BODIES if other.profile.dtmf == "events" else NOTHING
+    if found is None or found[1] in refused:
+        taken = ", ".join([kind for kind in ACCEPT.split(", ") if kind not in refused])
+        exit_.respond(incoming, 415, extra=[("Accept", taken)])
         return
     body, kind = found
     if len(call.relays) >= MAX_RELAYS:

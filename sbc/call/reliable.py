@@ -10,23 +10,25 @@ Not for: what stands in the responses; `setup` says that.
 from __future__ import annotations
 
 from sbc.call import early
+from sbc.call.abilities import allow_of
 from sbc.call.body import SDP_TYPE, dressed, session_of
 from sbc.call.call import Call, CallState
 from sbc.call.end import hang_up
 from sbc.call.exchange import ask
 from sbc.call.forks import fork_of, is_late
 from sbc.call.parts import Exit, Fork, Incoming, Kind, Leg, Outgoing, Reliability, Step, StepKind, Unacknowledged
-from sbc.firewall import ALLOW
 from sbc.media import Side
 from sbc.outputs import Transmit
 from sbc.sip import Fields, Request, Response
 from sbc.wire import Now
 
 
-def reliability_of(request: Request) -> Reliability:
-    """What a caller wants of our provisional responses."""
+def reliability_of(leg: Leg, request: Request) -> Reliability:
+    """What a caller wants of our provisional responses, less what its profile leaves out."""
     if request.get("Require") is not None and "100rel" in request.tokens("Require"):
         return Reliability.REQUIRED
+    if leg.profile.reliable == "off":
+        return Reliability.NONE
     if request.get("Supported") is not None and "100rel" in request.tokens("Supported"):
         return Reliability.SUPPORTED
     return Reliability.NONE
@@ -87,13 +89,21 @@ def receive_response(call: Call, response: Response | None, exit_: Exit, now: No
 
 
 def send(
-    call: Call, incoming: Incoming, response: Response, fork: Fork, body: bytes, is_offer: bool, exit_: Exit, now: Now
+    call: Call,
+    incoming: Incoming,
+    response: Response,
+    status: int,
+    fork: Fork,
+    body: bytes,
+    is_offer: bool,
+    exit_: Exit,
+    now: Now,
 ) -> None:
     """Send a provisional response reliably (section 3); `call.unacknowledged` repeats it until its PRACK."""
     fork.rseq_shown = fork.rseq_shown + 1 if fork.rseq_shown else call.mint.number(30)
-    extra: Fields = [("Require", "100rel"), ("RSeq", str(fork.rseq_shown)), ("Allow", ALLOW)]
+    extra: Fields = [("Require", "100rel"), ("RSeq", str(fork.rseq_shown)), ("Allow", allow_of(incoming.leg))]
     whole, kind = dressed(call.caller_leg, response, body)
-    wire = exit_.respond(incoming, response.status, response, whole, kind, extra)
+    wire = exit_.respond(incoming, status, response, whole, kind, extra)
     if wire and incoming.request is not None:
         cseq, t1 = incoming.request.cseq.number, call.config.timers.t1
         call.unacknowledged = Unacknowledged(

@@ -33,10 +33,13 @@ SDP_TYPE: Final = "application/sdp"
 
 def asked(leg: Leg, supported: str = IN_CALL) -> Fields:
     """Supported and Session-Expires for an INVITE or UPDATE of ours (section 7.1, 7.4)."""
-    fields: Fields = [("Supported", supported)]
+    profile = leg.profile
+    if profile.session_timer == "off" and supported == IN_CALL:
+        supported = ""
+    fields: Fields = [("Supported", supported)] if supported else []
     timer = leg.timer
     if timer is None:
-        wanted = int(leg.call.config.timers.session)
+        wanted = int(leg.call.config.timers.session) if profile.session_timer == "offer" else 0
         if not wanted or leg.call.state is CallState.TALKING:
             return fields
         fields.append(("Session-Expires", str(max(wanted, leg.min_se))))
@@ -51,7 +54,7 @@ def asked(leg: Leg, supported: str = IN_CALL) -> Fields:
 def learn(leg: Leg, response: Response, now: Now) -> None:
     """A 2xx to our INVITE or UPDATE (section 7.2): without Session-Expires there is no timer any more."""
     value = response.session_expires
-    if value is None:
+    if value is None or leg.profile.session_timer == "off":
         leg.timer = None
     else:
         seconds = min(max(value.seconds, LEAST), LONGEST)
@@ -81,7 +84,7 @@ def refusal(leg: Leg, request: Request) -> Fields:
     A peer without the extension could do nothing about a 422: its interval, which a proxy wrote, is taken.
     """
     value = request.session_expires
-    if value is None or value.seconds >= leg.call.config.timers.min_se or not _supports(request):
+    if value is None or value.seconds >= leg.call.config.timers.min_se or not _supports(leg, request):
         return NO_FIELDS
     return [("Min-SE", str(int(leg.call.config.timers.min_se)))]
 
@@ -89,8 +92,11 @@ def refusal(leg: Leg, request: Request) -> Fields:
 def granted(leg: Leg, request: Request, now: Now) -> Fields:
     """Session-Expires for our 2xx to an INVITE or UPDATE, and the timer that it starts (section 9, table 2)."""
     value = request.session_expires
-    has_timer = _supports(request)
-    wanted = int(leg.call.config.timers.session)
+    has_timer = _supports(leg, request)
+    style = leg.profile.session_timer
+    wanted = int(leg.call.config.timers.session) if style == "offer" else 0
+    if style == "off" and not has_timer:
+        value = None
     if value is None and not (has_timer and wanted):
         leg.timer = None
         return NO_FIELDS
@@ -110,7 +116,10 @@ def granted(leg: Leg, request: Request, now: Now) -> Fields:
     return fields
 
 
-def _supports(request: Request) -> bool:
+def _supports(leg: Leg, request: Request) -> bool:
+    """Whether the peer has the extension, as far as its profile lets us use it."""
+    if leg.profile.session_timer == "off":
+        return request.get("Require") is not None and "timer" in request.tokens("Require")
     if request.get("Supported") is None and request.get("Require") is None:
         return False
     return "timer" in request.tokens("Supported") or "timer" in request.tokens("Require")

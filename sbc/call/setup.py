@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from sbc.call import modify, redirect, reliable, session
+from sbc.call import early, insert, modify, redirect, reliable, session
+from sbc.call.abilities import supported_of
 from sbc.call.body import dressed, is_unsupported, session_of, shown_sdp
 from sbc.call.call import Call, CallState
 from sbc.call.end import finish, hang_up
@@ -13,7 +14,6 @@ from sbc.call.forks import MAX_FORKS, fork_of, is_late, late_media
 from sbc.call.parts import Exit, Fork, Kind, Outgoing, Reliability, Step, StepKind
 from sbc.call.security import media_session, takes_offer
 from sbc.dialog import Answer, Dialog, DialogState
-from sbc.firewall import SUPPORTED
 from sbc.media import Side
 from sbc.outputs import CallAnswered
 from sbc.routing import NextHop
@@ -35,13 +35,15 @@ def begin(call: Call, request: Request, exit_: Exit, now: Now) -> None:
     """The call is admitted and routed: ask for media, then invite the first target."""
     leg = call.caller_leg
     leg.note(request)
-    leg.reliability = reliable.reliability_of(request)
+    leg.reliability = reliable.reliability_of(leg, request)
     too_small = session.refusal(leg, request)
     if too_small and call.invite_in is not None:
         exit_.respond(call.invite_in, 422, extra=too_small)
         finish(call, exit_, now, status=422, released_by="sbc", cause="session interval too small")
         return
     leg.said = sdp = session_of(request)
+    if not sdp:
+        call.inserted = sdp = insert.offer_for(call)
     call.late_offer = not sdp
     if call.late_offer:
         call.step, call.ready = Step(StepKind.OFFER), NO_OFFER
@@ -99,7 +101,9 @@ def _invite(call: Call, out: Outgoing, request: Request, exit_: Exit, now: Now) 
             finish(call, exit_, now, status=488, released_by="sbc", cause="offer not acceptable")
             return
     may_be_reliable = not call.late_offer or call.caller_leg.reliability is not Reliability.NONE
-    out.fields = session.asked(leg, SUPPORTED if may_be_reliable else session.IN_CALL)
+    out.fields = session.asked(leg, supported_of(leg, may_be_reliable))
+    if may_be_reliable and leg.profile.reliable == "require":
+        out.fields = [*out.fields, ("Require", "100rel")]
     call.b, call.attempt = leg, out
     be_patient(call, out, exit_, now)
     call.state = CallState.INVITING
@@ -182,14 +186,19 @@ def show_provisional(
     incoming = call.invite_in
     if incoming is None or not incoming.is_open:
         return
-    leg = call.caller_leg
-    body = shown_sdp(leg, raw) if raw and not fork.is_shown else b""
+    leg, status = call.caller_leg, response.status
+    wanted = bool(raw) and not fork.is_shown and not call.inserted  # an offer cannot stand in a 18x (13.2.1)
+    if not is_offer:
+        status, wanted = early.provisional_for(call, status, wanted)
+        if not status:
+            return
+    body = shown_sdp(leg, raw) if wanted else b""
     incoming.local_tag = fork.a_dialog.local_tag
     if leg.reliability is Reliability.REQUIRED or (body and leg.reliability is Reliability.SUPPORTED):
-        reliable.send(call, incoming, response, fork, body, is_offer, exit_, now)
+        reliable.send(call, incoming, response, status, fork, body, is_offer, exit_, now)
     else:
         body, kind = dressed(leg, response, body)
-        exit_.respond(incoming, response.status, response, body, kind)
+        exit_.respond(incoming, status, response, body, kind)
 
 
 def _receive_answer(call: Call, out: Outgoing, response: Response, exit_: Exit, now: Now) -> None:
@@ -250,7 +259,7 @@ def answer_caller(call: Call, out: Outgoing, response: Response, fork: Fork, exi
         assert incoming is not None and incoming.request is not None
         call.early_fork = None
         fork.raw = b""
-        offer = call.media.offer(Side.A, session_of(incoming.request))
+        offer = call.media.offer(Side.A, session_of(incoming.request) or call.inserted)
         ask(call, offer, Step(StepKind.REOFFER, response, fork), exit_)
     elif not sdp or (sdp == fork.sdp and fork.raw):
         show_answer(call, response, fork, fork.raw, exit_, now)
@@ -402,7 +411,10 @@ def receive_ack(call: Call, ack: Request, exit_: Exit, now: Now) -> None:
     if call.state is not CallState.ANSWERED:
         return
     call.state = CallState.TALKING
-    if call.late_offer:
+    if call.inserted:
+        call.inserted = b""
+        insert.settle(call, ack, exit_, now)
+    elif call.late_offer:
         sdp = session_of(ack)
         if not sdp or call.media is None:
             hang_up(call, exit_, now, "no answer in the ACK")

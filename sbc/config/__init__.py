@@ -25,9 +25,12 @@ from sbc.config.model import (
     Tls,
     Trunk,
 )
+from sbc.config.profile import DEFAULT_PROFILE, SWITCHES, Profile, Switch
 from sbc.config.tls_names import proves
 
 __all__ = [
+    "DEFAULT_PROFILE",
+    "SWITCHES",
     "UNLIMITED",
     "Audit",
     "Auth",
@@ -41,9 +44,11 @@ __all__ = [
     "Media",
     "Nat",
     "Probe",
+    "Profile",
     "Realm",
     "Redirect",
     "Register",
+    "Switch",
     "Target",
     "Timers",
     "Tls",

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from policies import Document
+from sbc.config.profile import DEFAULT_PROFILE, Profile
 from sbc.sip import Limits, Uri
 
 
@@ -130,6 +131,8 @@ class Realm:
     refer: str = ""
     """What becomes of a REFER from this side, where its trunk does not say: `terminate`, `bridge` or `refuse`; empty:
     `terminate` where the realm is trusted, else `refuse`."""
+    profile: Profile = DEFAULT_PROFILE
+    """How peers of this side want to be spoken to, where their trunk has no profile of its own."""
 
     @property
     def may_roam(self) -> bool:
@@ -240,6 +243,8 @@ class Trunk:
     """OPTIONS of this trunk for a user: `answer` by this node, or `relay` to where the policy routes that user."""
     refer: str = ""
     """What becomes of a REFER from this trunk; empty: what its realm says."""
+    profile: Profile | None = None
+    """How this peer wants to be spoken to; None: as its realm says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,3 +321,8 @@ class Config:
         by_realm = self.realms[realm]
         said = by_trunk.refer if by_trunk is not None else ""
         return said or by_realm.refer or ("terminate" if by_realm.trusted else "refuse")
+
+    def profile_of(self, realm: Realm, trunk: str) -> Profile:
+        """How a peer in this realm wants to be spoken to: as its trunk says, or else the realm."""
+        found = self.trunks.get(trunk)
+        return realm.profile if found is None or found.profile is None else found.profile

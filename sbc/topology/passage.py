@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from policies import HeaderRule
-from sbc.config import Config, Realm
+from sbc.config import DEFAULT_PROFILE, Config, Profile, Realm
 from sbc.sip import Fields, Message, Request, Response, canonical, is_token
+from sbc.topology.convert import convert, converts, paired
 from sbc.topology.identity import NOBODY, PRIVATE, hide_identity, privacy_words
 from sbc.topology.parties import HIDDEN
 from sbc.topology.rows import TABLE
@@ -28,6 +29,10 @@ _METHODS: Final[dict[str, Kind]] = {
 _COUNTED: Final = 256  # header names counted by name; a peer that sends new ones for ever fills `other`
 OTHER: Final = "other"
 _HISTORY: Final = "History-Info"
+_USER: Final = frozenset({"user"})
+_NOTHING: Final[frozenset[str]] = frozenset()
+_TRUSTED: Final = {Direction.OUTWARD: Direction.WITHIN, Direction.SIDEWAYS: Direction.INWARD}
+"""The column for a peer that its profile calls trusted, though its realm is not."""
 _EMERGENCY: Final = tuple(HeaderRule("", "", name, "pass") for name in ("Geolocation", "Geolocation-Routing"))
 """RFC 6442, RFC 6881 section 6: whoever sends help must learn where the caller is."""
 
@@ -40,13 +45,25 @@ class Plan:
 
     `withheld` are identity headers that a policy passes to a side that is not trusted: a caller who asks for privacy is
     not shown there all the same (RFC 3325 section 7). `is_guarded`: that side is not trusted, so wishes for privacy are
-    carried out here (RFC 3323 section 5).
+    carried out here (RFC 3323 section 5). `nobody` are the words of Privacy that make a caller anonymous. `profile` is
+    the peer's, where it wants things said in other words.
     """
 
-    __slots__ = ("is_guarded", "requests", "responses", "withheld")
+    __slots__ = ("is_guarded", "nobody", "profile", "requests", "responses", "withheld")
 
-    def __init__(self, direction: Direction, rules: tuple[HeaderRule, ...], is_emergency: bool = False) -> None:
+    def __init__(
+        self,
+        direction: Direction,
+        rules: tuple[HeaderRule, ...],
+        is_emergency: bool = False,
+        profile: Profile = DEFAULT_PROFILE,
+    ) -> None:
+        if profile.privacy == "pass":
+            direction = _TRUSTED.get(direction, direction)
         self.is_guarded: Final = direction in (Direction.OUTWARD, Direction.SIDEWAYS) and not is_emergency
+        self.profile: Final = profile if converts(profile) else None
+        nobody = _USER if self.is_guarded else _NOTHING
+        self.nobody: Final = PRIVATE if profile.privacy == "anonymise" and not is_emergency else nobody
         makers = GUARDED if self.is_guarded else MAKERS
         if is_emergency:
             rules += _EMERGENCY
@@ -56,6 +73,9 @@ class Plan:
         self.requests[OTHER] = by_kind[Kind.OTHER]
         responses = (Kind.PROVISIONAL, Kind.SUCCESS, Kind.FAILURE)
         self.responses: Final = [_steps(kind, direction, rules, makers) for kind in responses]
+        if self.profile is not None:
+            for steps in (*by_kind.values(), *self.responses):
+                _pair(steps, makers, paired(self.profile))
         passed = {canonical(rule.name) for rule in rules if rule.action == "pass"}
         self.withheld: Final = frozenset([name for name in passed if self.is_guarded and _is_identity(name)])
 
@@ -66,14 +86,15 @@ class Passage:
     `counters` tells how often each header without a row (or a policy's leave) was dropped.
     """
 
-    __slots__ = ("_is_guarded", "_requests", "_responses", "_withheld", "counters", "domain")
+    __slots__ = ("_nobody", "_profile", "_requests", "_responses", "_withheld", "counters", "domain")
 
     def __init__(self, domain: str, plan: Plan) -> None:
         self.domain: Final = domain
         self._requests: Final = plan.requests
         self._responses: Final = plan.responses
         self._withheld: Final = plan.withheld
-        self._is_guarded: Final = plan.is_guarded
+        self._nobody: Final = plan.nobody
+        self._profile: Final = plan.profile
         self.counters: Final[dict[str, int]] = {}
 
     def cross(self, message: Message, method: str) -> Fields:
@@ -97,12 +118,13 @@ class Passage:
                 self._count(name)
         if self._withheld:
             words = privacy_words(message)
-            return [field for field in out if not self._is_withheld(field[0], words)] if words else out
-        return out
+            if words:
+                out = [field for field in out if not self._is_withheld(field[0], words)]
+        return out if self._profile is None or not out else convert(out, message, self.domain, self._profile)
 
     def caller(self, request: Request) -> str:
         """The From, without its tag, that this realm may see: nobody's where the caller wants that (RFC 3323 5.3)."""
-        if self._is_guarded and "user" in privacy_words(request):
+        if self._nobody and not self._nobody.isdisjoint(privacy_words(request)):
             return NOBODY
         return hide_identity(request.from_address, self.domain)
 
@@ -154,29 +176,32 @@ def direction_of(ingress: Realm, egress: Realm) -> Direction:
 
 
 def compile_passages(config: Config) -> Passages:
-    """A passage for each pair of realms, and for each trunk that the policy's header rules name.
+    """A passage for each pair of realms, and for each trunk with a profile, or that the policy's header rules name.
 
     A rule for a trunk outdoes one for a realm, and that one a rule for all; among equals the later one counts.
     """
     passages: dict[tuple[str, str, str], Passage] = {}
     emergency: dict[tuple[str, str, str], Passage] = {}
-    plans: dict[tuple[Direction, tuple[HeaderRule, ...], bool], Plan] = {}
+    plans: dict[tuple[Direction, tuple[HeaderRule, ...], bool, Profile], Plan] = {}
     headers = sorted(config.policy.headers, key=lambda rule: (rule.trunk != "", rule.realm != ""))
     for egress in config.realms.values():
         for trunk in _trunks_with_rules(config, egress):
             rules = tuple([rule for rule in headers if _applies(rule, egress.name, trunk)])
+            profile = config.profile_of(egress, trunk)
             for ingress in config.realms.values():
                 direction = direction_of(ingress, egress)
                 for made, is_emergency in ((passages, False), (emergency, True)):
-                    plan = plans.get((direction, rules, is_emergency))
+                    key = (direction, rules, is_emergency, profile)
+                    plan = plans.get(key)
                     if plan is None:
-                        plan = plans[(direction, rules, is_emergency)] = Plan(direction, rules, is_emergency)
+                        plan = plans[key] = Plan(direction, rules, is_emergency, profile)
                     made[(ingress.name, egress.name, trunk)] = Passage(egress.domain, plan)
     return Passages(passages, emergency)
 
 
 def _trunks_with_rules(config: Config, egress: Realm) -> list[str]:
     named = [rule.trunk for rule in config.policy.headers if rule.trunk in config.trunks]
+    named += [name for name, trunk in config.trunks.items() if trunk.profile is not None]
     return ["", *dict.fromkeys([name for name in named if config.trunks[name].realm == egress.name])]
 
 
@@ -218,3 +243,11 @@ def _steps(kind: Kind, direction: Direction, rules: tuple[HeaderRule, ...], make
         elif rule.action == "drop":
             steps[name] = None
     return steps
+
+
+def _pair(steps: Steps, makers: dict[Value, Maker], pairs: tuple[tuple[str, str], ...]) -> None:
+    """Of two headers that stand for each other both are looked at, where one may cross."""
+    for one, other in pairs:
+        if steps.get(one) is not None or steps.get(other) is not None:
+            for name in (one, other):
+                steps[name] = makers[TABLE[name].value]

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from sbc.config import DEFAULT_PROFILE
+from sbc.config import Profile as PeerProfile
 from sbc.sdp import (
     Attributes,
     Connection,
@@ -21,6 +23,7 @@ from sbc.sdp import (
     format_sdp,
     parse_sdp,
 )
+from sbc.topology.sdp_style import has_style, restyle
 from sbc.topology.sdp_table import (
     BANDWIDTHS,
     DISCLOSED,
@@ -82,12 +85,15 @@ def build_sdp(
     disclose: bool = False,
     keys: bool = False,
     dropped: dict[str, int] | None = None,
+    profile: PeerProfile = DEFAULT_PROFILE,
+    said: bytes = b"",
 ) -> bytes:
     """What one side may see of `body`, which the media engine (or, bypassed, the other peer) wrote.
 
     `disclose` is for bypassed media: the peers' addresses, ICE and keys cross, by definition. `keys` is for a leg whose
     own keys the media engine wrote into `body`; else no `a=crypto` line is sent. `dropped` counts the unknown
-    attributes that fell, by name. Raises SdpRefused for a body that is no session description.
+    attributes that fell, by name. `profile` is the reader's, `said` its own last description. Raises SdpRefused for a
+    body that is no session description, and for one of which the profile leaves nothing.
     """
     try:
         session = parse_sdp(body)
@@ -117,6 +123,8 @@ def build_sdp(
         media_lines,
         _bandwidths(session.bandwidths),
     )
+    if profile is not DEFAULT_PROFILE and has_style(profile) and not restyle(built, profile, b"m=image" in said):
+        raise SdpRefused("nothing is left that this peer takes")
     return identity.sign(format_sdp(built))
 
 

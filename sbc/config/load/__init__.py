@@ -10,5 +10,15 @@ from sbc.config.errors import ConfigError
 from sbc.config.load.build import effective
 from sbc.config.load.certificates import Expiry, expiries
 from sbc.config.load.node import load_config, parse_config, quickstart_text
+from sbc.config.load.profiles import shipped_profiles
 
-__all__ = ["ConfigError", "Expiry", "effective", "expiries", "load_config", "parse_config", "quickstart_text"]
+__all__ = [
+    "ConfigError",
+    "Expiry",
+    "effective",
+    "expiries",
+    "load_config",
+    "parse_config",
+    "quickstart_text",
+    "shipped_profiles",
+]

@@ -9,6 +9,7 @@ from policies import Document
 from sbc.config.load.addresses import bracketed
 from sbc.config.load.certificates import own_pair, place, shown_tls
 from sbc.config.load.credentials import auth_of, register_of, shown_register
+from sbc.config.load.profiles import profiles_of
 from sbc.config.load.schema import CapacityTable, NodeFile, RealmLimitsTable, RealmTable, TlsTable, TrunkTable
 from sbc.config.model import (
     UNLIMITED,
@@ -28,12 +29,14 @@ from sbc.config.model import (
     Tls,
     Trunk,
 )
+from sbc.config.profile import DEFAULT_PROFILE, Profile
 from sbc.sip import Limits
 
 
 def build(file: NodeFile, document: Document, source: str, folder: Path) -> Config:
     """The configuration that a node file without findings means."""
     realms: dict[str, Realm] = {}
+    profiles = profiles_of(file)
     listeners: list[Listener] = []
     for name, table in file.realm.items():
         own = _listeners(name, table, len(listeners))
@@ -49,13 +52,16 @@ def build(file: NodeFile, document: Document, source: str, folder: Path) -> Conf
         if table.srtp != "never":
             realms[name] = replace(realms[name], srtp=table.srtp, sdes_without_tls=table.sdes_without_tls)
         realms[name] = replace(realms[name], nat=Nat(**table.nat.model_dump()))
+        profile = profiles.get(table.profile)
+        if profile is not None:
+            realms[name] = replace(realms[name], profile=profile, refer=profile.refer)
         if table.refer is not None:
             realms[name] = replace(realms[name], refer=table.refer)
     timers, limits = file.node.timers, file.node.limits
     return Config(
         name=file.node.name,
         realms=realms,
-        trunks={name: _trunk(name, table, folder) for name, table in file.trunk.items()},
+        trunks={name: _trunk(name, table, folder, profiles) for name, table in file.trunk.items()},
         listeners=tuple(listeners),
         policy=document,
         timers=Timers(**timers.model_dump()),
@@ -95,7 +101,7 @@ def _tls(table: TlsTable, folder: Path) -> Tls:
     return Tls(own, place(table.ca, folder) if table.ca else "", table.verify_client, tuple(named))
 
 
-def _trunk(name: str, table: TrunkTable, folder: Path) -> Trunk:
+def _trunk(name: str, table: TrunkTable, folder: Path, profiles: dict[str, Profile]) -> Trunk:
     targets = [Target(one.uri, one.priority, one.weight, _capacity(one.limits)) for one in table.targets]
     trunk = Trunk(name, table.realm, tuple(targets), tuple(table.sources), limits=_capacity(table.limits))
     if table.probe is not None:
@@ -114,6 +120,11 @@ def _trunk(name: str, table: TrunkTable, folder: Path) -> Trunk:
         trunk = replace(trunk, bodies=frozenset(table.bodies))
     if table.challenges:
         trunk = replace(trunk, challenges=tuple(table.challenges))
+    profile = profiles.get(table.profile)
+    if profile is not None:
+        trunk = replace(trunk, profile=profile, refer=profile.refer)
+        if profile.redirect and "redirect" not in table.model_fields_set:
+            trunk = replace(trunk, redirect=Redirect(profile.redirect))
     if table.refer is not None:
         trunk = replace(trunk, refer=table.refer)
     if table.auth is not None:
@@ -200,6 +211,7 @@ def _effective_realm(realm: Realm) -> dict[str, object]:
             "connections_per_source": realm.connections_per_source,
             "subscriptions": realm.subscriptions,
         },
+        "profile": _effective_profile(realm.profile),
         "refer": realm.refer or ("terminate" if realm.trusted else "refuse"),
         "nat": {**asdict(realm.nat), "roam": realm.may_roam},
     }
@@ -231,6 +243,8 @@ def _effective_trunk(trunk: Trunk) -> dict[str, object]:
         shown["register"] = shown_register(trunk.register)
     if trunk.challenges:
         shown["challenges"] = list(trunk.challenges)
+    if trunk.profile is not None:
+        shown["profile"] = _effective_profile(trunk.profile)
     if trunk.refer:
         shown["refer"] = trunk.refer
     if trunk.limits != UNLIMITED:
@@ -238,6 +252,12 @@ def _effective_trunk(trunk: Trunk) -> dict[str, object]:
     if trunk.probe is not None:
         shown["probe"] = {"method": "OPTIONS", **asdict(trunk.probe)}
     return shown
+
+
+def _effective_profile(profile: Profile) -> dict[str, str]:
+    """The name, and the switches that are not as without a profile."""
+    chosen = {key: value for key, value in profile.choices.items() if value != getattr(DEFAULT_PROFILE, key)}
+    return {"name": profile.name, **chosen}
 
 
 def _effective_target(target: Target) -> dict[str, object]:

@@ -13,6 +13,7 @@ from sbc.config.load.certificates import check_tls
 from sbc.config.load.checks import check_node
 from sbc.config.load.credentials import check_credentials
 from sbc.config.load.policy import check_policy, load_policy
+from sbc.config.load.profiles import check_profiles
 from sbc.config.load.schema import NodeFile
 from sbc.config.model import Config
 
@@ -41,6 +42,7 @@ def parse_config(text: str, source: str, folder: Path) -> Config:
         check_node(decoded, file)
         check_tls(decoded, file, folder)
         check_credentials(decoded, file, folder)
+        check_profiles(decoded, file)
     document = load_policy(decoded, name, folder) if name else None
     if file is not None and document is not None:
         check_policy(decoded, file, document)

@@ -263,6 +263,7 @@ class RealmTable(Table):
     sdes_without_tls: bool = False
     refer: Refer | None = None
     nat: NatTable = Field(default_factory=NatTable)
+    profile: str = ""
 
 
 class CapacityTable(Table):
@@ -353,6 +354,7 @@ class TrunkTable(Table):
     refer: Refer | None = None
     auth: AuthTable | None = None
     register_: RegisterTable | None = Field(default=None, alias="register")
+    profile: str = ""
 
 
 class EngineTable(Table):
@@ -398,6 +400,7 @@ class NodeFile(Table):
     node: NodeTable
     realm: dict[Name, RealmTable] = Field(min_length=1)
     trunk: dict[Name, TrunkTable] = Field(default_factory=dict)
+    profile: dict[Name, dict[str, str]] = Field(default_factory=dict, max_length=1000)
     media: MediaTable = Field(default_factory=MediaTable)
     audit: AuditTable = Field(default_factory=AuditTable)
     state: StateTable = Field(default_factory=StateTable)

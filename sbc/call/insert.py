@@ -1,0 +1,56 @@
+"""An offer in the caller's place, for callees that take no INVITE without one (`delayed_offer = insert`).
+
+The caller's INVITE had no offer (RFC 3264, RFC 3725 section 4.1): we make one of the codecs that every gateway has, the
+callee answers it, and that answer is the offer that the caller sees in its 2xx. What the caller answers in its ACK goes
+to the media engine only: the callee was promised no other address than the engine's.
+
+Not for bypassed media, where we have no address to offer, nor for callers whose keys we do not know yet.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sbc.call.body import session_of
+from sbc.call.call import Call
+from sbc.call.end import hang_up
+from sbc.call.exchange import ask
+from sbc.call.parts import Exit, Step, StepKind
+from sbc.call.security import leg_security
+from sbc.media import Security, Side
+from sbc.sip import Request
+from sbc.wire import Now
+
+_CODECS: Final = (
+    "m=audio 9 RTP/AVP 8 0 101\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\n"
+    "a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=sendrecv\r\n"
+)
+
+
+def offer_for(call: Call) -> bytes:
+    """The offer to make in the caller's place, empty where the callee takes none or we can make none."""
+    leg, hop = call.caller_leg, call.hops[call.hop_index]
+    profile = call.config.profile_of(call.config.realms[hop.realm], hop.trunk)
+    if profile.delayed_offer != "insert" or call.mode == "bypass" or leg_security(leg) is not Security.NEVER:
+        return b""
+    # Until the caller says where its media go, they go to the discard port of the host that it calls from.
+    host = leg.flow.host
+    family = "IP6" if ":" in host else "IP4"
+    head = f"v=0\r\no=- {leg.sdp.session_id} 1 IN {family} {host}\r\ns=-\r\nc=IN {family} {host}\r\nt=0 0\r\n"
+    return (head + _CODECS).encode()
+
+
+def settle(call: Call, ack: Request, exit_: Exit, now: Now) -> None:
+    """The caller's answer: the engine learns of it as an offer that the callee has answered already."""
+    sdp = session_of(ack)
+    if not sdp or call.media is None:
+        hang_up(call, exit_, now, "no answer in the ACK")
+        return
+    call.caller_leg.said = sdp
+    ask(call, call.media.offer(Side.A, sdp), Step(StepKind.SETTLE_OFFER), exit_)
+
+
+def advance(call: Call, step: Step, exit_: Exit) -> None:
+    """The engine has the caller's answer, and then the callee's once more; nobody need be told."""
+    if step.kind is StepKind.SETTLE_OFFER and call.media is not None and call.b is not None:
+        ask(call, call.media.answer(Side.B, call.b.said), Step(StepKind.SETTLE_ANSWER), exit_)
