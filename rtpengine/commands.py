@@ -174,9 +174,6 @@ class Options:
     """Toward the receiver: `off` (no DTLS-SRTP is offered beside SDES), `passive` or `active`."""
     dtls_reverse: str = ""
     """Toward the sender of an offer: `passive` or `active`. From 26.2 on `DTLS` in an answer comes too late for it."""
-    received_from: str = ""
-    """The address that signalling came from; sent beside the SDP's, which it replaces only under the flag
-    `SIP-source-address`."""
     address_family: str = ""
     """`IP4` or `IP6`: the family shown to the receiver."""
     media_address: str = ""
@@ -215,8 +212,6 @@ class Options:
             request["ptime"] = self.ptime
         if self.sdes:
             request["SDES"] = [*self.sdes]
-        if self.received_from:
-            request["received-from"] = ["IP6" if ":" in self.received_from else "IP4", self.received_from]
         if self.endpoint_learning is not None:
             request["endpoint-learning"] = [self.endpoint_learning.value]
         if self.ice is not None:
@@ -247,7 +242,7 @@ class Ping:
         return {"command": self.name}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Offer:
     """An SDP offer on its way to the other party; the reply holds the one to send on.
 
@@ -264,13 +259,16 @@ class Offer:
     """The other party's tag, once it is known: in re-offers."""
     via_branch: str = ""
     options: Options = NO_OPTIONS
+    received_from: str = ""
+    """The address that signalling came from; sent beside the SDP's, which it replaces only under the flag
+    `SIP-source-address`. May be set until the command is sent."""
 
     def to_dict(self) -> dict[str, Value]:
         """The request's dictionary."""
-        return _session(self.name, self.call_id, self.from_tag, self.to_tag, self.via_branch, self.sdp, self.options)
+        return _session(self)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Answer:
     """The answer to the last offer: with the *same* assignment of tags, so `from_tag` is still the offerer's."""
 
@@ -282,23 +280,26 @@ class Answer:
     sdp: bytes
     via_branch: str = ""
     options: Options = NO_OPTIONS
+    received_from: str = ""
+    """As in an offer: where the answerer's signalling came from."""
 
     def to_dict(self) -> dict[str, Value]:
         """The request's dictionary."""
-        return _session(self.name, self.call_id, self.from_tag, self.to_tag, self.via_branch, self.sdp, self.options)
+        return _session(self)
 
 
-def _session(
-    name: str, call_id: str, from_tag: str, to_tag: str, via_branch: str, sdp: bytes, options: Options
-) -> dict[str, Value]:
+def _session(command: Offer | Answer) -> dict[str, Value]:
     """What offer and answer have in common."""
-    request: dict[str, Value] = {"command": name, "call-id": call_id, "from-tag": from_tag}
-    if to_tag:
-        request["to-tag"] = to_tag
-    if via_branch:
-        request["via-branch"] = via_branch
-    request["sdp"] = sdp
-    options.fill(request)
+    request: dict[str, Value] = {"command": command.name, "call-id": command.call_id, "from-tag": command.from_tag}
+    if command.to_tag:
+        request["to-tag"] = command.to_tag
+    if command.via_branch:
+        request["via-branch"] = command.via_branch
+    request["sdp"] = command.sdp
+    source = command.received_from
+    if source:
+        request["received-from"] = ["IP6" if ":" in source else "IP4", source]
+    command.options.fill(request)
     return request
 
 

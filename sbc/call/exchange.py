@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import rtpengine
 from sbc.call.call import Call
 from sbc.call.parts import Exit, Step
@@ -18,17 +16,17 @@ def ask(call: Call, ready: rtpengine.Command | bytes | Objection, step: Step, ex
     elif isinstance(ready, Objection):
         call.objection = ready.reason
     else:
-        exit_.media(call, _with_source(call, ready))
+        _name_source(call, ready)
+        exit_.media(call, ready)
 
 
-def _with_source(call: Call, command: rtpengine.Command) -> rtpengine.Command:
+def _name_source(call: Call, command: rtpengine.Command) -> None:
     """Tell the engine where the describing peer's signalling comes from: its media are likely to come from there."""
     media = call.media
     if media is None or not isinstance(command, rtpengine.Offer | rtpengine.Answer):
-        return command
+        return
     tag = command.from_tag if isinstance(command, rtpengine.Offer) else command.to_tag
     leg = call.a if tag == media.tags[0] else call.b
-    if leg is None:
-        return command
-    flow = leg.flow if leg.dialog is None else leg.dialog.flow
-    return replace(command, options=replace(command.options, received_from=flow.host))
+    if leg is not None:
+        flow = leg.flow if leg.dialog is None else leg.dialog.flow
+        command.received_from = flow.host

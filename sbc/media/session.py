@@ -33,6 +33,9 @@ _ANSWER_OPTIONS: Final = Options(
 """`direction` and `rtcp-mux: demux` are the offer's. `ICE: remove` is repeated: a callee may answer with ICE that
 nobody offered."""
 
+_KEPT_OPTIONS: Final = 256
+_OFFER_OPTIONS: Final[dict[tuple[str, str, Security, bool, str], Options]] = {}
+
 _SECURE_ANSWER_OPTIONS: Final = replace(_ANSWER_OPTIONS, sdes=NO_WEAK_SUITES, osrtp=(Osrtp.ACCEPT,), dtls="off")
 """The same where the offerer may have keys: its own are accepted though the answerer has none, as legs are ended each
 for itself."""
@@ -269,6 +272,7 @@ class MediaSession:
             to_tag=before.answer.to_tag,
             sdp=before.offer.sdp,
             options=before.offer.options,
+            received_from=before.offer.received_from,
         )
         return [offer, before.answer]
 
@@ -323,23 +327,30 @@ class MediaSession:
         )
 
     def _offer_options(self, side: Side, sdp: bytes) -> Options:
-        """Options for an offer of `side`: the pair of interfaces is turned when B offers."""
+        """Options for an offer of `side`: the pair of interfaces is turned when B offers. Few differ: they are kept."""
         level = self.security[side.other.value]
         is_secure = level is not Security.NEVER or self.security[side.value] is not Security.NEVER
         ingress, egress = self.interfaces if side is Side.A else (self.interfaces[1], self.interfaces[0])
-        return Options(
-            flags=_FLAGS,
-            replace=(Replace.ORIGIN,),
-            rtcp_mux=(RtcpMux.DEMUX,),
-            supports=(Support.LOAD_LIMIT,),
-            endpoint_learning=EndpointLearning.HEURISTIC,
-            ice=Ice.REMOVE,
-            direction=(ingress, egress) if ingress or egress else None,
-            transport_protocol=profile_toward(level, sdp),
-            sdes=NO_WEAK_SUITES if is_secure else (),
-            osrtp=(Osrtp.OFFER,) if level is Security.OPTIONAL else (),
-            dtls="off" if is_secure else "",
-        )
+        profile = profile_toward(level, sdp)
+        key = (ingress, egress, level, is_secure, profile)
+        options = _OFFER_OPTIONS.get(key)
+        if options is None:
+            if len(_OFFER_OPTIONS) >= _KEPT_OPTIONS:
+                _OFFER_OPTIONS.clear()
+            options = _OFFER_OPTIONS[key] = Options(
+                flags=_FLAGS,
+                replace=(Replace.ORIGIN,),
+                rtcp_mux=(RtcpMux.DEMUX,),
+                supports=(Support.LOAD_LIMIT,),
+                endpoint_learning=EndpointLearning.HEURISTIC,
+                ice=Ice.REMOVE,
+                direction=(ingress, egress) if ingress or egress else None,
+                transport_protocol=profile,
+                sdes=NO_WEAK_SUITES if is_secure else (),
+                osrtp=(Osrtp.OFFER,) if level is Security.OPTIONAL else (),
+                dtls="off" if is_secure else "",
+            )
+        return options
 
 
 def _media_count(sdp: bytes) -> int:

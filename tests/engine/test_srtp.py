@@ -181,7 +181,7 @@ def test_engine_is_told_where_each_peer_signals_from() -> None:
 
     def listen(command: rtpengine.Command) -> rtpengine.Reply:
         if isinstance(command, rtpengine.Offer | rtpengine.Answer):
-            told.append(command.options.received_from)
+            told.append(command.received_from)
         return edge.bench.ask(command)
 
     edge.node.media = listen

@@ -27,7 +27,6 @@ FOLD: Final = _table(_KEPT)
 """Translates a message to its units, set apart by spaces."""
 _IPV6: Final = _table(_HEX + b":.")
 _NUMBERS: Final = _table(b"0123456789-")
-_SHAPE: Final = bytes.maketrans(b"123456789", b"0" * 9)
 _DIGITS: Final = b"0123456789"
 _HEX_DIGITS: Final = b"0123456789abcdefABCDEF"
 
@@ -52,13 +51,20 @@ def unescape(data: bytes) -> bytes:
 def may_hold_dashed(data: bytes) -> bool:
     """False for most messages without a dashed IPv4 address: such a one, its digits taken out, is three dashes.
 
-    Branches with three numbers behind a dash come in every message of some peers: of what has the dashes, the shape is
-    looked at, each run of up to three digits as one.
+    Branches with three numbers behind a dash come in every message of some peers: what has the dashes is looked at
+    again, for four groups of digits, the inner ones of three at most.
     """
     if b"---" not in data.translate(None, _DIGITS):
         return False
-    shape = data.translate(_SHAPE).replace(b"00", b"0").replace(b"00", b"0")
-    return b"0-0-0-0" in shape or b"--" in shape
+    count = 0
+    for part in data.split(b"-"):
+        if count >= 3 and part[:1].isdigit():
+            return True
+        if count and len(part) <= 3 and part.isdigit():
+            count += 1
+        elif part:
+            count = 1 if part[-1:].isdigit() else 0
+    return False
 
 
 def may_hold_ipv6(data: bytes) -> bool:
