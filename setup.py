@@ -60,6 +60,12 @@ HOT = [
     "sbc/probes.py",
     "sbc/keepalive.py",
     "sbc/engine.py",
+    "sbc/outputs.py",
+    "sbc/worker.py",
+    "sbc/transport/udp.py",
+    "sbc/transport/transports.py",
+    "sbc/telemetry/telemetry.py",
+    "sbc/telemetry/flood.py",
 ]
 
 # Of these rooms, what runs at start or once in a while: each file costs a second or two to compile and gains nothing.
