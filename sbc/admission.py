@@ -168,6 +168,9 @@ class Admission:
         if full:
             self.refusals.refuse(incoming, 503, flow, full, RETRY_AFTER)
             return
+        if request.get("Replaces") is not None or request.get("Join") is not None:
+            self._replace(incoming, data, source, flow, decision)
+            return
         binding = self._registered(request)
         if binding is not None:
             hops = self._secured(incoming, [registered_hop(binding)], flow)
@@ -189,6 +192,27 @@ class Admission:
         )
         calls.begin(call, request, egress, now)
         self.egress.arm(call)
+
+    def _replace(
+        self, incoming: Incoming, data: bytes, source: Source, flow: Flow, decision: policies.Decision
+    ) -> None:
+        """Somebody who takes the place of a peer in a call that is up (RFC 3891): routing has no say in it."""
+        egress, now, request = self.egress, self.egress.now, incoming.request
+        assert request is not None
+        place = calls.find_place(request, source.realm, source.trunk, egress)
+        if isinstance(place, calls.Refusal):
+            self.refusals.refuse(incoming, place.status, flow, place.why)
+            return
+        kept = place.other
+        call = self._open(incoming, source, flow, decision)
+        egress.calls[call.id] = call
+        egress.trunks.enter(call, egress.snapshot.config.trunks.get(source.trunk), now.monotonic)
+        egress.record(call.id, "in", flow, data)
+        egress.respond(incoming, 100)
+        realm = kept.realm.name if kept is not None else ""
+        egress.report(CallStarted(call.id, now.wall, call.caller, call.called, source.realm, realm, decision.rule))
+        calls.begin_replacement(call, place, request, egress, now)
+        egress.arm(call)
 
     def _decide(self, incoming: Incoming, flow: Flow) -> tuple[Source, policies.Decision | None]:
         """Who asks, and what the policy says; None where that was a no, which is answered then.

@@ -12,7 +12,7 @@ from sbc import call as calls
 from sbc.adoption import keep
 from sbc.aliases import Aliases
 from sbc.build import build_follower, build_request, has_tag, own_via
-from sbc.call import Call, CallState, Kind, Leg, Outgoing, Sending
+from sbc.call import Call, CallState, Kind, Leg, Outgoing, Referral, Sending
 from sbc.config import Listener
 from sbc.contents import shown_body
 from sbc.credentials import Users
@@ -79,8 +79,16 @@ class Egress(Naming):
         """Bindings that a registrar has agreed to by this input; as above."""
         self.placement: Final = Placement(snapshot.config, mint)
         self.is_journalled: Final = snapshot.config.store != "memory"
+        self.referrals: list[Referral] = []
+        """Transfers whose calls are to be placed; as above."""
         self.suspects: list[tuple[NextHop, bool]] = []
         """Targets that failed by what this input brought, and whether that made them down; as above."""
+
+    @property
+    def has_more(self) -> bool:
+        """True while the engine has something to tell calls, or to do for them, before this input is dealt with."""
+        waiting = self.failed or self.looped or self.suspects or self.resumed or self.referrals
+        return bool(waiting) or self.places_changed
 
     # Exit: requests
 
@@ -403,6 +411,35 @@ class Egress(Naming):
             leg.remote_uri = f"<{leg.target}>"
         leg.learned.learn_own(leg.call_id, leg.local_tag, leg.contact)
         return leg
+
+    def find(self, call_id: str, local_tag: str, remote_tag: str, realm: str) -> Leg | None:
+        """The leg of a dialog of ours with a peer in this realm; None where there is none."""
+        found = self.dialogs.find(call_id, local_tag, remote_tag)
+        if found is None or not isinstance(found[1], Leg):
+            return None
+        return found[1] if found[1].realm.name == realm else None
+
+    def place(self, referral: Referral) -> None:
+        """Place the call that a transfer asks for once this input is dealt with."""
+        self.referrals.append(referral)
+
+    def stand_in(self, call: Call, leg: Leg) -> Leg:
+        """A leg in the place of one that will come to this call: same realm, listener and peer, no dialog."""
+        flow = leg.flow if leg.dialog is None else leg.dialog.flow
+        shadow = Leg(call, Side.A, leg.realm, leg.listener, flow, leg.passage, leg.learned)
+        shadow.trunk = leg.trunk
+        shadow.call_id = self.mint.call_id()
+        shadow.local_uri, shadow.remote_uri = leg.local_uri, leg.remote_uri
+        return shadow
+
+    def joined(self, new: Leg, place: Leg) -> None:
+        """Two legs have exchanged their places: what may cross to them, and whose trunk they count for."""
+        other = new.other
+        if other is not None:
+            passages = self.snapshot.passages
+            new.passage = passages.between(other.realm.name, new.realm.name, new.trunk)
+            other.passage = passages.between(new.realm.name, other.realm.name, other.trunk)
+        self.trunks.exchange((new.call.id, new.side is Side.A), (place.call.id, place.side is Side.A))
 
     def transmit(self, output: Transmit) -> None:
         """Send finished, audited bytes once more."""

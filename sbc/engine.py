@@ -1,8 +1,7 @@
 """The whole SBC without I/O: datagrams, timers, media replies, look-ups and commands in; outputs out.
 
 The law: one input at a time; act on everything in the list it returns before the next input; read `next_timer`
-again after each.
-The path of one datagram is `receive` and what it names.
+again after each. The path of one datagram is `receive` and what it names.
 """
 
 from __future__ import annotations
@@ -45,6 +44,7 @@ from sbc.transaction import (
     TransactionState,
     server_key,
 )
+from sbc.transfers import Transfers
 from sbc.trunks import Stranded, waiting_at
 from sbc.views import call_row, leg_row
 from sbc.waiting import GiveUp
@@ -70,6 +70,7 @@ class Engine:
         self.stranded: Final = Stranded()
         self.refusals: Final = Refusals(self.egress)
         self.admission: Final = Admission(self.egress, self.refusals)
+        self.transfers: Final = Transfers(self.egress, self.admission)
         self.started: Final = now
         self._limits = config.limits
 
@@ -141,9 +142,9 @@ class Engine:
         self._begin(now)
         for machine in self.egress.wheel.due(now.monotonic):
             if isinstance(machine, Alarm):
-                if machine.call is not None:
-                    calls.handle_timer(machine.call, self.egress, now)
-                    self.egress.arm(machine.call)
+                if (call := machine.call) is not None:
+                    calls.handle_timer(call, self.egress, now)
+                    self.egress.arm(call)
             elif isinstance(machine, Unanswered):
                 self.egress.located(machine.lookup, NOTHING)
             elif isinstance(machine, Watch):
@@ -448,8 +449,7 @@ class Engine:
     def hangup(self, call: str, now: Now) -> list[Output]:
         """End a call on both legs; an unknown id does nothing."""
         self._begin(now)
-        found = self.egress.calls.get(call)
-        if found is not None:
+        if (found := self.egress.calls.get(call)) is not None:
             calls.hang_up(found, self.egress, now, "operator")
             self.egress.arm(found)
         return self._end()
@@ -536,8 +536,7 @@ class Engine:
 
     def call(self, id_: str, now: Now) -> dict[str, object] | None:
         """One call in full; None where it is not known."""
-        call = self.egress.calls.get(id_)
-        if call is None:
+        if (call := self.egress.calls.get(id_)) is None:
             return None
         row = call_row(call, now)
         row["legs"] = [leg_row(leg, now) for leg in (call.a, call.b) if leg is not None]
@@ -554,8 +553,10 @@ class Engine:
         while egress.registered:
             binding = egress.registered.pop()
             self.keeper.note(binding.flow, egress.now, binding.expires)
-        while egress.failed or egress.looped or egress.suspects or egress.resumed or egress.places_changed:
-            if egress.places_changed:
+        while egress.has_more:
+            if egress.referrals:
+                self.transfers.place(egress.referrals.pop(0))
+            elif egress.places_changed:
                 egress.places_changed = False
                 self.prober.follow(egress.now)
             elif egress.resumed:

@@ -53,6 +53,9 @@ class Replies(Inspection):
         """Build, audit and send a response; the bytes that were sent, empty where the audit withheld them."""
         if not incoming.is_open:
             return b""
+        if not incoming.vias:
+            incoming.status = status  # it stands in for a caller: nobody hears
+            return b""
         if status > 100 and not incoming.local_tag and not has_tag(incoming.to):
             incoming.local_tag = self.mint.tag()
         leg = incoming.leg

@@ -63,8 +63,8 @@ class Trunks:
         self.health: Final = health
         self._trunks: dict[str, Load] = {}
         self._targets: dict[tuple[str, str, int, str], Load] = {}
-        self._entered: dict[str, Load] = {}
-        self._tried: dict[str, tuple[Load, Load]] = {}
+        self._entered: dict[str, tuple[Load, ...]] = {}
+        self._tried: dict[str, tuple[Load, ...]] = {}
 
     # Admission
 
@@ -86,7 +86,7 @@ class Trunks:
             return
         load = self._load(trunk.name)
         load.take(trunk.limits, now)
-        self._entered[call.id] = load
+        self._entered[call.id] = (load,)
 
     def attempt(self, call: Call, hop: NextHop, is_exempt: bool, now: float) -> bool:
         """The call is to be tried at a target: True where trunk and target have room, which it then holds.
@@ -113,16 +113,20 @@ class Trunks:
 
     def leave(self, call: str) -> None:
         """The call is over: every place it held is free."""
-        entered = self._entered.pop(call, None)
-        if entered is not None:
-            entered.calls -= 1
+        for load in self._entered.pop(call, ()):
+            load.calls -= 1
         self._give_back(call)
 
     def _give_back(self, call: str) -> None:
-        tried = self._tried.pop(call, None)
-        if tried is not None:
-            for load in tried:
-                load.calls -= 1
+        for load in self._tried.pop(call, ()):
+            load.calls -= 1
+
+    def exchange(self, one: tuple[str, bool], other: tuple[str, bool]) -> None:
+        """Two legs have changed places: (call, whether it is the caller's side) of each; so have what they hold."""
+        held = [(self._entered if is_caller else self._tried).pop(call, ()) for call, is_caller in (one, other)]
+        for (call, is_caller), loads in zip((other, one), held, strict=True):
+            if loads:
+                (self._entered if is_caller else self._tried)[call] = loads
 
     def _load(self, name: str) -> Load:
         load = self._trunks.get(name)

@@ -20,6 +20,8 @@ def keep(call: Call, engines: list[str], now: Now) -> Journal | None:
     A call is kept from our 2xx to its caller on; one whose offer came late, once the caller has answered it.
     """
     a, b = call.a, call.b
+    if call.is_parted or call.join is not None:
+        return None  # about to end, or to be another one
     talks = call.state is CallState.TALKING
     if not talks and (call.state is not CallState.ANSWERED or call.late_offer):
         return None
@@ -28,6 +30,8 @@ def keep(call: Call, engines: list[str], now: Now) -> Journal | None:
     to_caller, to_callee = a.dialog, b.dialog
     state: tuple[object, ...] = (
         a.answer,
+        a.contact,
+        b.contact,
         a.said,
         b.said,
         a.sdp.version,

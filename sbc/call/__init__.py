@@ -3,8 +3,8 @@
 In: requests and responses that the engine has matched, media replies, timers. Out: everything leaves by the `Exit`
 that the engine hands in, which builds, audits and sends; it never calls back before it returns.
 
-Not for: transactions, bytes, header tables or addresses on the wire. A file per verb (setup, modify, relay, end);
-`dispatch` is the way in.
+Not for: transactions, bytes, header tables or addresses on the wire. A file per verb (setup, modify, relay, refer,
+end); `dispatch` is the way in.
 """
 
 from sbc.call.abilities import allow_of, supported_of
@@ -14,6 +14,8 @@ from sbc.call.call import Alarm, Call, CallState
 from sbc.call.correlate import note_session_id, session_id_of
 from sbc.call.dispatch import (
     begin,
+    begin_replacement,
+    begin_transfer,
     give_up,
     handle_timer,
     receive_ack,
@@ -22,6 +24,7 @@ from sbc.call.dispatch import (
     receive_request,
     receive_response,
     receive_timeout,
+    refuse_transfer,
     resume,
 )
 from sbc.call.end import hang_up
@@ -29,6 +32,8 @@ from sbc.call.etags import EntityTag, EntityTags
 from sbc.call.outside import RELAYED_OUTSIDE, TO_REGISTERED, contacts_inward, published
 from sbc.call.outside import begin as begin_outside
 from sbc.call.parts import Exit, Incoming, Kind, Leg, Outgoing, SessionTimer, Step
+from sbc.call.referral import Referral
+from sbc.call.replace import Refusal, find_place
 from sbc.call.sending import Sending
 from sbc.call.subscribe import ALLOW_EVENTS, notifier
 from sbc.call.subscribe import begin as subscribe
@@ -55,11 +60,16 @@ __all__ = [
     "Leg",
     "Outgoing",
     "Sending",
+    "Referral",
+    "Refusal",
+    "begin_replacement",
+    "find_place",
     "SessionTimer",
     "Step",
     "allow_of",
     "begin",
     "begin_outside",
+    "begin_transfer",
     "contacts_inward",
     "give_up",
     "handle_timer",
@@ -73,6 +83,7 @@ __all__ = [
     "receive_response",
     "receive_timeout",
     "resume",
+    "refuse_transfer",
     "session_id_of",
     "supported_of",
 ]

@@ -14,8 +14,10 @@ from sbc.sip import Response
 from sbc.wire import Now
 
 if TYPE_CHECKING:
+    from sbc.call.joint import Join
     from sbc.call.modify import Modify
     from sbc.call.redirect import Redirection
+    from sbc.call.referral import Referral
     from sbc.call.subscription import Subscription
 
 
@@ -57,6 +59,10 @@ class Call:
 
     `deadline` is when the call must have left its present phase (monotonic seconds): the longest ringing, then the
     longest call.
+
+    Transfers: `referral` is the one of this call that is under way, `behalf` the one that this call was placed for,
+    `join` two legs on their way to each other (both their calls know it), `transfers` how many made this call what it
+    is. With `is_parted` one side was joined to somebody else: what is left waits for its BYE.
     """
 
     __slots__ = (
@@ -67,6 +73,7 @@ class Call:
         "attempt",
         "b",
         "backlog",
+        "behalf",
         "called",
         "caller",
         "cause",
@@ -80,6 +87,8 @@ class Call:
         "id",
         "inserted",
         "invite_in",
+        "is_parted",
+        "join",
         "kept",
         "late_fork",
         "late_offer",
@@ -93,6 +102,7 @@ class Call:
         "patience",
         "ready",
         "redirection",
+        "referral",
         "refresh",
         "relays",
         "released_by",
@@ -105,6 +115,7 @@ class Call:
         "step",
         "step_deadline",
         "subscription",
+        "transfers",
         "unacknowledged",
     )
 
@@ -149,6 +160,10 @@ class Call:
         self.refresh: Outgoing | None = None
         """A re-INVITE of ours that refreshes a session and waits for its answer."""
         self.relays: list[Outgoing] = []
+        self.referral: Referral | None = None
+        self.behalf: Referral | None = None
+        self.join: Join | None = None
+        self.transfers, self.is_parted = 0, False
         self.caller = ""
         self.called = ""
         """User part of the Request-URI toward the callee."""
@@ -182,7 +197,7 @@ class Call:
     @property
     def is_busy(self) -> bool:
         """True while offers and answers are on their way on either leg: no other INVITE may begin (RFC 3261 14.1)."""
-        if self.modify is not None or self.step is not None or self.refresh is not None:
+        if self.modify is not None or self.step is not None or self.refresh is not None or self.join is not None:
             return True
         return any(leg is not None and leg.answer is not None for leg in (self.a, self.b))
 
@@ -212,6 +227,9 @@ class Call:
             due = _earlier(due, self.step_deadline)
         if self.unacknowledged is not None:
             due = _earlier(due, self.unacknowledged.next_timer)
+        join = self.join
+        if join is not None and join.call is self and join.next_timer:
+            due = _earlier(due, join.next_timer)
         if self.modify is not None and self.modify.deadline:
             due = _earlier(due, self.modify.deadline)
         if self.subscription is not None and self.subscription.next_timer:

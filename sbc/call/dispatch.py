@@ -5,9 +5,27 @@ from __future__ import annotations
 from typing import Final
 
 import rtpengine
-from sbc.call import early, end, insert, modify, outside, relay, reliable, session, setup, subscribe
+from sbc.call import (
+    bridge,
+    early,
+    end,
+    insert,
+    join,
+    modify,
+    outside,
+    refer,
+    referral,
+    relay,
+    reliable,
+    replace,
+    session,
+    setup,
+    subscribe,
+    transfer,
+)
 from sbc.call.body import is_unsupported, shown_sdp
 from sbc.call.call import Call, CallState
+from sbc.call.forks import heard_last
 from sbc.call.parts import Exit, Incoming, Kind, Leg, Outgoing, Step, StepKind
 from sbc.call.usage import ends_call
 from sbc.dialog import AnswerUnacknowledged, DialogState
@@ -30,6 +48,23 @@ def begin(call: Call, request: Request, exit_: Exit, now: Now) -> None:
     _run(call, exit_, now)
 
 
+def begin_transfer(call: Call, asked: referral.Referral, exit_: Exit, now: Now) -> None:
+    """The call that a transfer asks for is admitted and routed; A leg and `call.invite_in` stand in for a caller."""
+    transfer.begin(call, asked, exit_, now)
+    _run(call, exit_, now)
+
+
+def begin_replacement(call: Call, place: Leg, request: Request, exit_: Exit, now: Now) -> None:
+    """Somebody was admitted who takes a place in another call; its A leg and `call.invite_in` are set."""
+    replace.begin(call, place, request, exit_, now)
+    _run_join(place.call, exit_, now)
+
+
+def refuse_transfer(asked: referral.Referral, status: int, exit_: Exit, now: Now) -> None:
+    """The call that a transfer asks for is not to be placed."""
+    end.break_off(asked, None, status, exit_, now)
+
+
 def receive_request(call: Call, leg: Leg, incoming: Incoming, exit_: Exit, now: Now) -> None:
     """A request in one of the call's dialogs, its CSeq order checked; ACK and CANCEL have their own ways in."""
     leg.heard = now.monotonic
@@ -41,7 +76,7 @@ def receive_request(call: Call, leg: Leg, incoming: Incoming, exit_: Exit, now: 
     assert request is not None
     if call.subscription is not None:
         subscribe.receive_request(call, leg, incoming, exit_, now)
-    elif call.is_over:
+    elif call.is_over or call.is_parted:
         exit_.respond(incoming, 481)
     elif is_unsupported(request) and method in ("INVITE", "UPDATE", "PRACK"):
         exit_.respond(incoming, 415, extra=[("Accept", "application/sdp")])
@@ -56,6 +91,11 @@ def receive_request(call: Call, leg: Leg, incoming: Incoming, exit_: Exit, now: 
         _run(call, exit_, now)
     elif method in RELAYED:
         relay.receive_request(call, leg, incoming, exit_, now)
+    elif method == "NOTIFY":
+        bridge.receive_notify(call, leg, incoming, exit_)
+    elif method == "REFER":
+        refer.receive_request(call, leg, incoming, exit_, now)
+        _run_join(call, exit_, now)
     else:
         exit_.respond(incoming, 405)
 
@@ -72,6 +112,9 @@ def receive_ack(call: Call, leg: Leg, ack: Request, exit_: Exit, now: Now) -> No
     elif call.modify is not None:
         modify.receive_ack(call, leg, ack, exit_, now)
         _run(call, exit_, now)
+    elif call.join is not None and call.join.new is leg and call.join.awaits_ack:
+        join.receive_ack(call.join, ack, exit_, now)
+        _run_join(call, exit_, now)
     elif not call.is_over:
         setup.receive_ack(call, ack, exit_, now)
         _run(call, exit_, now)
@@ -108,6 +151,12 @@ def receive_response(out: Outgoing, response: Response, exit_: Exit, now: Now) -
         subscribe.receive_response(call, out, response, exit_, now)
     elif kind is Kind.REFRESH:
         session.receive_response(call, out, response, exit_, now)
+    elif kind is Kind.JOIN:
+        join.receive_response(out, response, exit_, now)
+        _run_join(call, exit_, now)
+    elif kind is Kind.NOTIFY:
+        if response.status >= 200:
+            referral.notified(out, response.status, exit_)
     elif kind is Kind.PRACK:
         if response.status >= 200:
             reliable.receive_response(call, response, exit_, now)
@@ -165,6 +214,11 @@ def receive_timeout(out: Outgoing, exit_: Exit, now: Now, status: int = 408) -> 
         subscribe.receive_timeout(call, out, status, exit_)
     elif kind is Kind.BYE:
         _forget(out, exit_)
+    elif kind is Kind.JOIN:
+        join.fail(out, status, None, exit_, now)
+        _run_join(call, exit_, now)
+    elif kind is Kind.NOTIFY:
+        referral.notified(out, status, exit_)
     elif kind is Kind.PRACK:
         reliable.receive_response(call, None, exit_, now)
     elif not call.is_over:
@@ -222,6 +276,13 @@ def _run(call: Call, exit_: Exit, now: Now) -> None:
             return
 
 
+def _run_join(call: Call, exit_: Exit, now: Now) -> None:
+    """The same for the call in which two legs are being joined, which need not be the one that has just heard."""
+    owner = call.join.call if call.join is not None else call
+    _run(owner, exit_, now)
+    exit_.arm(owner)
+
+
 def _advance(call: Call, step: Step, raw: bytes, exit_: Exit, now: Now) -> None:
     """The SDP for `step` is there: send the message that carries it."""
     kind = step.kind
@@ -231,6 +292,7 @@ def _advance(call: Call, step: Step, raw: bytes, exit_: Exit, now: Now) -> None:
     elif kind is StepKind.PROVISIONAL:
         assert step.response is not None and step.fork is not None
         step.fork.raw = raw
+        heard_last(call, step.fork)
         setup.show_provisional(call, step.response, step.fork, raw, exit_, now)
     elif kind is StepKind.EARLY_OFFER:
         assert step.response is not None and step.fork is not None
@@ -252,6 +314,8 @@ def _advance(call: Call, step: Step, raw: bytes, exit_: Exit, now: Now) -> None:
         insert.advance(call, step, exit_)
     elif kind is StepKind.ACK:
         setup.show_late_answer(call, raw, exit_, now)
+    elif kind in (StepKind.JOIN_OFFER, StepKind.JOIN_ANSWER):
+        join.advance(call, step, raw, exit_, now)
     else:
         modify.advance(call, step, raw, exit_, now)
 
@@ -261,6 +325,8 @@ def _media_failed(
 ) -> None:
     if step.kind in (StepKind.MODIFY_OFFER, StepKind.MODIFY_ANSWER, StepKind.MODIFY_ACK, StepKind.EARLY_UPDATE):
         modify.media_failed(call, exit_, now)
+    elif step.kind in (StepKind.JOIN_OFFER, StepKind.JOIN_ANSWER):
+        join.media_failed(call, status, exit_, now)
     elif step.kind is StepKind.PROVISIONAL:
         # Early media cannot be had; ringing can.
         assert step.response is not None and step.fork is not None
@@ -280,6 +346,9 @@ def handle_timer(call: Call, exit_: Exit, now: Now) -> None:
             session.handle_timer(call, leg, exit_, now)
     if call.unacknowledged is not None:
         reliable.handle_timer(call, exit_, now)
+    if call.join is not None and call.join.call is call:
+        join.handle_timer(call.join, exit_, now)
+        _run(call, exit_, now)
     if call.modify is not None and call.modify.deadline and call.modify.deadline <= time:
         modify.expire(call, exit_, now)
         _run(call, exit_, now)
@@ -300,7 +369,7 @@ def handle_timer(call: Call, exit_: Exit, now: Now) -> None:
         return
     if call.deadline <= time:
         if call.state is CallState.TALKING or call.state is CallState.ANSWERED:
-            end.hang_up(call, exit_, now, "longest call")
+            end.hang_up(call, exit_, now, "transferred" if call.is_parted else "longest call")
         else:
             end.hang_up(call, exit_, now, "longest ringing", status=408)
         return

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from sbc.call.call import Call, CallState
+from sbc.call.exchange import abort_attempt as abort_attempt
+from sbc.call.joint import Join, undo
 from sbc.call.parts import Exit, Incoming, Kind, Leg, Outgoing
+from sbc.call.referral import Referral, tell
 from sbc.dialog import DialogState
 from sbc.media import Side
 from sbc.outputs import CallEnded
@@ -28,11 +31,18 @@ def receive_bye(call: Call, leg: Leg, incoming: Incoming, exit_: Exit, now: Now)
         leg.dialog.state = DialogState.TERMINATED
     leg.answer = None
     released_by = "caller" if leg.side is Side.A else "callee"
-    if call.is_over:
+    if call.is_over or _is_leaving(call, leg):
         return
     if call.invite_in is not None and call.invite_in.is_open:
         exit_.respond(call.invite_in, 487)
-    finish(call, exit_, now, status=call.status or 487, released_by=released_by, cause="bye", crossing=request)
+    cause = "transferred" if call.is_parted else "bye"
+    finish(call, exit_, now, status=call.status or 487, released_by=released_by, cause=cause, crossing=request)
+
+
+def _is_leaving(call: Call, leg: Leg) -> bool:
+    """True for whoever has asked for a transfer that is under way: the other peer waits for what becomes of it."""
+    referral, join = call.referral, call.join
+    return (referral is not None and referral.leg is leg) or (join is not None and join.place is leg)
 
 
 def finish(
@@ -57,6 +67,8 @@ def finish(
         exit_.respond(call.invite_in, status if status >= 300 else 500)
     call.state = CallState.ENDED
     call.status, call.released_by, call.cause = status, released_by, cause
+    if call.referral is not None or call.behalf is not None or call.join is not None:
+        _abandon_transfer(call, exit_, now)
     _abandon_exchanges(call, exit_)
     for leg in (call.a, call.b):
         if leg is not None:
@@ -98,14 +110,41 @@ def release_media(call: Call, exit_: Exit) -> None:
     call.media = None
 
 
-def abort_attempt(out: Outgoing, exit_: Exit) -> None:
-    """Take back an INVITE: CANCEL now, or as soon as a provisional response allows it (RFC 3261 section 9.1)."""
-    if out.done or out.cancel_wanted:
-        return
-    out.cancel_wanted = True
-    if out.provisional:
-        out.cancelled = True
-        exit_.cancel(out)
+def _abandon_transfer(call: Call, exit_: Exit, now: Now) -> None:
+    join = call.join if call.join is not None and not call.join.is_broken else None
+    referral = call.referral or call.behalf or (join.referral if join is not None else None)
+    status = call.status if call.status >= 300 and call.referral is None else 487
+    break_off(referral, join, status, exit_, now, "transfer given up")
+
+
+def break_off(
+    referral: Referral | None, join: Join | None, status: int, exit_: Exit, now: Now, cause: str = "transfer failed"
+) -> None:
+    """A transfer or a pick-up came to nothing: calls that cannot stand by themselves end, others are as they were."""
+    calls: list[Call] = []
+    if join is not None:
+        calls += [join.call, join.new.call]
+        undo(join, exit_)
+    if referral is not None:
+        original, placed = referral.call, referral.placed
+        calls += [original] if placed is None else [original, placed]
+        original.referral = None
+        if placed is not None:
+            placed.behalf = None
+        tell(referral, status, exit_, at_once=original.is_over)
+    for one in dict.fromkeys(calls):
+        if not one.is_over and not _stands(one):
+            shown = 200 if one.answer_wall else status
+            finish(one, exit_, now, status=shown, released_by="sbc", cause=cause)
+        exit_.arm(one)
+
+
+def _stands(call: Call) -> bool:
+    """True where both sides of a call are there."""
+    return all(
+        leg is not None and leg.dialog is not None and leg.dialog.state is DialogState.CONFIRMED
+        for leg in (call.a, call.b)
+    )
 
 
 def _abandon_exchanges(call: Call, exit_: Exit) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import rtpengine
 from sbc.call.call import Call
-from sbc.call.parts import Exit, Step
+from sbc.call.parts import Exit, Outgoing, Step
 from sbc.media import Objection
 
 
@@ -27,6 +27,19 @@ def _name_source(call: Call, command: rtpengine.Command) -> None:
         return
     tag = command.from_tag if isinstance(command, rtpengine.Offer) else command.to_tag
     leg = call.a if tag == media.tags[0] else call.b
+    join = call.join
+    if join is not None and leg is join.place and media is join.media:
+        leg = join.new
     if leg is not None:
         flow = leg.flow if leg.dialog is None else leg.dialog.flow
         command.received_from = flow.host
+
+
+def abort_attempt(out: Outgoing, exit_: Exit) -> None:
+    """Take back an INVITE: CANCEL now, or as soon as a provisional response allows it (RFC 3261 section 9.1)."""
+    if out.done or out.cancel_wanted:
+        return
+    out.cancel_wanted = True
+    if out.provisional:
+        out.cancelled = True
+        exit_.cancel(out)

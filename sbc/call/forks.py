@@ -69,3 +69,51 @@ def late_media(call: Call, exit_: Exit) -> MediaSession:
     interfaces = (call.caller_leg.realm.media_interface, call.b.realm.media_interface if call.b else "")
     call.media = media_session(call, interfaces)
     return call.media
+
+
+# Early dialogs that end before the INVITE does (RFC 6228)
+
+
+def heard_last(call: Call, fork: Fork) -> None:
+    """The media engine has this fork's description now: early media come from it, the others' count no more."""
+    out = call.attempt
+    if out is not None:
+        for other in out.forks.values():
+            if other is not fork:
+                other.raw = b""
+
+
+def end_fork(call: Call, out: Outgoing, fork: Fork, exit_: Exit) -> None:
+    """The callee behind this early dialog is out (199); others may answer still. A caller who knows 199 hears of it."""
+    leg, a_leg = out.leg, call.caller_leg
+    out.forks = {tag: one for tag, one in out.forks.items() if one is not fork}
+    exit_.forget(fork.dialog)
+    exit_.forget(fork.a_dialog)
+    if call.unacknowledged is not None and call.unacknowledged.fork is fork:
+        call.unacknowledged = None
+    if call.early_fork is fork:
+        call.early_fork = None
+    left = next(iter(out.forks.values()), None)
+    if leg.dialog is fork.dialog:
+        leg.dialog = left.dialog if left is not None else None
+    if a_leg.dialog is fork.a_dialog:
+        a_leg.dialog = left.a_dialog if left is not None else None
+    if fork.a_dialog.local_tag == a_leg.local_tag:
+        a_leg.local_tag = call.mint.tag()  # a tag that was said to be over is not used again
+        a_leg.learned.learn_own(a_leg.local_tag)
+    tell_ends(call, [fork], exit_)
+
+
+def tell_ends(call: Call, forks: list[Fork], exit_: Exit) -> None:
+    """199 in the dialogs that stood for these, where the caller knows it; never reliably, so not to who insists."""
+    incoming = call.invite_in
+    if incoming is None or incoming.request is None or not incoming.is_open or call.behalf is not None:
+        return
+    request = incoming.request
+    if "199" not in request.tokens("Supported") or "100rel" in request.tokens("Require"):
+        return
+    if request.to_tag:
+        return  # all forks look the same to it
+    for fork in forks:
+        incoming.local_tag = fork.a_dialog.local_tag
+        exit_.respond(incoming, 199)

@@ -14,6 +14,7 @@ from sbc.call.call import Call, CallState
 from sbc.call.end import abort_attempt, hang_up
 from sbc.call.exchange import ask
 from sbc.call.parts import NO_FIELDS, Exit, Fork, Incoming, Kind, Leg, Outgoing, Step, StepKind
+from sbc.call.restore import restore
 from sbc.call.security import media_session
 from sbc.call.usage import ends_call
 from sbc.dialog import Answer
@@ -369,14 +370,3 @@ def roll_back(call: Call, exit_: Exit) -> None:
         return
     for command in call.media.rollback():
         exit_.media(call, command)
-
-
-def restore(leg: Leg, former: bytes, exit_: Exit) -> None:
-    """Offer `leg` once more what it had before an exchange that went wrong half-way."""
-    dialog = leg.dialog
-    body = shown_sdp(leg, former) if former else b""
-    if dialog is None or not body:
-        return
-    out = Outgoing(Kind.RESTORE, leg, "INVITE", dialog)
-    out.fields = session.asked(leg)
-    exit_.request(out, None, body, SDP_TYPE)

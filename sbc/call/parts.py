@@ -20,6 +20,7 @@ from sbc.wire import Flow
 
 if TYPE_CHECKING:
     from sbc.call.call import Call
+    from sbc.call.referral import Referral
     from sbc.call.sending import Sending
 
 NO_FIELDS: Final[Fields] = []
@@ -40,13 +41,18 @@ class Leg:
     `passage` says
     what may cross from the other leg to this one. `shown` is the last SDP body we sent on this leg, `said` the last one
     of the peer that counts, `target` the Request-URI outside a dialog. `allows_update` and `min_se` are what the peer
-    last let us know of itself; `timer` runs where it supports session timers.
+    last let us know of itself; `timer` runs where it supports session timers. `partner` is the leg that this one is
+    being joined to, and `referral` the last transfer that its peer asked for.
+
+    A leg may change its call and its side: `join` has two of them exchange places.
     """
 
     __slots__ = (
         "_profile",
+        "allows_refer",
         "allows_update",
         "answer",
+        "bridged",
         "bye_wanted",
         "call",
         "call_id",
@@ -54,14 +60,17 @@ class Leg:
         "cseq",
         "dialog",
         "flow",
+        "has_referred",
         "heard",
         "learned",
         "listener",
         "local_tag",
         "local_uri",
         "min_se",
+        "partner",
         "passage",
         "realm",
+        "referral",
         "reliability",
         "remote_uri",
         "said",
@@ -85,8 +94,8 @@ class Leg:
         learned: Learned,
     ) -> None:
         mint = call.mint
-        self.call: Final = call
-        self.side: Final = side
+        self.call = call
+        self.side = side
         self.realm: Final = realm
         self.listener: Final = listener
         self.passage = passage
@@ -111,6 +120,12 @@ class Leg:
         self.session_id = ""
         """The UUID by which the peer knows the session (RFC 7989), empty where it has none."""
         self.allows_update = False
+        self.allows_refer = False
+        self.partner: Leg | None = None
+        self.referral: Referral | None = None
+        self.has_referred = False
+        self.bridged: tuple[tuple[int, str], ...] = ()
+        """REFERs that were passed on to this peer: our CSeq number, and the Event value that their asker knows."""
         self.reliability = Reliability.NONE
         self.min_se = int(call.config.timers.min_se)
         self.timer: SessionTimer | None = None
@@ -120,7 +135,9 @@ class Leg:
         if self.profile.update == "never":
             return
         if message.get("Allow") is not None:
-            self.allows_update = "UPDATE" in message.tokens("Allow")
+            allowed = message.tokens("Allow")
+            self.allows_update = "UPDATE" in allowed
+            self.allows_refer = "REFER" in allowed
         elif isinstance(message, Request) and message.method == "UPDATE":
             self.allows_update = True
 
@@ -134,7 +151,9 @@ class Leg:
 
     @property
     def other(self) -> Leg | None:
-        """The leg on the call's other side, None while there is none."""
+        """The leg on the call's other side, or the one that it is being joined to; None while there is none."""
+        if self.partner is not None:
+            return self.partner
         return self.call.b if self.side is Side.A else self.call.a
 
 
@@ -216,6 +235,8 @@ class Kind(Enum):
     RELAY = "relay"
     LIVENESS = "liveness"
     EVENT = "event"
+    JOIN = "join"
+    NOTIFY = "notify"
     REGISTER = "register"
     """One of our own, for a trunk that we register at."""
 
@@ -355,6 +376,9 @@ class StepKind(Enum):
     MODIFY_OFFER = "modify-offer"
     MODIFY_ANSWER = "modify-answer"
     MODIFY_ACK = "modify-ack"
+    JOIN_OFFER = "join-offer"
+    """What one of two legs that are being joined said, to be shown to the other."""
+    JOIN_ANSWER = "join-answer"
 
 
 class Step:
@@ -419,6 +443,21 @@ class Exit(Protocol):
 
     def callee_leg(self, call: Call, hop: NextHop) -> Leg | None:
         """A fresh B leg toward a target; None where no listener of its realm speaks its transport and family."""
+
+    def find(self, call_id: str, local_tag: str, remote_tag: str, realm: str) -> Leg | None:
+        """The leg of a confirmed or early dialog of ours with a peer in this realm; None where there is none."""
+
+    def place(self, referral: Referral) -> None:
+        """Place the call that a transfer asks for, through policy and routing, once this input is dealt with."""
+
+    def stand_in(self, call: Call, leg: Leg) -> Leg:
+        """A leg in the place of one that will come to this call: same realm, listener and peer, no dialog."""
+
+    def joined(self, new: Leg, place: Leg) -> None:
+        """Two legs have exchanged their places: what may cross to them, and whose trunk they count for."""
+
+    def arm(self, call: Call) -> None:
+        """The call's next timer may have changed; needed for calls other than the one whose input this is."""
 
     def transmit(self, output: Transmit) -> None:
         """Send finished, audited bytes once more."""

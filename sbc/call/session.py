@@ -10,69 +10,21 @@ from typing import Final
 
 from sbc.call.call import Call, CallState
 from sbc.call.end import hang_up
+from sbc.call.interval import IN_CALL as IN_CALL
+from sbc.call.interval import LEAST, LONGEST
+from sbc.call.interval import asked as asked
+from sbc.call.interval import learn as learn
+from sbc.call.interval import may_retry as may_retry
 from sbc.call.parts import NO_FIELDS, Exit, Kind, Leg, Outgoing, SessionTimer
 from sbc.media import Side
-from sbc.sip import Fields, ParseError, Request, Response
+from sbc.sip import Fields, Request, Response
 from sbc.wire import Now
 
-IN_CALL: Final = "timer"
-"""Supported in requests inside a call: nothing is provisional there."""
-LEAST: Final = 90
-"""No interval is shorter (section 5)."""
-LONGEST: Final = 604800
-"""The longest interval that a peer may make us count."""
 _BUSY_SECONDS: Final = 2.0
 """A refresh waits this long where another exchange is under way; that one may refresh the session itself."""
 _AGAIN_SECONDS: Final = 10.0
 """A refresh that was refused for a reason of the moment is tried again after this."""
 SDP_TYPE: Final = "application/sdp"
-
-
-# As UAC: what we ask for, and what the answer says
-
-
-def asked(leg: Leg, supported: str = IN_CALL) -> Fields:
-    """Supported and Session-Expires for an INVITE or UPDATE of ours (section 7.1, 7.4)."""
-    profile = leg.profile
-    if profile.session_timer == "off" and supported == IN_CALL:
-        supported = ""
-    fields: Fields = [("Supported", supported)] if supported else []
-    timer = leg.timer
-    if timer is None:
-        wanted = int(leg.call.config.timers.session) if profile.session_timer == "offer" else 0
-        if not wanted or leg.call.state is CallState.TALKING:
-            return fields
-        fields.append(("Session-Expires", str(max(wanted, leg.min_se))))
-    else:
-        refresher = "uac" if timer.is_ours else "uas"
-        fields.append(("Session-Expires", f"{max(timer.interval, leg.min_se)};refresher={refresher}"))
-    if leg.min_se > LEAST:
-        fields.append(("Min-SE", str(leg.min_se)))
-    return fields
-
-
-def learn(leg: Leg, response: Response, now: Now) -> None:
-    """A 2xx to our INVITE or UPDATE (section 7.2): without Session-Expires there is no timer any more."""
-    value = response.session_expires
-    if value is None or leg.profile.session_timer == "off":
-        leg.timer = None
-    else:
-        seconds = min(max(value.seconds, LEAST), LONGEST)
-        leg.timer = SessionTimer(seconds, value.refresher != "uas", now.monotonic)
-
-
-def may_retry(out: Outgoing, response: Response | None) -> bool:
-    """Whether a 422 is worth one more try; the leg then asks for as much as the peer wants (section 7.3)."""
-    if response is None or response.status != 422 or out.is_retry:
-        return False
-    try:
-        least = response.min_se
-    except ParseError:
-        return False
-    if least is None or least <= out.leg.min_se or least > LONGEST:
-        return False
-    out.leg.min_se = least
-    return True
 
 
 # As UAS

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from sbc.call import early, insert, modify, redirect, reliable, session
+from sbc.call import early, insert, modify, redirect, reliable, session, transfer
 from sbc.call.abilities import supported_of
 from sbc.call.body import dressed, is_unsupported, session_of, shown_sdp
 from sbc.call.call import Call, CallState
 from sbc.call.end import finish, hang_up
 from sbc.call.exchange import ask
-from sbc.call.forks import MAX_FORKS, fork_of, is_late, late_media
+from sbc.call.forks import MAX_FORKS, end_fork, fork_of, is_late, late_media, tell_ends
 from sbc.call.parts import Exit, Fork, Kind, Outgoing, Reliability, Step, StepKind
 from sbc.call.security import media_session, takes_offer
 from sbc.dialog import Answer, Dialog, DialogState
@@ -104,6 +104,8 @@ def _invite(call: Call, out: Outgoing, request: Request, exit_: Exit, now: Now) 
     out.fields = session.asked(leg, supported_of(leg, may_be_reliable))
     if may_be_reliable and leg.profile.reliable == "require":
         out.fields = [*out.fields, ("Require", "100rel")]
+    if call.behalf is not None:
+        out.fields = [*out.fields, *transfer.fields_of(call, leg)]
     call.b, call.attempt = leg, out
     be_patient(call, out, exit_, now)
     call.state = CallState.INVITING
@@ -147,10 +149,23 @@ def receive_provisional(call: Call, out: Outgoing, response: Response, exit_: Ex
     if response.get("RSeq") is not None and not reliable.admit(call, out, response, exit_):
         return
     out.leg.note(response)
-    if not call.is_waiting:
+    if response.status == 199:
+        _end_early(call, out, response, exit_)
+    elif not call.is_waiting:
         _take_provisional(call, out, response, exit_, now)
     elif len(call.backlog) < MAX_BACKLOG:
         call.backlog.append((out, response))
+
+
+def _end_early(call: Call, out: Outgoing, response: Response, exit_: Exit) -> None:
+    """RFC 6228 section 4: one early dialog of several is over, the INVITE goes on."""
+    fork = out.forks.get(response.to_tag)
+    if fork is None or fork is call.late_fork or (call.step is not None and call.step.fork is fork):
+        return  # never heard of, or its media are being asked about: the final response will tell
+    if call.modify is not None and call.modify.fork is fork:
+        modify.refuse(call, 481, None, exit_)
+    call.backlog = [one for one in call.backlog if one[1].to_tag != response.to_tag]
+    end_fork(call, out, fork, exit_)
 
 
 def _take_provisional(call: Call, out: Outgoing, response: Response, exit_: Exit, now: Now) -> None:
@@ -185,6 +200,9 @@ def show_provisional(
 ) -> None:
     incoming = call.invite_in
     if incoming is None or not incoming.is_open:
+        return
+    if call.behalf is not None:
+        transfer.progress(call, response.status, exit_)
         return
     leg, status = call.caller_leg, response.status
     wanted = bool(raw) and not fork.is_shown and not call.inserted  # an offer cannot stand in a 18x (13.2.1)
@@ -273,6 +291,9 @@ def show_answer(call: Call, response: Response, fork: Fork, raw: bytes, exit_: E
     """Pass the 2xx on; it is repeated until the caller's ACK (RFC 3261 section 13.3.1.4)."""
     incoming = call.invite_in
     assert incoming is not None and call.attempt is not None
+    if call.behalf is not None:
+        transfer.answered(call, response, fork, exit_, now)
+        return
     is_wanted = bool(raw) and not fork.is_shown
     body = shown_sdp(call.caller_leg, raw) if is_wanted else b""
     if is_wanted and not body:
@@ -317,7 +338,8 @@ def _refuse_answer(call: Call, out: Outgoing, response: Response, exit_: Exit) -
 def fail(call: Call, out: Outgoing, status: int, response: Response | None, exit_: Exit, now: Now) -> None:
     """An attempt ended without an answer: the next target, or the caller hears of it."""
     out.done = True
-    for fork in out.forks.values():
+    ended = list(out.forks.values())
+    for fork in ended:
         exit_.forget(fork.dialog)
         exit_.forget(fork.a_dialog)
     out.forks.clear()
@@ -339,9 +361,11 @@ def fail(call: Call, out: Outgoing, status: int, response: Response | None, exit
             _invite(call, again, incoming.request, exit_, now)
             return
     if response is not None and status < 400 and redirect.follow(call, out, response, exit_):
+        tell_ends(call, ended, exit_)
         invite_next(call, exit_, now)
         return
     if redirect.is_next(call, status) or has_other(call, out, status, response):
+        tell_ends(call, ended, exit_)
         invite_next(call, exit_, now)
         return
     shown = _MAPPED.get(status, 480 if status < 400 else status)

@@ -28,13 +28,15 @@ KNOWN_METHODS: Final[frozenset[str]] = frozenset(
 )
 """Methods with an RFC. Another one is answered 501; one of these that we do not serve, 405 with `ALLOW`."""
 
-ALLOW: Final = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, PRACK, UPDATE, MESSAGE, SUBSCRIBE, NOTIFY, PUBLISH, REGISTER"
+ALLOW: Final = (
+    "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, PRACK, UPDATE, MESSAGE, SUBSCRIBE, NOTIFY, PUBLISH, REGISTER, REFER"
+)
 """The Allow header of our own messages."""
 
-SUPPORTED: Final = "100rel, timer"
+SUPPORTED: Final = "100rel, timer, replaces, norefersub, 199"
 """The Supported header of our own messages: what either side of a call may use of us."""
 
-SUPPORTED_OPTIONS: Final[frozenset[str]] = frozenset({"100rel", "timer"})
+SUPPORTED_OPTIONS: Final[frozenset[str]] = frozenset({"100rel", "timer", "replaces", "norefersub", "199"})
 """Option tags that a peer may require of us."""
 
 _SCHEMES: Final[frozenset[str]] = frozenset({"sip", "sips", "tel"})

@@ -72,12 +72,12 @@ def test_required_extensions_are_refused_by_name() -> None:
     """RFC 3261 sections 8.2.2.3 and 16.3 step 5: Unsupported lists what was asked for, once, as it was written."""
     verdict = refusal(
         "INVITE",
-        ("Require", "replaces, nothingSupportsThis"),
-        ("Proxy-Require", "privacy, replaces"),
+        ("Require", "outbound, nothingSupportsThis"),
+        ("Proxy-Require", "privacy, outbound"),
         ("Require", "timer, 100rel, precondition"),
     )
     assert (verdict.status, verdict.reason) == (420, Reason.BAD_EXTENSION)
-    assert verdict.unsupported == ("replaces", "nothingSupportsThis", "precondition", "privacy")
+    assert verdict.unsupported == ("outbound", "nothingSupportsThis", "precondition", "privacy")
 
 
 def test_an_empty_require_asks_for_nothing() -> None:
@@ -87,7 +87,7 @@ def test_an_empty_require_asks_for_nothing() -> None:
 @pytest.mark.parametrize("method", ["ACK", "CANCEL"])
 def test_ack_and_cancel_are_never_refused(method: str) -> None:
     """RFC 3261 section 8.2.2.3: their Require is ignored."""
-    assert sanity(request(method, ("Require", "replaces"), ("Max-Forwards", "0"))) is None
+    assert sanity(request(method, ("Require", "outbound"), ("Max-Forwards", "0"))) is None
 
 
 def test_an_encoded_body_is_refused() -> None:
@@ -106,7 +106,7 @@ def test_the_encoding_of_no_body_does_not_matter() -> None:
 
 def test_the_first_fault_in_the_order_of_the_rfc_decides() -> None:
     """RFC 3261 section 8.2: method before header inspection before content."""
-    everything = [("Max-Forwards", "0"), ("Require", "replaces"), ("Content-Encoding", "gzip")]
+    everything = [("Max-Forwards", "0"), ("Require", "outbound"), ("Content-Encoding", "gzip")]
     assert refusal("NEW", *everything, uri="x:y", body=b"z").status == 501
     assert refusal("INVITE", *everything, uri="x:y", body=b"z").status == 416
     assert refusal("INVITE", *everything, body=b"z").status == 483

@@ -181,8 +181,8 @@ class FakeMedia:
     """A media engine that puts its own address in, by the interfaces the offer names; it keeps nothing else."""
 
     def __init__(self) -> None:
-        self.sides: dict[str, tuple[str, str]] = {}
-        """ng call-id: the first offerer's tag, and the interface that faces the other side."""
+        self.sides: dict[str, tuple[str, tuple[str, str]]] = {}
+        """ng call-id: the first offerer's tag, and the interfaces that face it and the other side."""
         self.sessions: set[str] = set()
 
     def __call__(self, command: rtpengine.Command) -> rtpengine.Reply | None:
@@ -194,14 +194,19 @@ class FakeMedia:
         self.sessions.add(command.call_id)
         if command.call_id not in self.sides:
             assert command.options.direction is not None
-            self.sides[command.call_id] = (command.from_tag, command.options.direction[1])
-        offerer, faced = self.sides[command.call_id]
+            self.sides[command.call_id] = (command.from_tag, command.options.direction)
+        offerer, (facing, faced) = self.sides[command.call_id]
         from_offerer = (command.from_tag == offerer) == isinstance(command, rtpengine.Offer)
-        shown = faced if from_offerer else {"in": "out", "out": "in"}[faced]
+        shown = faced if from_offerer else facing
         address = (MEDIA_IN if shown == "in" else MEDIA_OUT).encode()
-        lines = []
+        first = 20000 + 100 * (list(self.sides).index(command.call_id) % 400) + (50 if from_offerer else 0)
+        lines, streams = [], 0
         for line in command.sdp.split(b"\r\n"):
             if line.startswith((b"c=", b"o=")):
                 line = line.rpartition(b" ")[0] + b" " + address
+            elif line.startswith(b"m="):
+                kind, port, rest = line.split(b" ", 2)
+                line = b"%s %d %s" % (kind, first + 2 * streams if port != b"0" else 0, rest)
+                streams += 1
             lines.append(line)
         return rtpengine.Reply({"result": b"ok", "sdp": b"\r\n".join(lines)})

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import socket
 from pathlib import Path
 
+from tests.rig.namespaces import entered
 from tests.rig.process import Process, wait_until
 from tests.rig.tones import read_wave, seconds_of, write_tone
 
@@ -14,7 +17,7 @@ class Phone:
     """One baresip with its configuration made here: G.711, a tone of `frequency` as microphone, sndfile as recorder.
 
     `encryption` is a module of baresip's that keys its media, such as `dtls_srtp`. It answers every call by itself;
-    `dial` makes it call as soon as it runs.
+    `dial` makes it call as soon as it runs. With a `control` port it takes commands.
     """
 
     def __init__(
@@ -30,8 +33,10 @@ class Phone:
         seconds: float = 30,
         user: str = "phone",
         encryption: str = "",
+        control: int = 0,
     ) -> None:
         self.directory = directory
+        self._namespace, self._control = namespace, control
         write_tone(directory / "tone.wav", frequency, seconds)
         shown = f"[{host}]" if ":" in host else host
         (directory / "config").write_text(
@@ -45,6 +50,7 @@ class Phone:
             f"module_path {_MODULES}\n"
             + "".join(f"module {name}.so\n" for name in ("g711", "aufile", "aubridge", "sndfile", encryption) if name)
             + "module_tmp uuid.so\nmodule_tmp account.so\nmodule_app menu.so\n"
+            + (f"module_app ctrl_tcp.so\nctrl_tcp_listen 127.0.0.1:{control}\n" if control else "")
         )
         (directory / "accounts").write_text(
             f"<sip:{user}@{shown}:{port}>;regint=0;answermode=auto;audio_codecs=PCMU"
@@ -74,6 +80,14 @@ class Phone:
         wait_until(
             lambda: self.hears(frequency) >= seconds, timeout, f"{seconds} s of {frequency} Hz at {self.directory.name}"
         )
+
+    def command(self, command: str, value: str = "") -> None:
+        """Have it do something, by the name that its menu has for it."""
+        text = json.dumps({"command": command, "params": value})
+        with entered(self._namespace), socket.create_connection(("127.0.0.1", self._control), 5) as way:
+            way.sendall(f"{len(text)}:{text},".encode())
+            way.settimeout(5)
+            way.recv(4096)
 
     def stop(self) -> None:
         """Hang up and end."""

@@ -1,0 +1,152 @@
+"""INVITE with Replaces and Join (RFC 3891, RFC 3911)."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.kit.flows import assert_no_leak, hang_up, ring, talk
+from tests.kit.peer import Peer, sdp
+from tests.kit.transfers import Transfers, accept_reinvite, expect_bye, transfer_config
+
+
+def named(peer: Peer, tail: str = "") -> str:
+    """The peer's dialog, as who takes its place names it: `to-tag` is ours."""
+    return f"Replaces: {peer.call_id};to-tag={peer.remote_tag};from-tag={peer.tag}{tail}\n"
+
+
+def pick_up(peer: Peer, victim: Peer, body: bytes | None = None, tail: str = "") -> None:
+    """An INVITE that takes the place of `victim`."""
+    peer.invite("+493012345", body, named(victim, tail) + "Require: replaces\n")
+
+
+@pytest.mark.parametrize("mode", ["bypass", "anchor"])
+@pytest.mark.parametrize("from_outside", [True, False])
+def test_a_colleague_takes_a_call_over(mode: str, from_outside: bool) -> None:
+    """RFC 3891 section 3: whoever calls in the place of a peer is joined to the other one; the peer gets a BYE."""
+    node = Transfers(transfer_config(mode=mode))
+    caller, callee = (node.carrier, node.pbx) if from_outside else (node.pbx, node.carrier)
+    talk(node, caller, callee)
+    pick_up(node.line2, node.pbx)
+    node.line2.expect_response(100)
+    reinvite = node.carrier.expect_request("INVITE")
+    assert node.line2.idle()
+    node.carrier.reply(reinvite, 200, sdp(node.carrier.host, version=5))
+    node.carrier.expect_request("ACK")
+    assert node.line2.expect_response(200).body
+    node.line2.ack()
+    expect_bye(node.pbx)
+    hang_up(node, node.line2, node.carrier)
+    if mode == "anchor":
+        assert_no_leak(node)
+    node.assert_clean()
+    assert node.engine.egress.trunks.places == 0
+
+
+def test_take_over_without_an_offer() -> None:
+    """The 200 has the offer of who is kept, the ACK the answer."""
+    node = Transfers(transfer_config(mode="bypass"))
+    talk(node, node.carrier, node.pbx)
+    pick_up(node.line2, node.pbx, b"")
+    node.line2.expect_response(100)
+    assert node.carrier.host.encode() in node.line2.expect_response(200).body
+    node.line2.ack(sdp(node.line2.host, 4400))
+    accept_reinvite(node.carrier)
+    expect_bye(node.pbx)
+    hang_up(node, node.carrier, node.line2)
+    node.assert_clean()
+
+
+def test_refused_take_over_leaves_the_call_as_it_was() -> None:
+    """Who is kept refuses the new media: the newcomer hears of it, nobody else."""
+    node = Transfers()
+    talk(node, node.carrier, node.pbx)
+    pick_up(node.line2, node.pbx)
+    node.line2.expect_response(100)
+    node.carrier.reply(node.carrier.expect_request("INVITE"), 488)
+    node.carrier.expect_request("ACK")
+    node.line2.ack_failure(node.line2.expect_response(488))
+    hang_up(node, node.carrier, node.pbx)
+    node.assert_clean()
+
+
+def test_newcomer_cancels() -> None:
+    """RFC 3261 section 9: the re-INVITE under way is taken back."""
+    node = Transfers()
+    talk(node, node.carrier, node.pbx)
+    pick_up(node.line2, node.pbx)
+    node.line2.expect_response(100)
+    reinvite = node.carrier.expect_request("INVITE")
+    node.carrier.reply(reinvite, 100)
+    node.line2.cancel()
+    node.line2.expect_response(200)
+    node.line2.ack_failure(node.line2.expect_response(487))
+    node.carrier.reply(node.carrier.expect_request("CANCEL"), 200)
+    node.carrier.reply(reinvite, 487)
+    node.carrier.expect_request("ACK")
+    hang_up(node, node.carrier, node.pbx)
+    node.assert_clean()
+
+
+def test_newcomer_that_never_acknowledges_ends_the_call() -> None:
+    """RFC 3261 section 13.3.1.4."""
+    node = Transfers()
+    talk(node, node.carrier, node.pbx)
+    pick_up(node.line2, node.pbx)
+    node.line2.expect_response(100)
+    accept_reinvite(node.carrier)
+    node.line2.expect_response(200)
+    expect_bye(node.pbx)
+    node.advance(33)
+    expect_bye(node.carrier)
+    expect_bye(node.line2)
+    node.assert_clean()
+
+
+def test_only_the_same_realm_and_trunk_may_take_a_place() -> None:
+    """Tags alone open nothing."""
+    node = Transfers()
+    talk(node, node.carrier, node.pbx)
+    for thief in (node.pbx2, node.carrier2):
+        pick_up(thief, node.pbx)
+        thief.ack_failure(thief.expect_response(481))
+    assert node.carrier.idle()
+    hang_up(node, node.carrier, node.pbx)
+    node.assert_clean()
+
+
+def test_early_only_and_early_dialogs() -> None:
+    """RFC 3891 section 3: 486 for a call that is up."""
+    node = Transfers()
+    talk(node, node.carrier, node.pbx)
+    pick_up(node.line2, node.pbx, tail=";early-only")
+    node.line2.ack_failure(node.line2.expect_response(486))
+    hang_up(node, node.carrier, node.pbx)
+    node.assert_clean()
+
+
+def test_join_has_no_mixer() -> None:
+    """RFC 3911 section 4: 481 for no dialog, 488 where there is one but no conference."""
+    node = Transfers()
+    talk(node, node.carrier, node.pbx)
+    node.line2.invite(extra="Join: nobody;to-tag=a;from-tag=b\n")
+    node.line2.ack_failure(node.line2.expect_response(481))
+    node.line2.remote_tag = ""
+    node.line2.invite(extra=named(node.pbx).replace("Replaces", "Join"))
+    node.line2.ack_failure(node.line2.expect_response(488))
+    node.line2.invite(extra=named(node.pbx) + named(node.pbx).replace("Replaces", "Join"))
+    node.line2.ack_failure(node.line2.expect_response(400))
+    hang_up(node, node.carrier, node.pbx)
+    node.assert_clean()
+
+
+def test_a_ringing_dialog_cannot_be_taken_yet() -> None:
+    """RFC 3891 section 3: 481 where it cannot be replaced."""
+    node = Transfers()
+    invite = ring(node, node.carrier, node.pbx)
+    node.pbx.remote_tag = invite.from_tag
+    pick_up(node.line2, node.pbx)
+    node.line2.ack_failure(node.line2.expect_response(481))
+    node.pbx.reply(invite, 486)
+    node.pbx.expect_request("ACK")
+    node.carrier.ack_failure(node.carrier.expect_response(486))
+    node.assert_clean()

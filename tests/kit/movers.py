@@ -1,0 +1,61 @@
+"""Agents that transfer calls and take them over, at random: REFER (RFC 3515), INVITE with Replaces (RFC 3891)."""
+
+from __future__ import annotations
+
+from random import Random
+
+from sbc.sip import Request, fragment_status
+from tests.kit.agent import Agent, Phase
+from tests.kit.modern import ModernAgent
+from tests.kit.wire import Chaos
+
+
+class Mover(ModernAgent):
+    """A modern agent that may refer its partner to `targets`, and hangs up when it hears how that went, or before."""
+
+    def __init__(self, chaos: Chaos, name: str, host: str, listener: int, random: Random) -> None:
+        super().__init__(chaos, name, host, listener, random)
+        self.targets: list[str] = []
+        self.told: list[int] = []
+        """What NOTIFYs have said."""
+
+    def act(self) -> None:
+        talks = self.phase is Phase.TALKING and self.ours is None and self.invite_tx is None
+        if talks and self.targets and self.random.random() < 0.6:
+            self.refer()
+        else:
+            super().act()
+
+    def refer(self) -> None:
+        """Ask for a transfer of the partner."""
+        target = self.random.choice(self.targets)
+        quiet = "Refer-Sub: false\r\n" if self.random.random() < 0.1 else ""
+        self._simple("REFER", extra=f"Refer-To: <sip:{target}@sbc.example.net>\r\n{quiet}")
+        if self.random.random() < 0.2:
+            self.chaos.later(self.random.random(), self.hang_up)
+
+    def take_over(self, victim: Agent) -> None:
+        """Call in the place of a colleague that talks."""
+        if self.phase is not Phase.IDLE or victim.phase is not Phase.TALKING:
+            return
+        self.replaces = f"{victim.call_id};to-tag={victim.remote_tag};from-tag={victim.tag}"
+        self.dial(late=self.random.random() < 0.3)
+
+    replaces = ""
+
+    def _request(self, method: str, body: bytes = b"", kind: str = "application/sdp", extra: str = "") -> Request:
+        if method == "INVITE" and self.replaces and not self.remote_tag:
+            extra += f"Replaces: {self.replaces}\r\n"
+        return super()._request(method, body, kind, extra)
+
+    def _receive_request(self, request: Request) -> None:
+        if request.method == "NOTIFY":
+            status = fragment_status(request.body)
+            if request.content_type != "message/sipfrag" or not status or request.body.count(b"\r\n") != 1:
+                self.faults.append("NOTIFY without a status line alone")
+            if self.told and self.told[-1] >= 200 and status < 200 and request.cseq.number > self.remote_cseq + 1:
+                self.faults.append("progress behind the end")
+            self.told.append(status)
+            if status == 200 and self.phase is Phase.TALKING and self.random.random() < 0.7:
+                self.chaos.later(self.random.random() * 6, self.hang_up)
+        super()._receive_request(request)
