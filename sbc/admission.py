@@ -91,6 +91,8 @@ class Admission:
             self._options(incoming, data, flow)
         elif method in calls.RELAYED_OUTSIDE:
             self._relay_outside(incoming, data, flow)
+        elif method == "REFER":
+            self._refer(incoming, data, flow)
         else:
             self.egress.record("", "in", flow, data)
             status = 481 if method in _INSIDE_ONLY else 405
@@ -108,6 +110,20 @@ class Admission:
         self.egress.record("", "in", flow, data)
         if self._decide(incoming, flow)[1] is not None:
             self.egress.respond(incoming, 200, extra=_CAPABLE)
+
+    def _refer(self, incoming: Incoming, data: bytes, flow: Flow) -> None:
+        """A REFER outside dialogs is about one of them by Target-Dialog (RFC 4538), or it is refused."""
+        request, egress = incoming.request, self.egress
+        assert request is not None
+        listener = egress.snapshot.config.listeners[flow.listener]
+        source = egress.snapshot.router.identify(listener, flow.host, flow.port, flow.names)
+        leg = calls.find_target(request, source.realm, source.trunk, egress)
+        egress.record(leg.call.id if leg is not None else "", "in", flow, data)
+        if leg is None:
+            self.refusals.refuse(incoming, 403, flow, "REFER outside a dialog, without a Target-Dialog of ours")
+            return
+        calls.receive_refer(leg, incoming, egress, egress.now)
+        egress.arm(leg.call)
 
     def _relay_outside(self, incoming: Incoming, data: bytes, flow: Flow) -> None:
         """One request through policy and routing, without a call."""

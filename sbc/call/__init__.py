@@ -21,6 +21,7 @@ from sbc.call.dispatch import (
     receive_ack,
     receive_cancel,
     receive_media,
+    receive_refer,
     receive_request,
     receive_response,
     receive_timeout,
@@ -32,6 +33,7 @@ from sbc.call.etags import EntityTag, EntityTags
 from sbc.call.outside import RELAYED_OUTSIDE, TO_REGISTERED, contacts_inward, published
 from sbc.call.outside import begin as begin_outside
 from sbc.call.parts import Exit, Incoming, Kind, Leg, Outgoing, SessionTimer, Step
+from sbc.call.refer import find_target
 from sbc.call.referral import Referral
 from sbc.call.replace import Refusal, find_place
 from sbc.call.sending import Sending
@@ -78,7 +80,9 @@ __all__ = [
     "note_session_id",
     "receive_ack",
     "receive_cancel",
+    "find_target",
     "receive_media",
+    "receive_refer",
     "receive_request",
     "receive_response",
     "receive_timeout",

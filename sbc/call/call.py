@@ -119,6 +119,10 @@ class Call:
         "unacknowledged",
     )
 
+    referral: Referral | None
+    behalf: Referral | None
+    join: Join | None
+
     def __init__(self, id_: str, config: Config, mint: Mint, now: Now) -> None:
         self.id: Final = id_
         self.config: Final = config
@@ -160,9 +164,7 @@ class Call:
         self.refresh: Outgoing | None = None
         """A re-INVITE of ours that refreshes a session and waits for its answer."""
         self.relays: list[Outgoing] = []
-        self.referral: Referral | None = None
-        self.behalf: Referral | None = None
-        self.join: Join | None = None
+        self.referral = self.behalf = self.join = None
         self.transfers, self.is_parted = 0, False
         self.caller = ""
         self.called = ""
@@ -170,7 +172,6 @@ class Call:
         self.contact = ""
         """The registered Contact that is called, empty for a call to a trunk."""
         self.alarm: Final = Alarm(self)
-        self.rule = ""
         self.kept: tuple[object, ...] = ()
         """What the journal knows of the call, as far as it would have to be told of a change; empty: nothing."""
         self.adopted_at = 0.0
@@ -178,8 +179,7 @@ class Call:
         self.rung = 0  # 1 once the caller has had a provisional response, 2 once one with a session description
         self.answer_wall = 0.0
         self.status = 0
-        self.released_by = ""
-        self.cause = ""
+        self.rule = self.released_by = self.cause = ""
         self.longest = config.timers.call
         """Seconds from the answer after which it is ended."""
         self.deadline = now.monotonic + config.timers.ringing

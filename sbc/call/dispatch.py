@@ -60,6 +60,12 @@ def begin_replacement(call: Call, place: Leg, request: Request, exit_: Exit, now
     _run_join(place.call, exit_, now)
 
 
+def receive_refer(leg: Leg, incoming: Incoming, exit_: Exit, now: Now) -> None:
+    """A REFER outside dialogs that names the dialog of this leg."""
+    refer.receive_outside(leg, incoming, exit_, now)
+    _run_join(leg.call, exit_, now)
+
+
 def refuse_transfer(asked: referral.Referral, status: int, exit_: Exit, now: Now) -> None:
     """The call that a transfer asks for is not to be placed."""
     end.break_off(asked, None, status, exit_, now)

@@ -20,9 +20,9 @@ from sbc.call.join import joint_media
 from sbc.call.joint import Join
 from sbc.call.parts import Exit, Incoming, Leg
 from sbc.call.referral import Referral, tell
-from sbc.dialog import DialogState
+from sbc.dialog import Dialog, DialogState, without_tag
 from sbc.outputs import Refused
-from sbc.sip import Fields, ParseError, Replaces, Request, Uri, parse_replaces
+from sbc.sip import Fields, ParseError, Replaces, Request, Uri, parse_replaces, parse_target_dialog
 from sbc.wire import Now
 
 MAX_TRANSFERS: Final = 8
@@ -31,8 +31,38 @@ _SCHEMES: Final[frozenset[str]] = frozenset({"sip", "sips", "tel"})
 _RETRY_SOON: Final = [("Retry-After", "1")]
 
 
-def receive_request(call: Call, leg: Leg, incoming: Incoming, exit_: Exit, now: Now) -> None:
-    """A REFER in the dialog of `leg`."""
+def find_target(request: Request, realm: str, trunk: str, exit_: Exit) -> Leg | None:
+    """The leg whose call a REFER outside dialogs is about (RFC 4538): who knows its tags may speak for its peer.
+
+    None where Target-Dialog names nothing of that realm and trunk.
+    """
+    value = request.get("Target-Dialog")
+    if value is None:
+        return None
+    try:
+        named = parse_target_dialog(value)
+    except ParseError:
+        return None
+    leg = exit_.find(named.call_id, named.remote_tag, named.local_tag, realm)
+    return leg if leg is not None and leg.trunk == trunk else None
+
+
+def receive_outside(leg: Leg, incoming: Incoming, exit_: Exit, now: Now) -> None:
+    """A REFER that names the dialog of `leg` by Target-Dialog: as one in it, told by a dialog of its own."""
+    call, request = leg.call, incoming.request
+    assert request is not None
+    voice = exit_.stand_in(call, leg)
+    voice.side = leg.side
+    voice.call_id, voice.flow = request.call_id, incoming.reply_flow
+    voice.local_uri, voice.remote_uri = without_tag(incoming.to), without_tag(incoming.from_)
+    voice.dialog = Dialog.uas(request, voice.local_tag, incoming.reply_flow)
+    voice.learned.learn_message(request)
+    incoming.leg, incoming.local_tag = voice, voice.local_tag
+    receive_request(call, leg, incoming, exit_, now, voice)
+
+
+def receive_request(call: Call, leg: Leg, incoming: Incoming, exit_: Exit, now: Now, voice: Leg | None = None) -> None:
+    """A REFER in the dialog of `leg`, or about it: then `voice` is by whose dialog its sender is told."""
     request = incoming.request
     assert request is not None
     if call.config.refer_of(leg.realm.name, leg.trunk) == "refuse":
@@ -51,10 +81,10 @@ def receive_request(call: Call, leg: Leg, incoming: Incoming, exit_: Exit, now: 
         _refuse(incoming, 603, "too many transfers in a row", exit_)
     elif call.is_parted or not _is_up(call, leg):
         exit_.respond(incoming, 500, extra=_RETRY_SOON)
-    elif bridge.can_pass(call, leg) and target.header("Replaces") is None:
+    elif voice is None and bridge.can_pass(call, leg) and target.header("Replaces") is None:
         bridge.receive_request(call, leg, incoming, target, exit_, now)
     else:
-        _accept(call, leg, incoming, request, target, exit_, now)
+        _accept(call, leg, incoming, request, target, exit_, now, voice or leg)
 
 
 def _is_up(call: Call, leg: Leg) -> bool:
@@ -69,7 +99,9 @@ def _refuse(incoming: Incoming, status: int, why: str, exit_: Exit) -> None:
     exit_.report(Refused(status, "REFER", incoming.reply_flow, why))
 
 
-def _accept(call: Call, leg: Leg, incoming: Incoming, request: Request, target: Uri, exit_: Exit, now: Now) -> None:
+def _accept(
+    call: Call, leg: Leg, incoming: Incoming, request: Request, target: Uri, exit_: Exit, now: Now, voice: Leg
+) -> None:
     named: Replaces | None = None
     replaces = target.header("Replaces")
     if replaces is not None:
@@ -78,17 +110,17 @@ def _accept(call: Call, leg: Leg, incoming: Incoming, request: Request, target: 
         except ParseError:
             exit_.respond(incoming, 400)
             return
-    dialog = leg.dialog
+    dialog = voice.dialog
     assert dialog is not None
-    event = f"refer;id={request.cseq.number}" if leg.has_referred else "refer"
-    leg.has_referred = True
-    referral = Referral(call, leg, _invite_of(call, leg, request, target), event, dialog, leg)
+    event = f"refer;id={request.cseq.number}" if voice.has_referred else "refer"
+    voice.has_referred = True
+    referral = Referral(call, leg, _invite_of(call, leg, request, target), event, dialog, voice)
     referral.referred_by = request.get("Referred-By") is not None
     referral.is_silent = (request.get("Refer-Sub") or "").strip().lower() == "false"
     extra: Fields = [("Refer-Sub", "false")] if referral.is_silent else []
     exit_.respond(incoming, 202, extra=extra)
     incoming.request = None
-    call.referral = leg.referral = referral
+    call.referral = voice.referral = referral
     tell(referral, 100, exit_)
     if named is None:
         exit_.place(referral)

@@ -33,10 +33,10 @@ ALLOW: Final = (
 )
 """The Allow header of our own messages."""
 
-SUPPORTED: Final = "100rel, timer, replaces, norefersub, 199"
+SUPPORTED: Final = "100rel, timer, replaces, norefersub, tdialog, 199"
 """The Supported header of our own messages: what either side of a call may use of us."""
 
-SUPPORTED_OPTIONS: Final[frozenset[str]] = frozenset({"100rel", "timer", "replaces", "norefersub", "199"})
+SUPPORTED_OPTIONS: Final[frozenset[str]] = frozenset({"100rel", "timer", "replaces", "norefersub", "tdialog", "199"})
 """Option tags that a peer may require of us."""
 
 _SCHEMES: Final[frozenset[str]] = frozenset({"sip", "sips", "tel"})
