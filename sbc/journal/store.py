@@ -193,7 +193,8 @@ class Switches:
 
     def __init__(self, path: Path) -> None:
         """The file must be there. Raises sqlite3.Error."""
-        self._database: Final = sqlite3.connect(path, isolation_level=None, timeout=0.2)
+        # One thread at a time, but not always the same: a node that stops lets its files go beside its loop.
+        self._database: Final = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=0.2)
 
     def switch(self, change: TargetChanged) -> bool:
         """Write it; False where that could not be done."""

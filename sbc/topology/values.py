@@ -60,6 +60,16 @@ def privacy_done(value: str, domain: str) -> str:
     return "" if words == ["critical"] else ";".join(words)
 
 
+_TONES: Final = {
+    "service": ("normal", "call-waiting", "forward", "recall:callback", "recall:hold", "recall:transfer"),
+    "source": ("unclassified", "internal", "external", "friend", "family"),
+    "priority": ("normal", "low", "high"),
+    "duration": ("normal", "short", "long"),
+    "delay": ("none", "yes"),
+}
+"""The indications that RFC 7462 section 9.2 registers, by category."""
+
+
 def priority(value: str, domain: str) -> str:
     """A known word, in lower case."""
     word = value.strip().lower()
@@ -67,13 +77,20 @@ def priority(value: str, domain: str) -> str:
 
 
 def alert(value: str, domain: str) -> str:
-    """The `urn:alert` tones (RFC 7462 section 7), nothing that is fetched from a host."""
+    """The standard `urn:alert` tones (RFC 7462 sections 5 and 9.2), nothing private or fetched from a host."""
     out: list[str] = []
     for part in split_list(value):
         inner = part[part.find("<") + 1 : part.find(">")].strip().lower()
-        if inner.startswith("urn:alert:") and all(is_token(piece) for piece in inner.split(":")):
+        if inner.startswith("urn:alert:") and _is_standard_tone(inner[10:]):
             out.append(f"<{inner}>")
     return ", ".join(out)
+
+
+def _is_standard_tone(text: str) -> bool:
+    category, _, indication = text.partition(":")
+    if category == "locale":  # a country, ISO 3166-1
+        return indication in ("default", "") or (len(indication) == 2 and indication.isascii() and indication.isalpha())
+    return indication in _TONES.get(category, ())
 
 
 def event(value: str, domain: str) -> str:

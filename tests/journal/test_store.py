@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from sbc.journal import MemoryStore, SqliteStore, open_store
@@ -74,6 +75,14 @@ def test_what_is_out_of_service_stays_so_in_the_next_process(tmp_path: Path) -> 
     assert again.lost == 0
     again.close()
     assert MemoryStore().disabled() == []
+
+
+def test_a_store_may_be_closed_by_another_thread(tmp_path: Path) -> None:
+    """A node that stops closes it beside its event loop."""
+    store = open_store("sqlite", tmp_path)
+    with ThreadPoolExecutor(1) as threads:
+        threads.submit(store.close).result(10)
+    assert store.lost == 0
 
 
 def test_memory_keeps_nothing(tmp_path: Path) -> None:

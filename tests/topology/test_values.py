@@ -24,6 +24,8 @@ HISTORY_486 = "<sip:1@d.example;cause=486?Reason=SIP%3Bcause%3D486>;index=1"
         (Value.PRIORITY, "Emergency", "emergency"),
         (Value.PRIORITY, "team-blue", ""),
         (Value.ALERT, "<urn:alert:service:call-waiting>", "<urn:alert:service:call-waiting>"),
+        (Value.ALERT, "<urn:alert:pbx7.corp.local>, <urn:alert:locale:it>", "<urn:alert:locale:it>"),
+        (Value.ALERT, "<urn:alert:service:call-waiting:acme@corp.example>, <urn:alert:source:pbx7>", ""),
         (Value.ALERT, "<http://10.20.0.5/ring.wav>, <urn:alert:source:internal>;x=1", "<urn:alert:source:internal>"),
         (Value.EVENT, "dialog;id=7;call-id=abc@10.20.0.5;to-tag=x", "dialog;id=7"),
         (Value.EVENT, "presence.winfo", "presence.winfo"),
