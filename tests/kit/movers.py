@@ -18,6 +18,8 @@ class Mover(ModernAgent):
         self.targets: list[str] = []
         self.told: list[int] = []
         """What NOTIFYs have said."""
+        self.ended: dict[str, int] = {}
+        """Event values of subscriptions that are over, with the number of their last NOTIFY."""
 
     def act(self) -> None:
         talks = self.phase is Phase.TALKING and self.ours is None and self.invite_tx is None
@@ -53,8 +55,11 @@ class Mover(ModernAgent):
             status = fragment_status(request.body)
             if request.content_type != "message/sipfrag" or not status or request.body.count(b"\r\n") != 1:
                 self.faults.append("NOTIFY without a status line alone")
-            if self.told and self.told[-1] >= 200 and status < 200 and request.cseq.number > self.remote_cseq + 1:
-                self.faults.append("progress behind the end")
+            event = request.get("Event") or ""
+            if event in self.ended and request.cseq.number > self.ended[event]:
+                self.faults.append("a NOTIFY behind the last one")
+            if status >= 200:
+                self.ended.setdefault(event, request.cseq.number)
             self.told.append(status)
             if status == 200 and self.phase is Phase.TALKING and self.random.random() < 0.7:
                 self.chaos.later(self.random.random() * 6, self.hang_up)
