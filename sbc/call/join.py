@@ -68,7 +68,6 @@ def joint_media(call: Call, place: Leg, new: Leg) -> MediaSession:
 def begin(join: Join, exit_: Exit, now: Now) -> None:
     """The two legs are confirmed, but for a caller whose INVITE waits (`join.incoming`)."""
     join.call.join = join.new.call.join = join
-    join.call.media = join.media
     join.end_at = now.monotonic + 64 * join.call.config.timers.t1
     if join.incoming is not None and join.new.said:
         join.offerer, join.asked = join.new, join.kept
@@ -87,7 +86,8 @@ def proceed(join: Join, exit_: Exit, now: Now) -> None:
             exit_.arm(call)
         return
     join.next_timer = 0.0
-    join.new.partner, join.kept.partner = join.kept, join.new
+    if not join.has_begun:
+        join.begin()
     is_new = offerer is join.new and join.incoming is not None
     is_old = not join.rounds and join.former is not None and not is_new
     sdp = resumed(offerer.said) if is_old else offerer.said
@@ -101,7 +101,9 @@ def _is_free(join: Join) -> bool:
     for call in (join.call, join.new.call):
         if call.modify is not None or call.step is not None or call.refresh is not None:
             return False
-    return join.new.answer is None and join.kept.answer is None
+        if any(leg is not None and leg.answer is not None for leg in (call.a, call.b)):
+            return False
+    return True
 
 
 def handle_timer(join: Join, exit_: Exit, now: Now) -> None:

@@ -30,6 +30,7 @@ class Join:
         "former",
         "former_kept",
         "former_new",
+        "has_begun",
         "incoming",
         "is_broken",
         "kept",
@@ -52,9 +53,10 @@ class Join:
         self.kept: Final[Leg] = kept
         self.new: Final = new
         self.media: Final = media
-        self.former: Final = None if call.media is media else call.media
-        self.former_new: Final = (new.shown, new.said)
-        self.former_kept: Final = (kept.shown, kept.said)
+        self.former: MediaSession | None = None
+        self.former_new = self.former_kept = (b"", b"")
+        self.has_begun = False
+        """Both legs were free: from then on they face each other."""
         self.awaits_ack = False
         """The caller has our offer in its 200."""
         self.changed: list[Leg] = []
@@ -72,6 +74,15 @@ class Join:
         """When whoever has an exchange of its own is waited for no more."""
         self.is_broken = False
         """Undone, but for what is still on its way."""
+
+    def begin(self) -> None:
+        """The two legs are free: what they have now is what they have again if this comes to nothing."""
+        call, new, kept = self.call, self.new, self.kept
+        self.has_begun = True
+        self.former = None if call.media is self.media else call.media
+        self.former_new, self.former_kept = (new.shown, new.said), (kept.shown, kept.said)
+        new.partner, kept.partner = kept, new
+        call.media = self.media
 
     def side_of(self, leg: Leg) -> Side:
         """Where a leg stands in the media session of the two."""
@@ -91,12 +102,12 @@ def undo(join: Join, exit_: Exit) -> None:
     if out is not None and not out.done:
         abort_attempt(out, exit_)
     for leg, former in ((join.new, join.former_new), (join.kept, join.former_kept)):
-        if out is None or out.done or out.leg is not leg:
+        if join.has_begun and (out is None or out.done or out.leg is not leg):
             _restore(leg, former, leg in join.changed, exit_)
     if call.step is None or call.is_over:
         drop_media(join, exit_)
     for one in (call, other):
-        if one.step is None and (out is None or out.done or out.leg.call is not one):
+        if not join.has_begun or (one.step is None and (out is None or out.done or out.leg.call is not one)):
             one.join = None
 
 

@@ -150,3 +150,25 @@ def test_a_ringing_dialog_cannot_be_taken_yet() -> None:
     node.pbx.expect_request("ACK")
     node.carrier.ack_failure(node.carrier.expect_response(486))
     node.assert_clean()
+
+
+def test_a_caller_who_owes_the_answer_is_waited_for() -> None:
+    """RFC 3261 section 14.1: the first offer, in our 200, has its answer before another one is made."""
+    node = Transfers()
+    node.pbx.invite(body=b"")
+    node.pbx.expect_response(100)
+    invite = node.carrier.expect_request("INVITE")
+    node.carrier.reply(invite, 200, sdp(node.carrier.host))
+    node.pbx.expect_response(200)
+    pick_up(node.line2, node.pbx)
+    node.line2.expect_response(100)
+    assert node.carrier.idle()
+    node.pbx.ack(sdp(node.pbx.host))
+    assert node.carrier.expect_request("ACK").body
+    node.advance(1)
+    accept_reinvite(node.carrier)
+    node.line2.expect_response(200)
+    node.line2.ack()
+    expect_bye(node.pbx)
+    hang_up(node, node.line2, node.carrier)
+    node.assert_clean()
