@@ -59,6 +59,7 @@ class Orders:
 
 def run_child(telemetry: Telemetry, read: Reload) -> int:
     """Be a worker; `read` gives the node's configuration. The exit status."""
+    read()  # what reading needs is loaded before there is any hurry
     line = sys.stdin.readline()
     if not line.startswith("{"):
         return 0  # never needed

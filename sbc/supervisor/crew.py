@@ -18,12 +18,14 @@ class Understudy:
     def __init__(self, command: Sequence[str], descriptors: Sequence[int]) -> None:
         self._command: Final = command
         self._descriptors: Final = descriptors
+        self._preparing: Final = asyncio.Lock()
         self._waiting: Process | None = None
 
     async def prepare(self) -> None:
         """Have one waiting."""
-        if self._waiting is None or self._waiting.returncode is not None:
-            self._waiting = await self._start()
+        async with self._preparing:
+            if self._waiting is None or self._waiting.returncode is not None:
+                self._waiting = await self._start()
 
     async def take(self) -> Process:
         """The one that waits; `prepare` makes another."""

@@ -93,13 +93,12 @@ class Fleet:
             understudy = Understudy(self._command, self._descriptors())
             tasks.create_task(self._pump(store), name="journal")
             for hand in self._hands:
-                tasks.create_task(self._keep(hand, understudy, store), name=f"worker {hand.number}")
+                tasks.create_task(self._keep(hand, understudy, store, tasks), name=f"worker {hand.number}")
             async with asyncio.timeout(_READY):
                 for hand in self._hands:
                     await hand.ready.wait()
             self._had_media = True
             announce(self._bound())
-            await understudy.prepare()
             tasks.create_task(self._await_drained(), name="drained")
             await self._stop.wait()
         finally:
@@ -154,12 +153,14 @@ class Fleet:
 
     # Workers
 
-    async def _keep(self, hand: Hand, understudy: Understudy, store: Store) -> None:
+    async def _keep(self, hand: Hand, understudy: Understudy, store: Store, tasks: Tasks) -> None:
         """Have this worker, whoever it is, until the node ends."""
         hasty = 0
         while not self._stop.is_set():
             orders = self._orders(hand.number, adopts=hasty < 2)
             began = time.monotonic()
+            hand.ready.clear()
+            tasks.create_task(self._prepare(hand, understudy), name="understudy")
             logger = self._telemetry.logger
             status = await hand.live(await understudy.take(), orders.line(), self._hear)
             if self._is_draining and status == 0:
@@ -171,6 +172,11 @@ class Fleet:
                 await asyncio.sleep(min(hasty, 10))
             self._drain_rings(store)
             await asyncio.get_running_loop().run_in_executor(None, store.flush)
+
+    async def _prepare(self, hand: Hand, understudy: Understudy) -> None:
+        """Somebody to come after this worker, once it is there itself."""
+        await hand.ready.wait()
+        await understudy.prepare()
 
     def _hear(self, text: str) -> None:
         self._telemetry.logger.info("worker", says=text)

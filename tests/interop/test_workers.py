@@ -117,7 +117,7 @@ def test_a_node_of_several_workers_that_is_killed_loses_no_call(rig: Rig) -> Non
     wait_until(lambda: status(rig)["calls"] == 60, 30, "all calls to be up")
     wait_until(lambda: live(rig) == 60, 5, "all calls to be in the journal")
     rig.restart()
-    assert status(rig)["events"]["calls.adopted"] == 60
+    wait_until(lambda: status(rig).get("events", {}).get("calls.adopted") == 60, 20, "all calls to be adopted")
     caller.assert_ok(90)
     callee.assert_ok(90)
     rig.assert_hidden(allowed=("alice",))
