@@ -320,7 +320,7 @@ def test_a_name_without_an_address_is_a_failure() -> None:
     assert states(node) == ["down"]
 
 
-def test_weights_are_exact_over_ten_thousand_calls_with_a_target_that_fails() -> None:
+def test_weights_are_exact_over_many_calls_with_a_target_that_fails() -> None:
     """RFC 2782: 50:30:20, the second always 503: its calls go where the weights of the others say, 5 to 2."""
     hosts = {"10.20.1.1": 50, "10.20.1.2": 30, "10.20.1.3": 20}
     made = config()
@@ -332,7 +332,7 @@ def test_weights_are_exact_over_ten_thousand_calls_with_a_target_that_fails() ->
     health = {one.hop.host: one for one in node.engine.egress.trunks.health.of("pbx")}
     first: Counter[str] = Counter()
     second: Counter[str] = Counter()
-    calls = 10_000
+    calls = 3_000
     for number in range(calls):
         _invite(node, number)
         tried = _take_invite(node)
