@@ -95,7 +95,9 @@ def tag_of(value: str) -> str:
 
     Gives an empty string where there is none. A `tag` inside the angle brackets or the display name is not taken.
     """
-    tail = value[value.find(">") + 1 :]
+    opening = value.find("<")
+    # Without an opening bracket a closing one is no bracket: whatever the grammar says, some parameter holds it.
+    tail = value[value.find(">", opening) + 1 :] if opening >= 0 else value
     if not tail:
         return ""
     if tail[:5] == ";tag=" and tail.rfind(";") == 0 and '"' not in tail:
@@ -149,7 +151,7 @@ def is_seen(text: str) -> bool:
 def remember(text: str) -> None:
     """Keep a value that `parse_address` accepted for `is_seen`."""
     closing = text.rfind(">") + 1
-    if 0 < closing <= 256 and '"' not in text[closing:]:
+    if 0 < closing <= 256 and '"' not in text[closing:] and "<" in text:
         if len(_seen) >= _SEEN_LIMIT:
             _seen.clear()
         _seen[text[:closing]] = None

@@ -19,7 +19,7 @@ class Warning:
         self.text: Final = text
 
     def __str__(self) -> str:
-        return f"{self.code} {self.agent} {quote(self.text)}"
+        return f"{self.code:03d} {self.agent} {quote(self.text)}"
 
 
 def parse_warning(text: str) -> Warning:

@@ -103,6 +103,8 @@ def test_list_is_split_outside_quotes_and_brackets() -> None:
         ("<sip:a@b>;tag", ""),
         ("<sip:a@b>", ""),
         ("sip:a@b", ""),
+        ("sip:a@b;tag=1>2", "1>2"),
+        ("sip:a@b;x=>;tag=1", "1"),
     ],
 )
 def test_tag_is_found_without_parsing_and_is_the_same(text: str, tag: str) -> None:
@@ -120,6 +122,8 @@ def test_value_seen_before_may_only_differ_in_its_tag() -> None:
     for tail in (";;tag=1", " x", ";tag=1;tag", ';tag="', ";x=1", ";tag=<"):
         assert not is_seen(f'"Al" <sip:seen@b>{tail}')
     assert not is_seen("sip:seen@b;tag=1")
+    remember("sip:bare@b;tag=1>")
+    assert not is_seen("sip:bare@b;tag=1>;tag=2")
 
 
 def test_unclosed_bracket_names_its_fault() -> None:

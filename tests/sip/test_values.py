@@ -51,6 +51,7 @@ GOOD: list[tuple[Parser, str]] = [
     (parse_reason, 'Q.850;cause=16;text="Terminated"'),
     (parse_reason, "SIP"),
     (parse_warning, '307 isi.edu "Session parameter \\"foo\\" not understood"'),
+    (parse_warning, '007 isi.edu "x"'),
     (parse_warning, '370 [2001:db8::1]:5060 ""'),
     (parse_retry_after, "18000"),
     (parse_retry_after, "18000;duration=3600"),
