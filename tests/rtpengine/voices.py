@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import contextlib
 import math
 import threading
 import time
@@ -11,6 +12,7 @@ from fractions import Fraction
 from typing import Any, Final
 
 import av
+import pylibsrtp
 from aiortc.codecs.g711 import PcmaDecoder, PcmaEncoder, PcmuDecoder, PcmuEncoder
 from aiortc.codecs.g722 import G722Decoder, G722Encoder
 from aiortc.codecs.opus import OpusDecoder, OpusEncoder
@@ -61,7 +63,9 @@ class Ear:
         self.has_heard = threading.Event()
 
     def take(self, samples: list[int], rate: int) -> None:
-        """More samples; the last quarter of a second decides."""
+        """More samples; the last quarter of a second decides. Who has heard it listens no more: a slow ear lags."""
+        if self.has_heard.is_set():
+            return
         self._samples = (self._samples + samples)[-rate // 4 :]
         if len(self._samples) == rate // 4 and strength(self._samples, rate, self.frequency) > 0.8:
             self.has_heard.set()
@@ -92,6 +96,9 @@ class Talker:
         self._seal: Final = seal
         self._open_packet: Final = open_
         self._is_open = True
+        self._awaits = awaits
+        self._is_deaf: Final = threading.Event()
+        self._listens: Final = threading.Event()
         self._destination: tuple[str, int] | None = None
         self._sequence = 0
         self._threads: Final = [threading.Thread(target=run, daemon=True) for run in (self._speak, self._hear)]
@@ -113,8 +120,11 @@ class Talker:
         return self.ear.has_heard.wait(timeout)
 
     def listen_anew(self, frequency: float = 0.0) -> None:
-        """Forget what was heard; await that tone, or the same."""
-        self.ear = Ear(frequency or self.ear.frequency)
+        """Forget what was heard and what has arrived; await that tone, or the same."""
+        self._awaits = frequency or self.ear.frequency
+        self._is_deaf.set()
+        assert self._listens.wait(5)
+        self._listens.clear()
 
     def close(self) -> None:
         """Fall silent; the socket stays open."""
@@ -142,9 +152,11 @@ class Talker:
         decoder = self._voice.decoder()
         self._peer.rtp.settimeout(0.1)
         while self._is_open:
+            if self._is_deaf.is_set():
+                self._begin_anew()
             try:
                 packet = self._open_packet(self._peer.rtp.recv(2048))
-            except TimeoutError:
+            except (TimeoutError, pylibsrtp.Error):
                 continue
             if packet[1] & 127 != self._voice.payload_type:
                 continue
@@ -152,6 +164,17 @@ class Talker:
                 channels = len(frame.layout.channels)
                 samples = array.array("h", bytes(frame.planes[0]))[: frame.samples * channels]
                 self.ear.take(list(samples[::channels]), frame.sample_rate)
+
+    def _begin_anew(self) -> None:
+        """What waits in the socket was sent before."""
+        self._peer.rtp.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                self._peer.rtp.recv(2048)
+        self._peer.rtp.settimeout(0.1)
+        self.ear = Ear(self._awaits)
+        self._is_deaf.clear()
+        self._listens.set()
 
 
 def sine(frequency: float, at: int) -> av.AudioFrame:
