@@ -142,6 +142,8 @@ def extensions() -> list[Extension]:
             if made:
                 for extension in made:
                     extension.optional = True
+                    # What gcc takes for uninitialised in generated code, at this optimisation, is no reason to do without.
+                    extension.extra_compile_args.append("-Wno-error")
                 return made
             refused = {line.partition(":")[0] for line in said.splitlines() if ": error: " in line} & set(modules)
             print(f"sbc: left as Python: {', '.join(sorted(refused)) or 'everything'}\n{said}", file=sys.stderr)
@@ -165,6 +167,12 @@ class ParallelBuild(build_ext):
 
         self.compiler.compile = compile_together
         super().build_extensions()
+        made = [self.get_ext_fullpath(extension.name) for extension in self.extensions]
+        if not all(map(os.path.exists, made)):
+            # The modules lean on one another: of a build that failed in one place nothing may be left to be imported.
+            print("sbc: not compiled, installing pure Python instead (the compiler failed)", file=sys.stderr)
+            for path in filter(os.path.exists, made):
+                os.remove(path)
 
 
 setup(
