@@ -142,7 +142,7 @@ def extensions() -> list[Extension]:
             if made:
                 for extension in made:
                     extension.optional = True
-                    # What gcc takes for uninitialised in generated code, at this optimisation, is no reason to do without.
+                    # What gcc takes for uninitialised in generated code is no reason to do without.
                     extension.extra_compile_args.append("-Wno-error")
                 return made
             refused = {line.partition(":")[0] for line in said.splitlines() if ": error: " in line} & set(modules)
