@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from collections.abc import Mapping, MutableMapping
-from functools import lru_cache
-from json.encoder import encode_basestring_ascii
 from typing import Any, Final, cast
 
 import structlog
@@ -26,7 +23,7 @@ LEVELS: Final[Mapping[str, int]] = {
 
 def build_logger(sink: Sink, style: str, level: str) -> FilteringBoundLogger:
     """A logger that writes to `sink` in `style` (`text` or `json`) what is at least as grave as `level`."""
-    render: Processor = _render_text if style == "text" else _render_json
+    render: Processor = _render_text if style == "text" else structlog.processors.JSONRenderer()
     processors: list[Processor] = [
         structlog.processors.add_log_level,
         _stamp,
@@ -38,24 +35,9 @@ def build_logger(sink: Sink, style: str, level: str) -> FilteringBoundLogger:
 
 
 def _stamp(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    second, thousandth = divmod(int(time.time() * 1000), 1000)
-    event["time"] = f"{_second(second)}.{thousandth:03d}Z"
+    now = time.time()
+    event["time"] = f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(now))}.{int(now * 1000) % 1000:03d}Z"
     return event
-
-
-@lru_cache(maxsize=4)
-def _second(second: int) -> str:
-    """Thousands of lines share one."""
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
-
-
-def _render_json(_: object, __: str, event: MutableMapping[str, Any]) -> str:
-    """One object a line. Nearly every value is a text, and an encoder made for each line costs more than the texts."""
-    pairs = [
-        f'"{key}": {encode_basestring_ascii(value) if type(value) is str else json.dumps(value, default=repr)}'
-        for key, value in event.items()
-    ]
-    return f"{{{', '.join(pairs)}}}"
 
 
 def _render_text(_: object, __: str, event: MutableMapping[str, Any]) -> str:

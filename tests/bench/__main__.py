@@ -89,9 +89,12 @@ def report(samples: list[Sample], found: list[Subject], rates: list[float], miss
     reference = {rate: _median(samples, REFERENCE, rate) for rate in rates}
     for subject in found:
         own = [sample for sample in samples if sample.subject == subject.name]
+        if not own:
+            missing = [*missing, f"{subject.name}: asked at {subject.most:g} calls/s at most"]
+            continue
         cells = [_cell(_median(samples, subject.name, rate), reference[rate]) for rate in rates]
         failed = sum(sample.failed for sample in own)
-        resident = max((sample.resident for sample in own), default=0) / 1e6
+        resident = max(sample.resident for sample in own) / 1e6
         lines.append(f"| {subject.name} | {' | '.join(cells)} | {failed} | {resident:.0f} |")
     lines += ["", _share(samples, rates)]
     lines += [f"Not measured: {reason}." for reason in missing]
