@@ -85,11 +85,18 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Everything in `tests/interop` is interop; the tests of one file share a worker, for they share a rig."""
+    """Everything in `tests/interop` is interop; the tests of one file share a worker, for they share a rig.
+
+    Such a test lives in real time beside other people's processes: where it fails it has one more go, and the summary
+    names it. A unit test has none: there a failure is always ours.
+    """
     for item in items:
         if INTEROP in item.path.parents:
             item.add_marker(pytest.mark.interop)
-        if item.get_closest_marker("interop") is not None and item.get_closest_marker("xdist_group") is None:
+        if item.get_closest_marker("interop") is None:
+            continue
+        item.add_marker(pytest.mark.flaky(reruns=1, reruns_delay=1))
+        if item.get_closest_marker("xdist_group") is None:
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
@@ -117,7 +124,12 @@ def skip_reason(report: pytest.TestReport) -> str:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say what was not proven here, and for want of what."""
+    """Say what needed a second go, what was not proven here, and for want of what."""
+    again = terminalreporter.stats.get("rerun", [])
+    if again:
+        terminalreporter.section("failed once, had a second go", sep="=")
+        for report in again:
+            terminalreporter.line(f"{report.nodeid} ({report.longreprtext.strip().splitlines()[-1]})")
     skipped = [report for report in terminalreporter.stats.get("skipped", []) if "interop" in report.keywords]
     if not skipped:
         return

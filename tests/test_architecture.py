@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 import pytest
 
+pytestmark = pytest.mark.xdist_group("sources")  # with the house rules: every module is parsed once
+
 ROOT = Path(__file__).resolve().parents[1]
 
 # A room of level n imports only rooms below n; `docs/architecture.md` says what each is for.
@@ -254,6 +256,7 @@ def public_names(module: str) -> frozenset[str]:
     return frozenset(alias.asname or alias.name for node in imports for alias in node.names)
 
 
+@cache
 def room_of(module: str) -> str | None:
     """The room a module belongs to: the longest name in LEVELS that it lies in. `sbc` itself is its `__init__` only."""
     if module == "sbc":

@@ -23,6 +23,8 @@ from sbc.transport import Ended, NotTaken
 from tests.conftest import must_run
 from tests.test_architecture import LEVELS, MODULES, ROOT, all_imports, is_ours, tree_of
 
+pytestmark = pytest.mark.xdist_group("sources")
+
 TEXTS = [
     path
     for pattern in (

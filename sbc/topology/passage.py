@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 from policies import HeaderRule
@@ -182,7 +183,6 @@ def compile_passages(config: Config) -> Passages:
     """
     passages: dict[tuple[str, str, str], Passage] = {}
     emergency: dict[tuple[str, str, str], Passage] = {}
-    plans: dict[tuple[Direction, tuple[HeaderRule, ...], bool, Profile], Plan] = {}
     headers = sorted(config.policy.headers, key=lambda rule: (rule.trunk != "", rule.realm != ""))
     for egress in config.realms.values():
         for trunk in _trunks_with_rules(config, egress):
@@ -191,12 +191,15 @@ def compile_passages(config: Config) -> Passages:
             for ingress in config.realms.values():
                 direction = direction_of(ingress, egress)
                 for made, is_emergency in ((passages, False), (emergency, True)):
-                    key = (direction, rules, is_emergency, profile)
-                    plan = plans.get(key)
-                    if plan is None:
-                        plan = plans[key] = Plan(direction, rules, is_emergency, profile)
+                    plan = _plan(direction, rules, is_emergency, profile)
                     made[(ingress.name, egress.name, trunk)] = Passage(egress.domain, plan)
     return Passages(passages, emergency)
+
+
+@lru_cache(maxsize=256)
+def _plan(direction: Direction, rules: tuple[HeaderRule, ...], is_emergency: bool, profile: Profile) -> Plan:
+    """The same for every pair of realms, and after every reload, that have these in common."""
+    return Plan(direction, rules, is_emergency, profile)
 
 
 def _trunks_with_rules(config: Config, egress: Realm) -> list[str]:

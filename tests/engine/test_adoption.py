@@ -294,5 +294,5 @@ def _restart(node: Node) -> None:
 @pytest.mark.parametrize("block", range(2))
 def test_calls_at_random_go_the_same_way_with_and_without_restarts(block: int) -> None:
     """Snapshot, adopt, go on: re-INVITE, INFO, OPTIONS and BYE from both sides, in random order."""
-    for seed in range(block * 8, block * 8 + 8):
+    for seed in range(block * 3, block * 3 + 3):
         assert play(seed, restarts=True) == play(seed, restarts=False), seed

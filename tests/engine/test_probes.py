@@ -332,7 +332,7 @@ def test_weights_are_exact_over_many_calls_with_a_target_that_fails() -> None:
     health = {one.hop.host: one for one in node.engine.egress.trunks.health.of("pbx")}
     first: Counter[str] = Counter()
     second: Counter[str] = Counter()
-    calls = 3_000
+    calls = 1_000
     for number in range(calls):
         _invite(node, number)
         tried = _take_invite(node)

@@ -18,7 +18,7 @@ from sbc.transaction import (
 )
 from tests.transaction.script import UDP, T, request, response
 
-COUNT = 500
+COUNT = 250
 RESPONSE = 400
 
 
