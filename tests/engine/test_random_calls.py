@@ -36,7 +36,7 @@ def play(seed: int) -> None:
         for _ in range(random.randrange(1, 6)):
             chaos.later(random.random() * 15, agent.act)
     if random.random() < 0.1:
-        chaos.later(random.random() * 10, lambda: chaos.ends.update({(pbx.host, 5060): lambda data: None}))
+        chaos.later(random.random() * 10, pbx.die)
     chaos.run(random.choice([30, 30, 30, 150]))
     carrier.hang_up()
     chaos.run(10)

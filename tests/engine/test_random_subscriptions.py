@@ -32,9 +32,9 @@ def play(seed: int) -> None:
         for _ in range(random.randrange(5)):
             chaos.later(random.random() * 40, agent.act)
     if random.random() < 0.1:
-        chaos.later(random.random() * 30, lambda: chaos.ends.update({(watched.host, 5060): lambda data: None}))
+        chaos.later(random.random() * 30, watched.die)
     if random.random() < 0.1:
-        chaos.later(random.random() * 30, lambda: chaos.ends.update({(watcher.host, 5060): lambda data: None}))
+        chaos.later(random.random() * 30, watcher.die)
     chaos.run(260)
     engine = node.engine
     assert len(engine.egress.subscriptions) == 0

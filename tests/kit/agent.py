@@ -79,21 +79,56 @@ class Agent:
         self.final: bytes = b""
         self.flow = Flow(listener, "UDP", host, 5060)
         self.messages: list[bytes] = []
+        self.is_dead = False
+        """It says nothing any more and hears nothing."""
+        self.is_cancelled = False
+        """It has taken its call back: what answers all the same gets ACK and BYE."""
+        self.identity = ""
+        """What its INVITE says beside what it must: lines that name people and places of its side."""
+        self._due: dict[Transaction, float] = {}
         chaos.ends[(host, 5060)] = self.receive
-        self._tick()
 
     # Time
 
-    def _tick(self) -> None:
-        now = self.chaos.time
-        for tx in [*self.table._clients.values(), *self.table._servers.values()]:
-            if tx.next_timer is not None and tx.next_timer <= now:
-                self._run(tx, tx.handle_timer(now))
-        if self.phase is Phase.ANSWERED and self.final:
-            self._send(self.final)
-        self.chaos.later(0.25, self._tick)
+    def _watch(self, tx: Transaction) -> None:
+        due = tx.next_timer
+        if due is not None and self._due.get(tx) != due:
+            self._due[tx] = due
+            self.chaos.at(due, lambda: self._wake(tx))
+
+    def _wake(self, tx: Transaction) -> None:
+        due = tx.next_timer
+        if due is not None and due <= self.chaos.time and not self.is_dead:
+            self._run(tx, tx.handle_timer(self.chaos.time))
+
+    def _start(self, tx: ClientTransaction | InviteClientTransaction) -> None:
+        self.table.add(tx)
+        self._run(tx, tx.start())
+
+    def _insist(self, data: bytes, interval: float, end: float) -> None:
+        """Repeat a 2xx until its ACK (RFC 3261 section 13.3.1.4), and hang up where none comes."""
+        if self.final is not data or self.phase is not Phase.ANSWERED:
+            return
+        if self.chaos.time >= end:
+            self.hang_up()
+            return
+        self._send(data)
+        pause = min(2 * interval, self.timers.t2)
+        self.chaos.later(pause, lambda: self._insist(data, pause, end))
+
+    def die(self) -> None:
+        """The power is cut."""
+        self.is_dead = True
+        self.chaos.ends.pop((self.host, 5060), None)
+
+    @property
+    def is_busy(self) -> bool:
+        """True while it takes part in a call."""
+        return self.phase not in (Phase.IDLE, Phase.OVER) and not self.is_dead
 
     def _send(self, data: bytes) -> None:
+        if self.is_dead:
+            return
         self.messages.append(data)
         self.chaos.to_node(data, self.flow)
 
@@ -109,13 +144,17 @@ class Agent:
                 self._over()
             elif isinstance(output, Terminated):
                 self.table.remove(tx)
+                self._due.pop(tx, None)
+        self._watch(tx)
 
     # What the agent does
 
     def offer(self) -> bytes:
         """A new session description of ours."""
         self.version += 1
-        self.said = sdp(self.host, 4000 + 2 * self.random.randrange(100), version=self.version)
+        random = self.random
+        direction = random.choice(["", "", "", "sendrecv", "sendonly", "inactive"]) if self.remote_tag else ""
+        self.said = sdp(self.host, 4000 + 2 * random.randrange(100), version=self.version, direction=direction)
         return self.said
 
     def abilities(self, method: str) -> str:
@@ -128,6 +167,11 @@ class Agent:
         self.remote = "<sip:+49301234@sbc.example.net>"
         self.target = "sip:+49301234@sbc.example.net"
         self._invite(late)
+        self.chaos.later(100, self._stop_calling)
+
+    def _stop_calling(self) -> None:
+        if self.phase is Phase.CALLING:
+            self._cancel()
 
     def _invite(self, late: bool, offer: bytes = b"") -> None:
         body = b"" if late else offer or self.offer()
@@ -137,8 +181,7 @@ class Agent:
         tx = InviteClientTransaction(
             (self.ours.top_via.branch, "INVITE"), self.messages.pop(), self.flow, self.timers, self.chaos.time
         )
-        self.table.add(tx)
-        self._run(tx, tx.start())
+        self._start(tx)
 
     def act(self) -> None:
         """Do something at random that fits the phase."""
@@ -148,8 +191,10 @@ class Agent:
         elif self.phase is Phase.TALKING and self.ours is None and self.invite_tx is None:
             if roll < 0.4 and not self.pending_offer:
                 self._invite(late=self.random.random() < 0.3)
-            elif roll < 0.6:
+            elif roll < 0.5:
                 self._simple("INFO", b"Signal=1\r\n", "application/dtmf-relay")
+            elif roll < 0.6:
+                self._simple("MESSAGE", b"hello", "text/plain")
             elif roll < 0.7:
                 self._simple("OPTIONS")
             else:
@@ -177,14 +222,14 @@ class Agent:
         tx = ClientTransaction(
             (request.top_via.branch, method), self.messages.pop(), self.flow, self.timers, self.chaos.time
         )
-        self.table.add(tx)
-        self._run(tx, tx.start())
+        self._start(tx)
         return request
 
     def _cancel(self) -> None:
         invite = self.ours
         if invite is None:
             return
+        self.is_cancelled = self.is_cancelled or self.phase is Phase.CALLING
         head = (
             f"CANCEL {invite.request_uri} SIP/2.0\r\nVia: {invite.vias[0]}\r\nMax-Forwards: 70\r\n"
             f"From: {invite.require('From')}\r\nTo: {invite.require('To')}\r\nCall-ID: {self.call_id}\r\n"
@@ -192,9 +237,16 @@ class Agent:
         )
         key = (invite.top_via.branch, "CANCEL")
         if key not in self.table._clients:
-            tx = ClientTransaction(key, head.encode(), self.flow, self.timers, self.chaos.time)
-            self.table.add(tx)
-            self._run(tx, tx.start())
+            self._start(ClientTransaction(key, head.encode(), self.flow, self.timers, self.chaos.time))
+            self.chaos.later(32, lambda: self._abandon(invite))
+
+    def _abandon(self, invite: Request) -> None:
+        """RFC 3261 section 9.1: an INVITE that was taken back is given up after 64*T1, whatever becomes of it."""
+        tx = self.table._clients.get((invite.top_via.branch, "INVITE"))
+        if self.ours is invite and isinstance(tx, InviteClientTransaction):
+            self.ours = None
+            self._run(tx, tx.abandon(self.chaos.time))
+            self._over()
 
     # Building
 
@@ -257,6 +309,8 @@ class Agent:
 
     def receive(self, data: bytes) -> None:
         """The wire's end."""
+        if self.is_dead:
+            return
         message = parse_message(data)
         now = self.chaos.time
         if isinstance(message, Response):
@@ -277,6 +331,7 @@ class Agent:
             else:
                 fresh = ServerTransaction(key, message, self.flow, self.timers, now)
             self.table.add(fresh)
+            self._watch(fresh)
             self._receive_request(message)
 
     def _receive_request(self, request: Request) -> None:
@@ -318,6 +373,7 @@ class Agent:
             self.target = str(request.contacts[0].uri)
             self._reply(request, 100)
             self._ring(request)
+            self.chaos.later(100, lambda: self._stop_ringing(request))
             return
         if self.phase is not Phase.TALKING:
             self._reply(request, 481 if self.phase is Phase.OVER else 500)
@@ -327,6 +383,11 @@ class Agent:
             self._reply(request, 488)
         else:
             self._accept(request)
+
+    def _stop_ringing(self, invite: Request) -> None:
+        if self.phase is Phase.RINGING and self.invite is invite:
+            self._reply(invite, 480)
+            self._over()
 
     def _receive_extension(self, request: Request) -> None:
         self.faults.append(f"{request.method} to an agent that lacks it")
@@ -354,7 +415,9 @@ class Agent:
         self.pending_offer = not invite.body and not is_settled
         self.phase = Phase.ANSWERED
         self.invite = invite
-        self.final = self._reply(invite, 200, b"" if is_settled else self._answer_to(invite.body))
+        self.final = final = self._reply(invite, 200, b"" if is_settled else self._answer_to(invite.body))
+        end = self.chaos.time + 32
+        self.chaos.later(0.5, lambda: self._insist(final, 0.5, end))
 
     def _answer_to(self, body: bytes) -> bytes:
         return self.offer()
@@ -411,5 +474,7 @@ class Agent:
         self.pending_offer = False
         if self.phase is Phase.CALLING:
             self.phase = Phase.TALKING
+            if self.is_cancelled:
+                self.hang_up()
         elif self.phase is Phase.OVER:
             self._simple("BYE")

@@ -25,8 +25,6 @@ class ModernAgent(Agent):
         self.rseq = random.randrange(1, 1000)
         self.waiting = b""
         """Our reliable response without its PRACK."""
-        self.waits_since = 0.0
-        self.repeat_at = 0.0
         self.answers_next = False
         self.got_rseq = 0
         self.offered_in = 0
@@ -57,11 +55,6 @@ class ModernAgent(Agent):
             self.waiting = b""
         return super()._reply(request, status, body, extra)
 
-    def _tick(self) -> None:
-        super()._tick()
-        if getattr(self, "waiting", b""):
-            self._repeat()
-
     def _receive_request(self, request: Request) -> None:
         asked = request.session_expires
         if request.method in ("INVITE", "UPDATE") and asked is not None and asked.seconds < self.min_se:
@@ -80,21 +73,23 @@ class ModernAgent(Agent):
 
     def _ring_reliably(self, request: Request, status: int, body: bytes) -> None:
         self.rseq += 1
-        self.waits_since = self.chaos.time
-        self.repeat_at = self.chaos.time + 0.5
         self.pending_offer = self.pending_offer or (bool(body) and not request.body)
-        self.waiting = self._reply(request, status, body, f"Require: 100rel\r\nRSeq: {self.rseq}\r\n")
+        self.waiting = wire = self._reply(request, status, body, f"Require: 100rel\r\nRSeq: {self.rseq}\r\n")
+        end = self.chaos.time + 32
+        self.chaos.later(0.5, lambda: self._repeat(wire, 0.5, end))
 
-    def _repeat(self) -> None:
-        now = self.chaos.time
+    def _repeat(self, wire: bytes, interval: float, end: float) -> None:
+        """RFC 3262 section 3: until the PRACK, and where none comes the INVITE is refused."""
+        if self.waiting is not wire:
+            return
         if self.phase is not Phase.RINGING:
             self.waiting = b""
-        elif now >= self.waits_since + 32 and self.invite is not None:
+        elif self.chaos.time >= end and self.invite is not None:
             self._reply(self.invite, 504)
             self._over()
-        elif now >= self.repeat_at:
-            self._send(self.waiting)
-            self.repeat_at = now + 2 * (self.repeat_at - self.waits_since)
+        else:
+            self._send(wire)
+            self.chaos.later(2 * interval, lambda: self._repeat(wire, 2 * interval, end))
 
     def _answer_invite(self, roll: float) -> None:
         invite = self.invite

@@ -33,9 +33,13 @@ class Chaos:
         return self.node.time
 
     def later(self, seconds: float, action: Callable[[], None]) -> None:
+        """Do `action` in so many seconds."""
+        self.at(self.node.time + seconds, action)
+
+    def at(self, moment: float, action: Callable[[], None]) -> None:
         """Do `action` then."""
         self._serial += 1
-        heapq.heappush(self._queue, (self.time + seconds, self._serial, action))
+        heapq.heappush(self._queue, (moment, self._serial, action))
 
     def _carry(self, deliver: Callable[[], None]) -> None:
         random = self.random
@@ -78,19 +82,23 @@ class Chaos:
 
     def run(self, seconds: float) -> None:
         """Let that much time pass, event by event."""
-        end = self.time + seconds
+        node, queue = self.node, self._queue
+        end = node.time + seconds
         while True:
-            due = self.node.engine.next_timer
-            first = self._queue[0][0] if self._queue else None
-            moment = min([t for t in (due, first) if t is not None], default=None)
-            if moment is None or moment > end:
-                break
-            self.node.time = max(self.time, moment)
-            if due is not None and due <= moment:
-                self._act(self.node.engine.handle_timer(self.node.now))
+            due = node.engine.next_timer
+            if queue and (due is None or queue[0][0] < due):
+                moment = queue[0][0]
+                if moment > end:
+                    break
+                if moment > node.time:
+                    node.time = moment
+                heapq.heappop(queue)[2]()
+            elif due is not None and due <= end:
+                node.time = max(node.time, due)
+                self._act(node.engine.handle_timer(node.now))
             else:
-                heapq.heappop(self._queue)[2]()
-        self.node.time = end
+                break
+        node.time = end
 
     def leaks(self) -> list[Event]:
         """What the audit found."""
