@@ -1,21 +1,18 @@
 """`python -m tests.bench.connections [--connections N] [--handshakes R]`: TLS connections held, handshakes a second,
 and what becomes of them all when the certificate is changed meanwhile.
 
-Client and node share the machine, in a namespace of the run's own; CPU is the node's alone.
+Client and node share the machine, in a namespace of the run's own; the CPU of each is told apart.
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
-import contextlib
-import os
-import ssl
 import sys
 import tempfile
-import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from tests.bench.tls_clients import Clients, Phase
 from tests.kit.certificates import Authority
 from tests.rig.namespaces import Namespace, entered
 from tests.rig.needs import lacking
@@ -49,13 +46,6 @@ store = "memory"
 [control]
 socket = "{state}/control.sock"
 """
-_OPTIONS = (
-    f"OPTIONS sip:{NAME} SIP/2.0\r\nVia: SIP/2.0/TLS 127.0.0.1:5061;branch=z9hG4bK{{serial}}\r\n"
-    "From: <sip:a@carrier.example>;tag=1\r\nTo: <sip:b@carrier.example>\r\nCall-ID: {serial}\r\nCSeq: 1 OPTIONS\r\n"
-    "Max-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
-)
-
-Peer = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 def main() -> int:
@@ -75,10 +65,12 @@ def main() -> int:
         try:
             with entered(namespace.name):
                 run = Run(node, authority, options.handshakes)
-                asyncio.run(run.scenario(options.connections))
+                run.scenario(options.connections)
         finally:
             node.stop()
     say(f"not opened {run.failed}, not answered {run.unanswered}")
+    for why in run.clients.failures[:5]:
+        say(f"  {why}")
     return 1 if run.failed or run.unanswered else 0
 
 
@@ -97,104 +89,68 @@ class Run:
         self.rate = rate
         self.failed = 0
         self.unanswered = 0
-        self.peers: list[Peer] = []
-        own = authority.issue("client", dns=("carrier.example",))
-        self.context = ssl.create_default_context(cafile=authority.ca)
-        self.context.load_cert_chain(own.certificate, own.key)
+        self.clients = Clients(authority.issue("client", dns=("carrier.example",)), authority.ca, NAME, PORT)
 
-    async def scenario(self, connections: int) -> None:
+    def scenario(self, connections: int) -> None:
         """Up, asked, certificate changed while more come, asked again."""
         empty = group_rss(self.node.process.pid)
-        await self.open(connections, "connections come up")
+        self.open(connections, "connections come up")
         held = group_rss(self.node.process.pid)
         up = self.node.ask("GET", "/status")["connections"]
-        say(
-            f"{up} held: {empty / 1e6:.1f} MB before, {held / 1e6:.1f} MB with them,",
-        )
+        say(f"{up} held: {empty / 1e6:.1f} MB before, {held / 1e6:.1f} MB with them,")
         say(f"  {(held - empty) / max(1, up) / 1000:.1f} kB a connection")
-        await self.ask_all("answered over them")
-        before = self.serial(self.peers[0])
+        self.ask_all("answered over them")
+        before = self.clients.up[0].serial
         self.authority.issue("edge", dns=(NAME,))
-        changing = asyncio.get_running_loop().run_in_executor(None, self.node.ask, "POST", "/reload", {})
-        await self.open(max(200, int(self.rate)), "more come while the certificate is changed")
-        findings = await changing
-        fresh = sum(self.serial(peer) != before for peer in self.peers)
+        with ThreadPoolExecutor(1) as beside:
+            changing = beside.submit(self.node.ask, "POST", "/reload", {})
+            self.open(int(self.rate * 5), "more come while the certificate is changed")
+            findings = changing.result()
+        fresh = sum(client.serial != before for client in self.clients.up)
         say(f"  {findings}; {fresh} of the newcomers were shown the new one")
-        await self.ask_all("answered afterwards")
+        self.ask_all("answered afterwards")
         status = self.node.ask("GET", "/status")
-        dropped = len(self.peers) - status["connections"]
+        dropped = len(self.clients.up) - status["connections"]
         say(f"dropped {dropped}; handshakes failed {status['transport']['handshakes_failed']}")
         self.failed += max(0, dropped) + (not fresh)
-        for _, writer in self.peers:
-            writer.transport.abort()
-        await self.hurry()
+        self.clients.close()
+        cpu = self.cpu()
+        phase = self.clients.hurry(5.0)
+        self.failed += phase.failed
+        say(f"as fast as it goes: {self.told(phase, cpu)}")
 
-    async def open(self, count: int, what: str) -> None:
+    def open(self, count: int, what: str) -> None:
         """So many more, at the rate."""
-        loop = asyncio.get_running_loop()
-        cpu, start = group_cpu(self.node.process.pid), loop.time()
-        under_way: set[asyncio.Future[None]] = set()
-        for number in range(count):
-            await asyncio.sleep(max(0.0, start + number / self.rate - loop.time()))
-            under_way.add(asyncio.ensure_future(self.one()))
-            under_way = {one for one in under_way if not one.done()}
-        await asyncio.gather(*under_way)
-        took = loop.time() - start
-        spent = group_cpu(self.node.process.pid) - cpu
-        say(f"{count} {what}: {count / took:.0f} handshakes/s, {spent / count * 1e6:.0f} us of CPU each")
+        cpu, known = self.cpu(), len(self.clients.up)
+        phase = self.clients.open(count, self.rate)
+        self.failed += phase.failed
+        times = sorted(client.took for client in self.clients.up[known:])
+        say(f"{count} {what}: {self.told(phase, cpu)}")
+        if times:
+            middle, late = times[len(times) // 2], times[len(times) * 99 // 100]
+            say(f"  a handshake takes {middle * 1e3:.0f} ms (median), {late * 1e3:.0f} ms (99 of 100)")
 
-    async def one(self) -> None:
-        """One connection."""
-        try:
-            async with asyncio.timeout(20):
-                peer = await asyncio.open_connection("127.0.0.1", PORT, ssl=self.context, server_hostname=NAME)
-        except (OSError, TimeoutError):
-            self.failed += 1
-        else:
-            self.peers.append(peer)
-            if not await self.ask(peer):  # who says nothing for long is cut off
-                self.unanswered += 1
-
-    async def ask_all(self, what: str) -> None:
+    def ask_all(self, what: str) -> None:
         """OPTIONS on each, 50 at a time."""
-        start = time.monotonic()
-        answered = 0
-        for at in range(0, len(self.peers), 50):
-            outcomes = [self.ask(peer) for peer in self.peers[at : at + 50]]
-            answered += sum(await asyncio.gather(*outcomes))
-        self.unanswered += len(self.peers) - answered
-        say(f"{answered} of {len(self.peers)} {what}, {answered / (time.monotonic() - start):.0f}/s")
+        cpu = self.cpu()
+        phase = self.clients.ask_all()
+        self.unanswered += phase.failed
+        node, client = (self.cpu() - cpu) / max(1, phase.done) * 1e6, phase.cpu / max(1, phase.done) * 1e6
+        say(f"{phase.done} of {len(self.clients.up)} {what}, {phase.done / phase.seconds:.0f}/s,")
+        say(f"  CPU of one OPTIONS: {node:.0f} us here, {client:.0f} us its client")
 
-    async def ask(self, peer: Peer) -> bool:
-        """One OPTIONS."""
-        reader, writer = peer
-        writer.write(_OPTIONS.format(serial=os.urandom(8).hex()).encode())
-        with contextlib.suppress(OSError, TimeoutError, asyncio.IncompleteReadError):
-            async with asyncio.timeout(20):
-                return (await reader.readuntil(b"\r\n\r\n")).startswith(b"SIP/2.0 200 ")
-        return False
+    def told(self, phase: Phase, cpu: float) -> str:
+        """A burst of full handshakes, each with one OPTIONS, in a line."""
+        done = max(1, phase.done)
+        node, client = (self.cpu() - cpu) / done * 1e6, phase.cpu / done * 1e6
+        return (
+            f"{phase.done / phase.seconds:.0f} full handshakes/s (slowest 5 s: {phase.slowest:.0f}/s),\n"
+            f"  CPU of each with one OPTIONS: {node:.0f} us here, {client:.0f} us its client"
+        )
 
-    async def hurry(self, seconds: float = 5.0, clients: int = 16) -> None:
-        """As many handshakes as the two processes manage."""
-        loop = asyncio.get_running_loop()
-        cpu, end, done = group_cpu(self.node.process.pid), loop.time() + seconds, 0
-
-        async def again() -> None:
-            nonlocal done
-            while loop.time() < end:
-                with contextlib.suppress(OSError):
-                    _, writer = await asyncio.open_connection("127.0.0.1", PORT, ssl=self.context, server_hostname=NAME)
-                    done += 1
-                    writer.transport.abort()
-
-        await asyncio.gather(*[again() for _ in range(clients)])
-        spent = group_cpu(self.node.process.pid) - cpu
-        say(f"as fast as it goes: {done / seconds:.0f} handshakes/s, {spent / done * 1e6:.0f} us of CPU each")
-
-    @staticmethod
-    def serial(peer: Peer) -> str:
-        """Of the certificate that the node has shown here."""
-        return str(peer[1].get_extra_info("peercert")["serialNumber"])
+    def cpu(self) -> float:
+        """CPU seconds of the node so far."""
+        return group_cpu(self.node.process.pid)
 
 
 if __name__ == "__main__":
