@@ -10,7 +10,7 @@ import gc
 import sys
 import tracemalloc
 
-from sbc.engine import RECORDED
+from sbc.reception import RECORDED
 from tests.bench import script
 
 _WARM = RECORDED // 10  # calls that fill the ring of recorded messages first
