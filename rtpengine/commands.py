@@ -70,6 +70,17 @@ class Ice(Enum):
     FORCE_RELAY = "force-relay"
 
 
+class IceLite(Enum):
+    """Toward whom the engine is a lite agent, which answers checks and makes none; counts in offers."""
+
+    FORWARD = "forward"
+    """The receiver of the offer."""
+    BACKWARD = "backward"
+    """Its sender."""
+    BOTH = "both"
+    OFF = "off"
+
+
 class EndpointLearning(Enum):
     """How the engine finds where a peer's media really comes from, sent as a list of one."""
 
@@ -165,6 +176,7 @@ class Options:
     supports: tuple[Support, ...] = ()
     endpoint_learning: EndpointLearning | None = None
     ice: Ice | None = None
+    ice_lite: IceLite | None = None
     transport_protocol: str = ""
     """`RTP/AVP` and so on: the profile shown to the receiver."""
     sdes: tuple[str, ...] = ()
@@ -216,6 +228,8 @@ class Options:
             request["endpoint-learning"] = [self.endpoint_learning.value]
         if self.ice is not None:
             request["ICE"] = self.ice.value
+        if self.ice_lite is not None:
+            request["ICE-lite"] = self.ice_lite.value
         for key, text in (
             ("transport protocol", self.transport_protocol),
             ("DTLS", self.dtls),

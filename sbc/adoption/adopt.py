@@ -8,7 +8,7 @@ from sbc.adoption.codec import Reader, RecordError
 from sbc.call import Call, CallState, Leg, SessionTimer
 from sbc.config import Listener, Realm, Target
 from sbc.dialog import Answer, Dialog, DialogState
-from sbc.media import NOBODY, MediaSession, Security, Side
+from sbc.media import NOBODY, MediaSession, Side, terms_named
 from sbc.mint import Mint
 from sbc.routing import NextHop
 from sbc.sip import ParseError, parse_uri
@@ -63,12 +63,12 @@ def _media(reader: Reader, call: Call, engines: list[str]) -> MediaSession | Non
     session_id = reader.text()
     if not session_id:
         return None
-    engine, tag, other_tag, interface, other_interface, level, other_level, offerer = reader.texts(8)
+    engine, tag, other_tag, interface, other_interface, terms, other_terms, offerer = reader.texts(8)
     try:
-        security = Security(level), Security(other_level)
+        both = terms_named(terms), terms_named(other_terms)
     except ValueError as error:
         raise RecordError(str(error)) from None
-    session = MediaSession(call.mode, session_id, (tag, other_tag), (interface, other_interface), security)
+    session = MediaSession(call.mode, session_id, (tag, other_tag), (interface, other_interface), both)
     if offerer and call.a is not None and call.b is not None:
         side = Side.A if offerer == "A" else Side.B
         said = (call.a.said, call.b.said)

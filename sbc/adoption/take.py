@@ -48,9 +48,9 @@ def _media(call: Call, engine: str, a: Leg, b: Leg, lines: list[str], blobs: lis
     if media is None:
         lines.append("")
         return
-    tags, interfaces, security = media.tags, media.interfaces, media.security
+    tags, interfaces, terms = media.tags, media.interfaces, media.terms
     lines += [media.call_id, engine, tags[0], tags[1], interfaces[0], interfaces[1]]
-    lines += [security[0].value, security[1].value]
+    lines += [terms[0].name, terms[1].name]
     agreed = media.agreed
     if agreed is None:
         lines.append("")

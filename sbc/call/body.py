@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Final
 
 from sbc.call.parts import Leg
-from sbc.media import Security
 from sbc.sip import Message
 from sbc.topology import BodyRefused, Part, SdpRefused, build_sdp, format_multipart, is_multipart, parse_multipart
 
@@ -90,7 +89,7 @@ def is_unsupported(message: Message, passed: frozenset[str] = frozenset()) -> bo
 def _has_keys(leg: Leg) -> bool:
     """True where the media engine may have written keys of its own for this leg."""
     media = leg.call.media
-    return media is not None and media.security[leg.side.value] is not Security.NEVER
+    return media is not None and media.terms[leg.side.value].has_sdes
 
 
 def shown_sdp(leg: Leg, raw: bytes) -> bytes:

@@ -16,8 +16,8 @@ from sbc.call.call import Call
 from sbc.call.end import hang_up
 from sbc.call.exchange import ask
 from sbc.call.parts import Exit, Step, StepKind
-from sbc.call.security import leg_security
-from sbc.media import Security, Side
+from sbc.call.security import leg_terms
+from sbc.media import Side
 from sbc.sip import Request
 from sbc.wire import Now
 
@@ -31,7 +31,7 @@ def offer_for(call: Call) -> bytes:
     """The offer to make in the caller's place, empty where the callee takes none or we can make none."""
     leg, hop = call.caller_leg, call.hops[call.hop_index]
     profile = call.config.profile_of(call.config.realms[hop.realm], hop.trunk)
-    if profile.delayed_offer != "insert" or call.mode == "bypass" or leg_security(leg) is not Security.NEVER:
+    if profile.delayed_offer != "insert" or call.mode == "bypass" or leg_terms(leg).is_secure:
         return b""
     # Until the caller says where its media go, they go to the discard port of the host that it calls from.
     host = leg.flow.host

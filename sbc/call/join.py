@@ -36,7 +36,7 @@ from sbc.call.exchange import ask
 from sbc.call.joint import Join, discard, drop_media, settle
 from sbc.call.parts import Exit, Kind, Leg, Outgoing, Step, StepKind
 from sbc.call.referral import tell
-from sbc.call.security import leg_security
+from sbc.call.security import leg_terms
 from sbc.call.session import glare_pause, granted
 from sbc.dialog import Answer, DialogState
 from sbc.media import MediaSession, Side
@@ -60,9 +60,7 @@ def joint_media(call: Call, place: Leg, new: Leg) -> MediaSession:
     a, b = (new, kept) if place.side is Side.A else (kept, new)
     mint = call.mint
     interfaces = (a.realm.media_interface, b.realm.media_interface)
-    return MediaSession(
-        call.mode, mint.token(), (mint.tag(), mint.tag()), interfaces, (leg_security(a), leg_security(b))
-    )
+    return MediaSession(call.mode, mint.token(), (mint.tag(), mint.tag()), interfaces, (leg_terms(a), leg_terms(b)))
 
 
 def begin(join: Join, exit_: Exit, now: Now) -> None:

@@ -7,7 +7,7 @@ from typing import Final
 from sbc.call.call import Call
 from sbc.call.parts import Leg
 from sbc.config import Realm
-from sbc.media import MediaSession, Security, security_of
+from sbc.media import CLEAR, MediaSession, Terms, terms_of
 
 NO_INTERFACES: Final = ("", "")
 
@@ -16,26 +16,33 @@ def media_session(call: Call, interfaces: tuple[str, str] = NO_INTERFACES) -> Me
     """The media of the call's next attempt: toward the callee that there is, or the target whose turn it is."""
     a, b = call.caller_leg, call.b
     if b is not None:
-        callee = leg_security(b)
+        callee = leg_terms(b)
     elif call.hop_index < len(call.hops):
         hop = call.hops[call.hop_index]
-        callee = _security(call.config.realms[hop.realm], hop.transport)
+        callee = _terms(call.config.realms[hop.realm], hop.transport)
     else:
-        callee = Security.NEVER
+        callee = CLEAR
     tags = (call.mint.tag(), call.mint.tag())
-    return MediaSession(call.mode, call.mint.token(), tags, interfaces, (leg_security(a), callee))
+    return MediaSession(call.mode, call.mint.token(), tags, interfaces, (leg_terms(a), callee))
 
 
-def leg_security(leg: Leg) -> Security:
-    """What this leg's media are."""
-    return _security(leg.realm, leg.listener.transport)
+def leg_terms(leg: Leg) -> Terms:
+    """On which terms this leg's media run."""
+    return _terms(leg.realm, leg.listener.transport)
 
 
 def takes_offer(call: Call, leg: Leg) -> bool:
     """Whether the offer that the engine made for another target fits this one too: it holds keys, or it does not."""
     media = call.media
-    return media is None or not media.is_anchored or media.security[leg.side.value] is leg_security(leg)
+    return media is None or not media.is_anchored or media.terms[leg.side.value] is leg_terms(leg)
 
 
-def _security(realm: Realm, transport: str) -> Security:
-    return security_of(realm.srtp, transport, sdes_without_tls=realm.sdes_without_tls)
+def _terms(realm: Realm, transport: str) -> Terms:
+    return terms_of(
+        realm.srtp,
+        transport,
+        keys=realm.srtp_keys,
+        sdes_without_tls=realm.sdes_without_tls,
+        ice=realm.ice,
+        rtcp_mux=realm.rtcp_mux,
+    )

@@ -121,6 +121,12 @@ class Realm:
     """None where the realm has no `tls` listener."""
     srtp: str = "never"
     """Whether anchored media toward this side are SRTP: `never`, `optional` (RFC 8643) or `required`."""
+    srtp_keys: str = "sdes"
+    """Who says the keys: `sdes` (in SDP), `dtls` (a handshake) or `any` (either is taken)."""
+    ice: bool = False
+    """ICE-lite toward peers whose keys come from DTLS: browsers."""
+    rtcp_mux: str = "never"
+    """RTP and RTCP on one port toward this side: `never`, `offer` or `require`."""
     sdes_without_tls: bool = False
     """Keys may stand in SDP that crosses without TLS."""
     connections: int = 16384

@@ -3,7 +3,7 @@ other side out.
 
 One `MediaSession` for each call attempt (each B branch). It knows which side's tag and interface go where, that a
 re-offer by the callee reverses the roles, how to repeat an early answer, and how to put the former state back after a
-failed re-INVITE; and for each side whether its media are encrypted (`Security`). `MediaPool` says which engine a new
+failed re-INVITE; and for each side on which terms its media run (`Terms`). `MediaPool` says which engine a new
 session is made on.
 
 Not for: sending commands (the engine does, `rtpengine.client` repeats them), and not for what a peer may see of an SDP:
@@ -11,10 +11,11 @@ Not for: sending commands (the engine does, `rtpengine.client` repeats them), an
 """
 
 from sbc.media.pool import NOBODY, MediaPool
-from sbc.media.security import Security, security_of
 from sbc.media.session import MachineMisuse, MediaSession, Objection, Phase, Side
+from sbc.media.terms import CLEAR, Security, Terms, terms_named, terms_of
 
 __all__ = [
+    "CLEAR",
     "NOBODY",
     "MachineMisuse",
     "MediaPool",
@@ -23,5 +24,7 @@ __all__ = [
     "Phase",
     "Security",
     "Side",
-    "security_of",
+    "Terms",
+    "terms_named",
+    "terms_of",
 ]

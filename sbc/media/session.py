@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from enum import Enum
 from typing import Final
 
 import rtpengine
-from rtpengine import NO_WEAK_SUITES, EndpointLearning, Flag, Ice, Options, Osrtp, Replace, RtcpMux, Support
 from sbc.media.errors import MachineMisuse as MachineMisuse
+from sbc.media.options import answer_options, offer_options
 from sbc.media.security import (
-    Security,
+    BARRED,
     lacks_keys,
     objection_to_answer,
     objection_to_offer,
@@ -18,27 +17,7 @@ from sbc.media.security import (
     without_foreign_keys,
     without_weak_keys,
 )
-
-_FLAGS: Final = (Flag.STRICT_SOURCE, Flag.PORT_LATCHING)
-"""Strict source: RTP from a third address is neither forwarded nor learnt. Port latching: a peer that moves, and a
-second early answer, leave the ports that the other side was shown as they were, so nobody has to be told."""
-
-_ANSWER_OPTIONS: Final = Options(
-    flags=_FLAGS,
-    replace=(Replace.ORIGIN,),
-    supports=(Support.LOAD_LIMIT,),
-    endpoint_learning=EndpointLearning.HEURISTIC,
-    ice=Ice.REMOVE,
-)
-"""`direction` and `rtcp-mux: demux` are the offer's. `ICE: remove` is repeated: a callee may answer with ICE that
-nobody offered."""
-
-_KEPT_OPTIONS: Final = 256
-_OFFER_OPTIONS: Final[dict[tuple[str, str, Security, bool, str], Options]] = {}
-
-_SECURE_ANSWER_OPTIONS: Final = replace(_ANSWER_OPTIONS, sdes=NO_WEAK_SUITES, osrtp=(Osrtp.ACCEPT,), dtls="off")
-"""The same where the offerer may have keys: its own are accepted though the answerer has none, as legs are ended each
-for itself."""
+from sbc.media.terms import CLEAR, Security, Terms
 
 
 class Objection:
@@ -96,8 +75,8 @@ class MediaSession:
 
     `mode` is `anchor` or `bypass`. `tags` and `interfaces` belong to sides A and B in this order; the tags are ours,
     one for each leg, so that what a peer chooses for a tag never reaches the engine, and a fork's further answers land
-    on the same party. An empty pair of interface names leaves the choice to the engine. `security` says what each
-    side's media are.
+    on the same party. An empty pair of interface names leaves the choice to the engine. `terms` say what each side's
+    media are.
 
     In bypass mode nothing is kept and every call returns the SDP it was given.
 
@@ -118,8 +97,8 @@ class MediaSession:
         "interfaces",
         "mode",
         "phase",
-        "security",
         "tags",
+        "terms",
         "tried",
     )
 
@@ -129,7 +108,7 @@ class MediaSession:
         call_id: str,
         tags: tuple[str, str],
         interfaces: tuple[str, str],
-        security: tuple[Security, Security] = (Security.NEVER, Security.NEVER),
+        terms: tuple[Terms, Terms] = (CLEAR, CLEAR),
     ) -> None:
         if mode not in ("anchor", "bypass"):
             raise MachineMisuse(f"media mode {mode!r}")
@@ -139,7 +118,7 @@ class MediaSession:
         self.call_id: Final = call_id
         self.tags: Final = tags
         self.interfaces: Final = interfaces
-        self.security: Final = security
+        self.terms: Final = terms
         self.engine = -1
         """The pool's number of the engine that has the session; below zero: none was chosen yet."""
         self.tried: tuple[int, ...] = ()
@@ -178,11 +157,11 @@ class MediaSession:
             return sdp
         if self.is_waiting or self.phase is Phase.DELETED:
             raise MachineMisuse(f"offer while {self.phase.value}")
-        level, other = self.security[side.value], self.security[side.other.value]
-        objection = objection_to_offer(Security.BARRED if other is Security.BARRED else level, sdp)
+        is_barred = self.terms[side.other.value].level is Security.BARRED
+        objection = BARRED if is_barred else objection_to_offer(self.terms[side.value], sdp)
         if objection:
             return Objection(objection)
-        command = self._offer_command(side, sdp)
+        command = self._offer_command(side, sdp, self._said(side.other))
         self._before = self._exchange
         self._offer = command
         self._answer = None
@@ -206,7 +185,7 @@ class MediaSession:
         objection = objection_to_answer(self._shown, sdp)
         if objection:
             return Objection(objection)
-        sdp = without_weak_keys(self.security[side.value], sdp)
+        sdp = without_weak_keys(self.terms[side.value], sdp)
         exchange = self._exchange
         if self.phase is Phase.ANSWERED and exchange is not None and exchange.answer.sdp == sdp:
             return exchange.result
@@ -245,9 +224,9 @@ class MediaSession:
     def _without_foreign_keys(self, sdp: bytes, offer: rtpengine.Offer, answer: rtpengine.Answer | None) -> bytes:
         """An engine's description, as far as its receiver may have it. Raises `Refused` where no key is left."""
         offerer = self.tags.index(offer.from_tag)
-        receiver = self.security[1 - offerer if answer is None else offerer]
+        receiver = self.terms[1 - offerer if answer is None else offerer]
         sdp = without_foreign_keys(receiver, sdp, offer.sdp if answer is None else answer.sdp)
-        if receiver is not Security.NEVER and lacks_keys(sdp):
+        if receiver.is_secure and lacks_keys(sdp):
             raise rtpengine.Refused("the media engine returned a secure stream without a key")
         return sdp
 
@@ -300,57 +279,43 @@ class MediaSession:
         """The session as another process had `agreed` it, and as the media engine still has it."""
         self.engine = engine
         self._was_sent = self._was_answered = True
-        self._offer = self._offer_command(offerer, offer)
+        self._offer = self._offer_command(offerer, offer, answer)
         self._answer = self._answer_command(offerer.other, answer)
         self._shown = offer
         self._exchange = _Exchange(self._offer, self._answer, b"")
         self.phase = Phase.ANSWERED
 
-    def _offer_command(self, side: Side, sdp: bytes) -> rtpengine.Offer:
+    def _offer_command(self, side: Side, sdp: bytes, said: bytes) -> rtpengine.Offer:
+        """`said`: what the other side last agreed to."""
+        here, there = side.value, side.other.value
+        terms, interfaces = self.terms, self.interfaces
+        told = without_weak_keys(terms[here], sdp)
+        profile = profile_toward(terms[there], sdp, said)
         return rtpengine.Offer(
             call_id=self.call_id,
-            from_tag=self.tags[side.value],
-            sdp=without_weak_keys(self.security[side.value], sdp),
-            to_tag=self.tags[side.other.value] if self._was_answered else "",
-            options=self._offer_options(side, sdp),
+            from_tag=self.tags[here],
+            sdp=told,
+            to_tag=self.tags[there] if self._was_answered else "",
+            options=offer_options((interfaces[here], interfaces[there]), (terms[here], terms[there]), profile, told),
         )
 
     def _answer_command(self, side: Side, sdp: bytes) -> rtpengine.Answer:
         """`sdp` is without weak keys."""
-        is_secure = self.security[side.other.value] is not Security.NEVER
+        offerer = side.other.value
         return rtpengine.Answer(
             call_id=self.call_id,
-            from_tag=self.tags[side.other.value],
+            from_tag=self.tags[offerer],
             to_tag=self.tags[side.value],
             sdp=sdp,
-            options=_SECURE_ANSWER_OPTIONS if is_secure else _ANSWER_OPTIONS,
+            options=answer_options(self.terms[offerer], self._offer.sdp if self._offer is not None else b"", sdp),
         )
 
-    def _offer_options(self, side: Side, sdp: bytes) -> Options:
-        """Options for an offer of `side`: the pair of interfaces is turned when B offers. Few differ: they are kept."""
-        level = self.security[side.other.value]
-        is_secure = level is not Security.NEVER or self.security[side.value] is not Security.NEVER
-        ingress, egress = self.interfaces if side is Side.A else (self.interfaces[1], self.interfaces[0])
-        profile = profile_toward(level, sdp)
-        key = (ingress, egress, level, is_secure, profile)
-        options = _OFFER_OPTIONS.get(key)
-        if options is None:
-            if len(_OFFER_OPTIONS) >= _KEPT_OPTIONS:
-                _OFFER_OPTIONS.clear()
-            options = _OFFER_OPTIONS[key] = Options(
-                flags=_FLAGS,
-                replace=(Replace.ORIGIN,),
-                rtcp_mux=(RtcpMux.DEMUX,),
-                supports=(Support.LOAD_LIMIT,),
-                endpoint_learning=EndpointLearning.HEURISTIC,
-                ice=Ice.REMOVE,
-                direction=(ingress, egress) if ingress or egress else None,
-                transport_protocol=profile,
-                sdes=NO_WEAK_SUITES if is_secure else (),
-                osrtp=(Osrtp.OFFER,) if level is Security.OPTIONAL else (),
-                dtls="off" if is_secure else "",
-            )
-        return options
+    def _said(self, side: Side) -> bytes:
+        """What a side said of itself in the last exchange that both agreed on; empty before that."""
+        exchange = self._exchange
+        if exchange is None:
+            return b""
+        return exchange.offer.sdp if exchange.offer.from_tag == self.tags[side.value] else exchange.answer.sdp
 
 
 def _media_count(sdp: bytes) -> int:

@@ -229,7 +229,7 @@ ANSWERS: Final[tuple[Answer, ...]] = (
         "a=fingerprint",
         "Keys",
         (),
-        "fall for plain RTP; SRTP keys cross only with an SRTP profile, until SRTP is terminated",
+        "the media engine's own on each leg, as its realm says (`srtp`); those of a peer end at us, and are audited",
     ),
     Answer(
         "4.5",

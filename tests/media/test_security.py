@@ -6,7 +6,7 @@ import pytest
 
 import rtpengine
 from rtpengine import Answer, Offer, Reply
-from sbc.media import MediaSession, Objection, Security, Side, security_of
+from sbc.media import MediaSession, Objection, Security, Side, terms_named, terms_of
 
 KEY = "d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj"
 OURS = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
@@ -27,8 +27,13 @@ WITH_OURS = sdp(("RTP/SAVP", f"1 {USUAL} inline:{OURS}"))
 
 
 def session(a: Security, b: Security) -> MediaSession:
-    """A session with these settings."""
-    return MediaSession("anchor", "call", ("ta", "tb"), ("pub", "priv"), (a, b))
+    """A session with keys in SDP, where there are any."""
+    return agreed_on(*(one.value if one is Security.NEVER else f"{one.value} sdes" for one in (a, b)))
+
+
+def agreed_on(a: str, b: str) -> MediaSession:
+    """A session on these terms."""
+    return MediaSession("anchor", "call", ("ta", "tb"), ("pub", "priv"), (terms_named(a), terms_named(b)))
 
 
 def ok(body: bytes) -> Reply:
@@ -50,7 +55,7 @@ def ok(body: bytes) -> Reply:
 )
 def test_keys_are_for_legs_over_tls(srtp: str, transport: str, without: bool, means: Security) -> None:
     """RFC 4568 section 7: whoever reads the signalling reads the media."""
-    assert security_of(srtp, transport, sdes_without_tls=without) is means
+    assert terms_of(srtp, transport, sdes_without_tls=without).level is means
 
 
 @pytest.mark.parametrize(

@@ -50,10 +50,12 @@ def node_file(
     named_interfaces: bool = True,
     store: str = "memory",
     workers: int = 1,
+    outside: str = "",
+    inside: str = "",
     extra: str = "",
 ) -> str:
     """A node file for the rig's addresses (design 2.3). `six` puts the trunks on IPv6; `pbx`, `carrier` name other
-    targets.
+    targets; `outside` and `inside` are more keys of those realms.
     """
     pbx = pbx or (f"[fd20::10]:{PBX_PORT}" if six else f"10.20.0.10:{PBX_PORT}",)
     carrier = carrier or (f"[2001:db8:1::10]:{CARRIER_PORT}" if six else f"198.51.100.10:{CARRIER_PORT}",)
@@ -71,10 +73,12 @@ drain_deadline = 20
 listen = ["udp:{OUTSIDE_NODE}:5060", "udp:[{OUTSIDE_NODE6}]:5060"]
 domain = "{OUTSIDE_DOMAIN}"
 trusted = false
+{outside}
 [realm.inside]
 listen = ["udp:{INSIDE_NODE}:5070", "udp:[{INSIDE_NODE6}]:5070"]
 domain = "{INSIDE_DOMAIN}"
 trusted = true
+{inside}
 [trunk.pbx]
 realm = "inside"
 targets = [{_targets(pbx)}]

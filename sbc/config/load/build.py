@@ -49,8 +49,7 @@ def build(file: NodeFile, document: Document, source: str, folder: Path) -> Conf
             realms[name] = replace(realms[name], **table.limits.model_dump())
         if table.tls is not None:
             realms[name] = replace(realms[name], tls=_tls(table.tls, folder))
-        if table.srtp != "never":
-            realms[name] = replace(realms[name], srtp=table.srtp, sdes_without_tls=table.sdes_without_tls)
+        realms[name] = _media(realms[name], table)
         realms[name] = replace(realms[name], nat=Nat(**table.nat.model_dump()))
         profile = profiles.get(table.profile)
         if profile is not None:
@@ -81,6 +80,18 @@ def build(file: NodeFile, document: Document, source: str, folder: Path) -> Conf
         store=file.state.store,
         control_socket=file.control.socket,
         source=source,
+    )
+
+
+def _media(realm: Realm, table: RealmTable) -> Realm:
+    """How media run toward a realm."""
+    return replace(
+        realm,
+        srtp=table.srtp,
+        srtp_keys=table.srtp_keys,
+        sdes_without_tls=table.sdes_without_tls,
+        ice=table.ice,
+        rtcp_mux=table.rtcp_mux,
     )
 
 
@@ -205,7 +216,10 @@ def _effective_realm(realm: Realm) -> dict[str, object]:
         "trusted": realm.trusted,
         "dscp": {"sip": realm.dscp_sip, "rtp": realm.dscp_rtp},
         "srtp": realm.srtp,
+        "srtp_keys": realm.srtp_keys,
         "sdes_without_tls": realm.sdes_without_tls,
+        "ice": realm.ice,
+        "rtcp_mux": realm.rtcp_mux,
         "limits": {
             "connections": realm.connections,
             "connections_per_source": realm.connections_per_source,

@@ -23,10 +23,7 @@ def check_node(decoded: Decoding, file: NodeFile) -> None:
     _check_listeners(decoded, file)
     for name, realm in file.realm.items():
         _check_shown(decoded, name, realm)
-        if realm.srtp != "never" and not realm.sdes_without_tls and not _has_tls(realm):
-            found = f'srtp = "{realm.srtp}" without a tls listener: its keys would be readable on the way'
-            remedy = "add a tls listener, or set sdes_without_tls = true in a network that you trust to carry the keys"
-            decoded.add(("realm", name, "srtp"), found, remedy=remedy)
+        _check_media(decoded, name, realm)
     _check_trunks(decoded, file)
     _check_sources(decoded, file)
     for name in file.media.interfaces:
@@ -39,6 +36,21 @@ def check_node(decoded: Decoding, file: NodeFile) -> None:
             decoded.add(("media", "engines", index, "ng"), found, remedy="give it more weight")
         seen.add(engine.ng)
     _check_hidden(decoded, file)
+
+
+def _check_media(decoded: Decoding, name: str, realm: RealmTable) -> None:
+    """Settings of a realm's media that mean nothing together."""
+    takes_dtls = realm.srtp != "never" and realm.srtp_keys != "sdes"
+    if realm.srtp != "never" and not takes_dtls and not realm.sdes_without_tls and not _has_tls(realm):
+        found = f'srtp = "{realm.srtp}" without a tls listener: its keys would be readable on the way'
+        remedy = (
+            'add a tls listener, set srtp_keys = "dtls", or set sdes_without_tls = true in a network that you trust '
+            "to carry the keys"
+        )
+        decoded.add(("realm", name, "srtp"), found, remedy=remedy)
+    if realm.ice and not takes_dtls:
+        remedy = 'set srtp to "optional" or "required", and srtp_keys to "dtls" or "any"'
+        decoded.add(("realm", name, "ice"), "ICE is for media with keys from DTLS", remedy=remedy)
 
 
 def _has_tls(realm: RealmTable) -> bool:

@@ -260,7 +260,10 @@ class RealmTable(Table):
     tls: TlsTable | None = None
     limits: RealmLimitsTable = Field(default_factory=RealmLimitsTable)
     srtp: Literal["never", "optional", "required"] = "never"
+    srtp_keys: Literal["sdes", "dtls", "any"] = "sdes"
     sdes_without_tls: bool = False
+    ice: bool = False
+    rtcp_mux: Literal["never", "offer", "require"] = "never"
     refer: Refer | None = None
     nat: NatTable = Field(default_factory=NatTable)
     profile: str = ""

@@ -15,7 +15,7 @@ _LONGEST: Final = 255
 _COOKIE: Final = b"z9hg4bk"
 _WHOLE: Final[frozenset[str]] = frozenset({"Via", "Call-ID", "Record-Route", "Route"})
 _ENDS: Final[frozenset[str]] = frozenset({"From", "To"})
-_SDP_SECRETS: Final = (b"a=ice-ufrag:", b"a=ice-pwd:", b"a=fingerprint:", b"a=tls-id:", b"a=rtcp:", b"a=candidate:")
+_SDP_SECRETS: Final = (b"a=ice-ufrag:", b"a=ice-pwd:", b"a=fingerprint:", b"a=tls-id:", b"a=rtcp:")
 
 
 class Learned:
@@ -129,6 +129,8 @@ class Learned:
                 secrets.append(b" ".join(line.rstrip().rsplit(b" ", 5)[1:]))
             elif line.startswith(_SDP_SECRETS):
                 secrets.append(line.partition(b":")[2])
+            elif line.startswith(b"a=candidate:"):
+                secrets.append(_addresses(line))
             elif line.startswith(b"a=crypto:"):
                 secrets.append(line.partition(b"inline:")[2])
             elif line.startswith(b"a=ssrc:"):
@@ -202,6 +204,12 @@ def _without_users(units: list[bytes], crossing: list[str]) -> list[bytes]:
     """Without users and numbers that cross on purpose, and without numbers altogether."""
     public = " ".join(crossing).encode("utf-8", "surrogateescape").translate(FOLD).split()
     return [unit for unit in units if not unit.isdigit() and unit not in public]
+
+
+def _addresses(candidate: bytes) -> bytes:
+    """What a candidate (RFC 8839 section 5.1) says of its peer: its priority is the same for everybody's first one."""
+    words = candidate.split()
+    return b" ".join(words[4:5] + words[words.index(b"raddr") + 1 :][:1] if b"raddr" in words else words[4:5])
 
 
 def _leading_digits(text: bytes) -> bytes:

@@ -74,13 +74,13 @@ def test_a_description_teaches_addresses_ids_and_credentials() -> None:
     one = Learned()
     lines = (
         "a=ice-ufrag:ufragufrag\r\na=ice-pwd:pwdpwdpwdpwdpwdpwdpwdpw\r\na=rtcp:30001 IN IP4 10.20.0.7\r\n"
-        "a=candidate:1 1 UDP 2130706431 10.20.0.8 8998 typ host\r\n"
+        "a=candidate:1 1 UDP 2130706431 10.20.0.8 8998 typ srflx raddr 10.20.0.9 rport 9\r\n"
         "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:KeyKeyKey\r\n"
         "a=ssrc:1234 cname:user-name-1\r\n"
     )
     one.learn_sdp((SDP.replace("{host}", "10.20.0.6") + lines).encode())
     wanted = (
-        "8812345670 10.20.0.6 ufragufrag pwdpwdpwdpwdpwdpwdpwdpw 10.20.0.7 10.20.0.8 2130706431 keykeykey user-name-1"
+        "8812345670 10.20.0.6 ufragufrag pwdpwdpwdpwdpwdpwdpwdpw 10.20.0.7 10.20.0.8 10.20.0.9 keykeykey user-name-1"
     )
     assert one.tokens == set(wanted.encode().split())
 

@@ -1,0 +1,123 @@
+"""The options that go with an offer or an answer: what the engine is to do with it, from the terms of the two legs."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from rtpengine import (
+    NO_WEAK_SUITES,
+    EndpointLearning,
+    Flag,
+    Ice,
+    IceLite,
+    Options,
+    Osrtp,
+    Replace,
+    RtcpMux,
+    Support,
+)
+from sbc.media.security import Profile
+from sbc.media.terms import Terms
+
+_FLAGS: Final = (Flag.STRICT_SOURCE, Flag.PORT_LATCHING)
+"""Strict source: RTP from a third address is neither forwarded nor learnt. Port latching: a peer that moves, and a
+second early answer, leave the ports that the other side was shown as they were, so nobody has to be told."""
+
+_ICE_FLAGS: Final = (*_FLAGS, Flag.ORIGINAL_SENDRECV)
+_ICE_REPLACES: Final = (Replace.ORIGIN, Replace.ZERO_ADDRESS)
+"""Of a peer that gathers candidates yet: its zero address is no hold (RFC 8840 section 4.1.3)."""
+
+_MUX: Final[dict[str, tuple[RtcpMux, ...]]] = {
+    "never": (RtcpMux.DEMUX,),
+    "offer": (RtcpMux.OFFER, RtcpMux.ACCEPT),
+    "require": (RtcpMux.OFFER, RtcpMux.REQUIRE, RtcpMux.ACCEPT),
+}
+"""Toward the receiver; the sender's own wish is granted whatever the receiver says. `require` alone says nothing to
+10.5.3."""
+
+_KEPT: Final = 256
+_OFFERS: Final[dict[tuple[str, str, str, str, str, bool, bool, bool], Options]] = {}
+_ANSWERS: Final[dict[tuple[bool, bool, bool, bool], Options]] = {}
+
+
+def has_ice(sdp: bytes) -> bool:
+    """Whether a description is of a peer that has ICE."""
+    return b"a=ice-ufrag:" in sdp
+
+
+def offer_options(interfaces: tuple[str, str], terms: tuple[Terms, Terms], profile: Profile, sdp: bytes) -> Options:
+    """For an offer; pairs are sender and receiver. Few differ: they are kept."""
+    sender, receiver = terms
+    gathers = has_ice(sdp)
+    key = (*interfaces, sender.name, receiver.name, profile.name, profile.has_optional_keys, profile.is_dtls, gathers)
+    options = _OFFERS.get(key)
+    if options is None:
+        if len(_OFFERS) >= _KEPT:
+            _OFFERS.clear()
+        options = _OFFERS[key] = _offer_options(interfaces, terms, profile, gathers=gathers)
+    return options
+
+
+def _offer_options(
+    interfaces: tuple[str, str], terms: tuple[Terms, Terms], profile: Profile, *, gathers: bool
+) -> Options:
+    sender, receiver = terms
+    shows_ice = receiver.has_ice and profile.is_dtls
+    sdes: tuple[str, ...] = ()
+    if profile.is_dtls:
+        sdes = ("off",)
+    elif sender.is_secure or receiver.is_secure:
+        sdes = NO_WEAK_SUITES
+    flags = _ICE_FLAGS if gathers else _FLAGS
+    return Options(
+        flags=(*flags, Flag.GENERATE_MID) if profile.is_dtls else flags,
+        replace=_ICE_REPLACES if gathers else (Replace.ORIGIN,),
+        rtcp_mux=_MUX[receiver.rtcp_mux],
+        supports=(Support.LOAD_LIMIT,),
+        endpoint_learning=EndpointLearning.HEURISTIC,
+        ice=Ice.FORCE if shows_ice else Ice.REMOVE,
+        ice_lite=_ICE_LITE[gathers, shows_ice],
+        direction=interfaces if interfaces[0] or interfaces[1] else None,
+        transport_protocol=profile.name,
+        sdes=sdes,
+        osrtp=(Osrtp.OFFER,) if profile.has_optional_keys else (),
+        dtls="passive" if profile.is_dtls else "off" if sender.is_secure or receiver.is_secure else "",
+        dtls_reverse="passive" if sender.has_dtls else "",
+    )
+
+
+_ICE_LITE: Final[dict[tuple[bool, bool], IceLite | None]] = {
+    (False, False): None,
+    (True, False): IceLite.BACKWARD,
+    (False, True): IceLite.FORWARD,
+    (True, True): IceLite.BOTH,
+}
+"""By whether the sender and the receiver have ICE. No checks are made: whom a peer names as a candidate gets nothing
+of us."""
+
+
+def answer_options(offerer: Terms, offer: bytes, answer: bytes) -> Options:
+    """For an answer to the offer of a leg on these terms.
+
+    `direction` and `rtcp-mux` are the offer's. `ICE: remove` is repeated: an answerer may answer with ICE that nobody
+    offered.
+    """
+    key = (offerer.is_secure, offerer.has_dtls, has_ice(offer), has_ice(answer))
+    options = _ANSWERS.get(key)
+    if options is None:
+        options = _ANSWERS[key] = _answer_options(*key)
+    return options
+
+
+def _answer_options(is_secure: bool, has_dtls: bool, shows_ice: bool, gathers: bool) -> Options:
+    """The offerer's own keys are accepted though the answerer has none: legs are ended each for itself."""
+    return Options(
+        flags=_ICE_FLAGS if gathers else _FLAGS,
+        replace=_ICE_REPLACES if gathers else (Replace.ORIGIN,),
+        supports=(Support.LOAD_LIMIT,),
+        endpoint_learning=EndpointLearning.HEURISTIC,
+        ice=Ice.FORCE if shows_ice else Ice.REMOVE,
+        sdes=NO_WEAK_SUITES if is_secure else (),
+        osrtp=(Osrtp.ACCEPT,) if is_secure else (),
+        dtls="off" if is_secure and not has_dtls else "",
+    )
