@@ -76,6 +76,7 @@ HOT = [
 # Of these rooms, what runs at start or once in a while: each file costs a second or two to compile and gains nothing.
 COLD = {
     "sbc/adoption/adopt.py",
+    "sbc/adoption/moved.py",
     "sbc/media/errors.py",
     "sbc/sip/auth.py",
     "sbc/sip/diversion.py",

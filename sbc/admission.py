@@ -11,6 +11,7 @@ from sbc.dialog import record_routes, without_tag
 from sbc.egress import Egress
 from sbc.firewall import SHEDDABLE, Overload, is_emergency, sanity
 from sbc.media import Side
+from sbc.moving import Moves
 from sbc.outputs import CallStarted, DropReason, LoadChanged
 from sbc.refusals import RETRY_AFTER, Refusals
 from sbc.routing import NextHop, Source
@@ -36,9 +37,10 @@ get eleven packets for one. A caller that misses all of them sends CANCEL in the
 class Admission:
     """Lets requests in, or has them refused. `draining` refuses everything that is new."""
 
-    def __init__(self, egress: Egress, refusals: Refusals) -> None:
+    def __init__(self, egress: Egress, refusals: Refusals, moves: Moves) -> None:
         self.egress: Final = egress
         self.refusals: Final = refusals
+        self.moves: Final = moves
         self.draining = False
         self.overload: Final = Overload()
 
@@ -118,9 +120,13 @@ class Admission:
         listener = egress.snapshot.config.listeners[flow.listener]
         source = egress.snapshot.router.identify(listener, flow.host, flow.port, flow.names)
         leg = calls.find_target(request, source.realm, source.trunk, egress)
+        if leg is None and self.moves.follows(request, incoming, data, flow):
+            return
         egress.record(leg.call.id if leg is not None else "", "in", flow, data)
         if leg is None:
             self.refusals.refuse(incoming, 403, flow, "REFER outside a dialog, without a Target-Dialog of ours")
+            return
+        if self.moves.takes(leg, incoming, data, flow):
             return
         calls.receive_refer(leg, incoming, egress, egress.now)
         egress.arm(leg.call)
@@ -217,6 +223,8 @@ class Admission:
         assert request is not None
         place = calls.find_place(request, source.realm, source.trunk, egress)
         if isinstance(place, calls.Refusal):
+            if place.status == 481 and self.moves.follows(request, incoming, data, flow):
+                return
             self.refusals.refuse(incoming, place.status, flow, place.why)
             return
         kept = place.other

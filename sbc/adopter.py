@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from sbc.adoption import RecordError, Unadoptable, adopt
+from sbc.adoption import RecordError, Unadoptable, adopt, unpack_moved
 from sbc.call import Call, Kind, Leg, Outgoing
 from sbc.egress import Egress
-from sbc.outputs import ACKED, CallAdopted, CallEnded, Journal
+from sbc.outputs import ACKED, CallAdopted, CallEnded, CallMoved, Journal
 from sbc.sip import Response
 from sbc.wire import Flow
 
@@ -39,14 +39,34 @@ class Adopter:
                 is_acked=kept.kind == ACKED,
             )
         except (RecordError, Unadoptable) as error:
-            cause = f"not adopted: {error}"
-            egress.report(
-                CallEnded(kept.call, kept.wall, kept.wall, now.wall, "", "", "", "", "", 200, "sbc", cause, "")
-            )
+            self._fail(kept.call, kept.wall, error)
             return
         self._enter(call)
         egress.report(CallAdopted(call.id, now.wall))
         egress.arm(call)
+
+    def take_over(self, id_: str, record: bytes) -> Call | None:
+        """Go on with a call that another worker gives us, under Contacts of our own: peers come straight to us then."""
+        egress = self._egress
+        try:
+            call = unpack_moved(record, egress.snapshot, egress.mint, egress.placement.names, egress.now)
+        except (RecordError, Unadoptable) as error:
+            self._fail(id_, egress.now.wall, error)
+            return None
+        for leg in (call.a, call.b):
+            if leg is not None:
+                leg.contact = egress.mint.token()
+                leg.learned.learn_own(leg.contact)
+        self._enter(call)
+        egress.report(CallMoved(call.id, egress.now.wall))
+        egress.arm(call)
+        return call
+
+    def _fail(self, call: str, since: float, error: Exception) -> None:
+        cause = f"not adopted: {error}"
+        self._egress.report(
+            CallEnded(call, since, since, self._egress.now.wall, "", "", "", "", "", 200, "sbc", cause, "")
+        )
 
     def _enter(self, call: Call) -> None:
         egress = self._egress

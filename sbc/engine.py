@@ -34,7 +34,9 @@ from sbc.wire import Flow, Now
 
 
 class Engine(Reception):
-    """One SBC. `mint_key` is entropy (32 bytes); `slots` are the token slots this worker owns (design 3a, Mint)."""
+    """One SBC. `mint_key` is entropy (32 bytes); `slots` are the token slots this worker owns (design 3a, Mint), and
+    `others` those of the other workers.
+    """
 
     @property
     def counters(self) -> dict[str, int]:
@@ -193,6 +195,17 @@ class Engine(Reception):
         self._begin(now)
         self.adopter.adopt(kept)
         return self._end()
+
+    def take_over(self, call: str, record: bytes, data: bytes, flow: Flow, now: Now) -> list[Output]:
+        """A call that another worker gives us, and the message that it came for; empty where ours came back."""
+        self._begin(now)
+        is_ours = self.moves.take_over(call, record)
+        outputs = self._end()
+        if is_ours and data:
+            self.moves.arrive(True)
+            outputs += self.receive(data, flow, now)
+            self.moves.arrive(False)
+        return outputs
 
     def hangup(self, call: str, now: Now) -> list[Output]:
         """End a call on both legs; an unknown id does nothing."""

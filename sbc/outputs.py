@@ -35,6 +35,22 @@ class MediaCommand:
 
 
 @dataclass(frozen=True, slots=True)
+class HandOver:
+    """Give a message to the worker that mints with `slot`; where there is a record, the call that it is about as well.
+
+    What cannot be given comes back as `Engine.take_over` without the message.
+    """
+
+    slot: int
+    data: bytes
+    flow: Flow
+    call: str = ""
+    record: bytes = b""
+    streams: tuple[Flow, ...] = ()
+    """Where the call's peers are seen, as far as they have connections."""
+
+
+@dataclass(frozen=True, slots=True)
 class Lookup:
     """Locate the servers of a name; the answer comes back as `Engine.lookup_answer(id, …)`, or never."""
 
@@ -117,6 +133,14 @@ class CallAnswered:
 @dataclass(frozen=True, slots=True)
 class CallAdopted:
     """A call that another process had set up goes on here."""
+
+    call: str
+    wall: float
+
+
+@dataclass(frozen=True, slots=True)
+class CallMoved:
+    """A call that another worker has held goes on here: a transfer needs it beside one of ours."""
 
     call: str
     wall: float
@@ -208,6 +232,7 @@ Event = (
     | CallStarted
     | CallAnswered
     | CallAdopted
+    | CallMoved
     | CallEnded
 )
-Output = Transmit | MediaCommand | Lookup | Journal | Event
+Output = Transmit | MediaCommand | Lookup | HandOver | Journal | Event

@@ -16,6 +16,7 @@ from sbc.firewall import sanity
 from sbc.keepalive import Keeper
 from sbc.lingering import Remains, release
 from sbc.mint import Mint, is_minted
+from sbc.moving import Moves
 from sbc.outputs import DropReason
 from sbc.probes import SILENCE, Prober, Question, fault_of
 from sbc.reach import is_known, may_speak, note_seen
@@ -44,7 +45,14 @@ RECORDED: Final = 4000
 class Reception:
     """The part of the engine that reads messages. `Engine` is this with its inputs and commands."""
 
-    def __init__(self, config: Config, mint_key: bytes, now: Now, slots: bytes = b"\x00") -> None:
+    def __init__(
+        self,
+        config: Config,
+        mint_key: bytes,
+        now: Now,
+        slots: bytes = b"\x00",
+        others: frozenset[int] = frozenset(),
+    ) -> None:
         self.mint: Final = Mint(mint_key, slots)
         self.egress: Final = Egress(Snapshot(config, None, now.monotonic), self.mint, now, RECORDED)
         self.prober: Final = Prober(self.egress)
@@ -52,8 +60,9 @@ class Reception:
         self.registrations: Final = Registrations(self.egress)
         self.adopter: Final = Adopter(self.egress)
         self.stranded: Final = Stranded()
+        self.moves: Final = Moves(self.egress, self.adopter, others)
         self.refusals: Final = Refusals(self.egress)
-        self.admission: Final = Admission(self.egress, self.refusals)
+        self.admission: Final = Admission(self.egress, self.refusals, self.moves)
         self.transfers: Final = Transfers(self.egress, self.admission)
         self.started: Final = now
         self._limits = config.limits
@@ -112,7 +121,7 @@ class Reception:
     def _receive_ack(self, ack: Request, data: bytes, flow: Flow) -> None:
         found = self._find(ack, flow)
         if found is None:
-            if self.refusals.absorbs(ack, flow):
+            if self.refusals.absorbs(ack, flow) or self.moves.passes_on(ack.to_tag, None, data, flow):
                 return
             self.refusals.drop(DropReason.STRAY_ACK, flow)
             return
@@ -179,7 +188,8 @@ class Reception:
         if found is None and request.method == "NOTIFY":
             found = self._notifier(request, flow)
         if found is None:
-            self.refusals.refuse(incoming, 481, flow, "no such dialog")
+            if not self.moves.passes_on(request.to_tag, incoming, data, flow):
+                self.refusals.refuse(incoming, 481, flow, "no such dialog")
             return
         dialog, leg = found
         if not self._is_peer(leg, dialog, flow):
@@ -204,6 +214,8 @@ class Reception:
                 self.keeper.note(dialog.flow, self.egress.now, dialog=dialog)
             if request.method != "BYE":
                 learn(leg, request)
+            if request.method == "REFER" and self.moves.takes(leg, incoming, data, flow):
+                return
             calls.receive_request(call, leg, incoming, self.egress, self.egress.now)
         self.egress.arm(call)
 

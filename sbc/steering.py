@@ -2,7 +2,8 @@
 
 A token of ours names a slot, and slots have owners: a request by the user of its Request-URI or by its To tag, a
 response by the branch of its top Via. Everything else (a first INVITE with its copies, its CANCEL and the ACK to its
-failure; what comes outside dialogs) goes by its Call-ID, so that one source port feeds all workers alike.
+failure; what comes outside dialogs) goes by its Call-ID, so that one source port feeds all workers alike. Of that, what
+names a dialog by Replaces, Join or Target-Dialog goes on to who has that dialog.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ PER_WORKER: Final = 15
 WORKERS: Final = 16
 _HEXADECIMAL: Final[frozenset[int]] = frozenset(b"0123456789abcdef")
 _BRANCH: Final = b"branch=z9hG4bK"
+_NAMING: Final[frozenset[bytes]] = frozenset({b"replaces", b"join", b"target-dialog"})
+_OURS_FIRST: Final = (b"to-tag=", b"remote-tag=", b"from-tag=", b"local-tag=")
+"""The receiver's tag is ours, or else the sender's: who means the far end of a call names it from there."""
 
 
 def key_of(data: bytes) -> int:
@@ -39,6 +43,37 @@ def key_of(data: bytes) -> int:
     return _key_of_call(data)
 
 
+def named_key(data: bytes) -> int:
+    """The same for the dialog that an INVITE or REFER names by Replaces, Join or Target-Dialog; -1 where it names none.
+
+    RFC 3891, RFC 3911, RFC 4538. A dialog whose tags are both somebody else's began with an INVITE that went by its
+    Call-ID.
+    """
+    head = data.partition(b"\r\n\r\n")[0]
+    lower = head.lower()
+    if b"\nreplaces" not in lower and b"\njoin" not in lower and b"\ntarget-dialog" not in lower:
+        return -1
+    for line in head.split(b"\n")[1:]:
+        name, colon, value = line.partition(b":")
+        if colon and name.strip().lower() in _NAMING:
+            return _key_of_named(value)
+    return -1
+
+
+def _key_of_named(value: bytes) -> int:
+    call_id, *params = [part.strip() for part in value.split(b";")]
+    for name in _OURS_FIRST:
+        for param in params:
+            if param[: len(name)].lower() == name and (slot := _slot(param[len(name) :].strip())) >= 0:
+                return slot
+    return SLOTS + (crc32(call_id[:256]) & 255)
+
+
+def call_id_of(data: bytes) -> bytes:
+    """The Call-ID of a message, as far as it counts here."""
+    return _header(data, b"call-id", b"i").strip()[:256]
+
+
 def _slot(token: bytes) -> int:
     """The slot of a minted token, -1 for anything else."""
     if len(token) != 22 or not _HEXADECIMAL.issuperset(token):
@@ -47,8 +82,7 @@ def _slot(token: bytes) -> int:
 
 
 def _key_of_call(data: bytes) -> int:
-    value = _header(data, b"call-id", b"i").strip()[:256]
-    return SLOTS + (crc32(value) & 255)
+    return SLOTS + (crc32(call_id_of(data)) & 255)
 
 
 def _header(data: bytes, name: bytes, compact: bytes) -> bytes:
@@ -79,6 +113,10 @@ class Table:
             return (key - SLOTS) % self._workers
         owner = self.owners[key]
         return 0 if owner == NOBODY else owner % self._workers
+
+    def others(self, worker: int) -> frozenset[int]:
+        """What all other workers mint with, or have to answer for."""
+        return frozenset([slot for slot in range(SLOTS) if self.owners[slot] != NOBODY and self.owner(slot) != worker])
 
     def slots(self, worker: int) -> bytes:
         """What a worker mints with."""

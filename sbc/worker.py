@@ -20,7 +20,18 @@ from typing import Final, Protocol
 import rtpengine
 from sbc.config import Config
 from sbc.journal import Store
-from sbc.outputs import CallEnded, Dropped, DropReason, Journal, Lookup, MediaCommand, Output, TargetChanged, Transmit
+from sbc.outputs import (
+    CallEnded,
+    Dropped,
+    DropReason,
+    HandOver,
+    Journal,
+    Lookup,
+    MediaCommand,
+    Output,
+    TargetChanged,
+    Transmit,
+)
 from sbc.records import Located
 from sbc.sip import ParseError
 from sbc.telemetry import Telemetry
@@ -59,6 +70,9 @@ class Drivable(Protocol):
 
     def receive_fault(self, error: ParseError, flow: Flow, now: Now) -> list[Output]:
         """What a stream's framing could not cut a message from."""
+
+    def take_over(self, call: str, record: bytes, data: bytes, flow: Flow, now: Now) -> list[Output]:
+        """A call that another worker gives us, and the message that it came for."""
 
     def handle_timer(self, now: Now) -> list[Output]:
         """What is due."""
@@ -112,6 +126,9 @@ class Outlets(Protocol):
     def resolve(self, lookup: Lookup) -> None:
         """Look a name up; the answer comes to `Worker.lookup_answer`."""
 
+    def hand_over(self, output: HandOver) -> bool:
+        """Give a message, and perhaps its call, to another worker; False where it cannot be given."""
+
 
 class Alarm(Protocol):
     """One wake-up call."""
@@ -137,6 +154,7 @@ class Worker:
         self._store: Final = store
         self._clock: Final = clock
         self._undelivered: Final[deque[Flow]] = deque()
+        self._returned: Final[deque[HandOver]] = deque()
         self._outlets: Outlets | None = None
         self._alarm: Alarm | None = None
         self._is_draining = False
@@ -172,6 +190,10 @@ class Worker:
         """Bytes of a stream that no message can be cut from."""
         now = self._clock()
         self._act(self._engine.receive_fault(error, flow, now), now)
+
+    def take_over(self, call: str, record: bytes, data: bytes, flow: Flow) -> None:
+        """A call that another worker gives us, and the message that it came for."""
+        self._input("take over", lambda now: self._engine.take_over(call, record, data, flow, now))
 
     def ring(self) -> None:
         """The alarm."""
@@ -272,6 +294,9 @@ class Worker:
                     outlets.ask(output)
                 case Lookup():
                     outlets.resolve(output)
+                case HandOver():
+                    if not outlets.hand_over(output) and output.record:
+                        self._returned.append(output)
                 case Journal():
                     self._store.append(output)
                 case TargetChanged() if output.state in ("disabled", "enabled"):
@@ -287,6 +312,9 @@ class Worker:
 
     def settle(self) -> None:
         """Tell the engine what could not be delivered, then set the alarm."""
+        while self._returned:
+            kept = self._returned.popleft()
+            self.take_over(kept.call, kept.record, b"", kept.flow)
         undelivered = self._undelivered
         for _ in range(min(FAILURES, len(undelivered)) if undelivered else 0):
             self._send_failed(undelivered.popleft())

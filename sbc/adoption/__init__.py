@@ -9,6 +9,17 @@ Not for: keeping records (`sbc/journal`), and calls that nobody has answered yet
 from sbc.adoption.adopt import CSEQ_GAP, Unadoptable, adopt
 from sbc.adoption.codec import RecordError
 from sbc.adoption.keeper import keep
+from sbc.adoption.moved import divide, pack_moved, unpack_moved
 from sbc.adoption.take import take
 
-__all__ = ["CSEQ_GAP", "RecordError", "Unadoptable", "adopt", "keep", "take"]
+__all__ = [
+    "CSEQ_GAP",
+    "RecordError",
+    "Unadoptable",
+    "adopt",
+    "divide",
+    "keep",
+    "pack_moved",
+    "take",
+    "unpack_moved",
+]

@@ -51,6 +51,11 @@ class Reader:
         """As many texts."""
         return [self.text() for _ in range(count)]
 
+    def rest(self) -> list[str]:
+        """All texts that are left, whatever they mean."""
+        found, self._next = self._lines[self._next :], len(self._lines)
+        return found
+
     def numbers(self, count: int) -> list[int]:
         """A line of so many whole numbers."""
         line = self.text()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import struct
 from enum import IntEnum
 from typing import Final
@@ -21,6 +22,8 @@ class Letter(IntEnum):
     """Send it; you have the connection."""
     FAILED = 3
     """What you gave us to send for this flow did not leave; the message is the reason."""
+    MOVE = 4
+    """A call is yours from now on, and the message that it goes to you for; `pack_call` has made one of the two."""
 
 
 def seal(kind: Letter, data: bytes, flow: Flow, writer: int = 0) -> bytes:
@@ -45,3 +48,26 @@ def open_letter(letter: bytes) -> tuple[Letter, int, bytes, Flow]:
     data = letter[start + host_length + names_length :]
     flow = Flow(listener, transport, host, port, connection, tuple(names.split("\n")) if names else ())
     return Letter(kind), writer, data, flow
+
+
+Homes = list[tuple[int, str, int, int]]
+"""Stream peers: listener, host and port, and the worker that has the connection."""
+
+
+def pack_call(call: str, record: bytes, message: bytes, homes: Homes) -> bytes:
+    """What a MOVE brings."""
+    head = json.dumps([call, len(record), homes]).encode()
+    return b"%d\n%b%b%b" % (len(head), head, record, message)
+
+
+def unpack_call(data: bytes) -> tuple[str, bytes, bytes, Homes]:
+    """What `pack_call` was given. Raises ValueError for anything else."""
+    length, _, rest = data.partition(b"\n")
+    call, size, homes = json.loads(rest[: int(length)])
+    body = rest[int(length) :]
+    return (
+        str(call),
+        body[:size],
+        body[size:],
+        [(int(at), str(host), int(port), int(to)) for at, host, port, to in homes],
+    )

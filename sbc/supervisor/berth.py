@@ -25,7 +25,7 @@ class Berth:
     counts: Counts
     store: Store
     live: Callable[[], list[Journal]]
-    """The calls that are this worker's to adopt; waits for the disk."""
+    """The calls that there are, all workers'; waits for the disk."""
     media_port: int
     """The embedded engine's, 0 where there is none."""
     is_media_new: bool
@@ -36,6 +36,11 @@ class Berth:
     """The kernel gives each datagram to its owner."""
     drained: Callable[[], None]
     """Called in the place of an end, when the last call is over."""
+
+    @property
+    def slots(self) -> tuple[bytes, frozenset[int]]:
+        """What this worker mints with, and what the others do."""
+        return self.table.slots(self.worker), self.table.others(self.worker)
 
     def fitted(self, config: Config) -> Config:
         """The configuration with what is this worker's own."""

@@ -19,7 +19,6 @@ from typing import Final
 from sbc.config import Config
 from sbc.crew import Counts, Mailbox, Ring, RingStore
 from sbc.journal import MemoryStore, Store, open_switches, read_live
-from sbc.mint import slot_of
 from sbc.outputs import Journal
 from sbc.steering import Table
 from sbc.supervisor.berth import Berth
@@ -101,7 +100,7 @@ def _berth(orders: Orders, config: Config) -> Berth:
     def live() -> list[Journal]:
         if config.store == "memory" or not orders.adopts:
             return []
-        return [one for one in read_live(Path(config.state)) if table.owner(max(0, slot_of(one.call))) == orders.worker]
+        return read_live(Path(config.state))
 
     return Berth(
         worker=orders.worker,

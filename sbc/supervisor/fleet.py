@@ -20,6 +20,7 @@ from sbc.config import Config
 from sbc.crew import Ring, counts_memory, open_mailbox, ring_memory
 from sbc.journal import Store, open_store
 from sbc.kernel import Steering
+from sbc.outputs import CallEnded, Journal
 from sbc.steering import assign
 from sbc.supervisor.child import MEDIA_LOST, STOP, Orders
 from sbc.supervisor.crew import Hand, Understudy
@@ -225,9 +226,10 @@ class Fleet:
             self._drain_rings(store)
 
     def _drain_rings(self, store: Store) -> None:
-        for reader in self._readers:
-            for record in reader.take():
-                store.append(record)
+        records = [record for reader in self._readers for record in reader.take()]
+        records.sort(key=_wall)  # a call that moved has its last record in another worker's ring
+        for record in records:
+            store.append(record)
 
     # Media, signals, commands
 
@@ -261,6 +263,10 @@ class Fleet:
         if isinstance(fresh, list):
             return fresh
         return changes_that_need_a_restart(self.config, keep_ports(fresh, self.config))
+
+
+def _wall(record: Journal | CallEnded) -> float:
+    return record.wall if isinstance(record, Journal) else record.end
 
 
 def _owners(config: Config) -> bytes:

@@ -17,6 +17,7 @@ from typing import Final
 import rtpengine.client
 import sbc
 from sbc.admin import ControlServer, Json, Recorder
+from sbc.adoption import divide
 from sbc.config import Config
 from sbc.engine import Engine
 from sbc.journal import Store, open_store
@@ -63,8 +64,8 @@ class Node:
         self._telemetry: Final = telemetry
         self._read_again: Final = read_again
         self._berth: Final = berth
-        slots = berth.table.slots(berth.worker) if berth is not None else b"\x00"
-        self._engine: Final = Engine(config, secrets.token_bytes(32), system_clock(), slots)
+        slots, others = (b"\x00", frozenset[int]()) if berth is None else berth.slots
+        self._engine: Final = Engine(config, secrets.token_bytes(32), system_clock(), slots, others)
         self._steersman: Steersman | None = None
         self._started = time.monotonic()
         self._stop: Final = asyncio.Event()
@@ -104,13 +105,16 @@ class Node:
         alarm = LoopAlarm(loop, worker.ring)
         clients: list[rtpengine.client.Client] = []
         resolver = Resolver(self.config.name_servers or nameservers())
-        self._outlets = NodeOutlets(self._steersman or transports, worker, clients, tasks, resolver)
+        self._outlets = NodeOutlets(self._steersman or transports, worker, clients, tasks, resolver, self._steersman)
         worker.connect(self._outlets, alarm)
         self._take_signals(loop)
         try:
             await control.open()  # first: another node on the same state is found before any port is touched
             clients.extend(await self._connect_media(tasks))
             left = await loop.run_in_executor(None, self._store.live if self._berth is None else self._berth.live)
+            if self._berth is not None:
+                left, gone = divide(left, self._berth.table, self._berth.worker)
+                self._engine.moves.expect(gone)
             worker.adopt(left)  # before the first message, which may be about one of them
             await transports.open()
             if self._steersman is not None and self._berth is not None:

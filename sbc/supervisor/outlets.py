@@ -8,7 +8,7 @@ from typing import Final, Protocol
 import rtpengine
 from rtpengine.client import Client
 from sbc.lookup import Resolver
-from sbc.outputs import Lookup, MediaCommand
+from sbc.outputs import HandOver, Lookup, MediaCommand
 from sbc.records import Located
 from sbc.supervisor.locator import Locator
 from sbc.supervisor.tasks import Tasks
@@ -27,6 +27,13 @@ class Sender(Protocol):
         """Send one message."""
 
 
+class Crew(Protocol):
+    """The way to the other workers."""
+
+    def hand_over(self, output: HandOver) -> bool:
+        """Give a message, and perhaps its call, to another worker; False where it cannot be given."""
+
+
 class Answers(Protocol):
     """Whom the answers go to: the worker."""
 
@@ -41,12 +48,19 @@ class NodeOutlets:
     """Sends, asks and resolves without ever waiting; answers come back to the worker as inputs of their own."""
 
     def __init__(
-        self, sender: Sender, answers: Answers, clients: list[Client], tasks: Tasks, resolver: Resolver | None = None
+        self,
+        sender: Sender,
+        answers: Answers,
+        clients: list[Client],
+        tasks: Tasks,
+        resolver: Resolver | None = None,
+        crew: Crew | None = None,
     ) -> None:
         self.unreachable = 0
         self.commands = 0
         self.lookups = 0
         self._sender: Final = sender
+        self._crew: Final = crew
         self._answers: Final = answers
         self._clients: Final = clients
         self._tasks: Final = tasks
@@ -61,6 +75,10 @@ class NodeOutlets:
     def send(self, data: bytes, flow: Flow) -> None:
         """To the transports."""
         self._sender.send(data, flow)
+
+    def hand_over(self, output: HandOver) -> bool:
+        """To the worker that mints with its slot, on a node that has several."""
+        return self._crew is not None and self._crew.hand_over(output)
 
     def ask(self, command: MediaCommand) -> None:
         """To the client of the engine that the command names."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Final, Protocol, TypeVar
 
-from sbc.crew import Letter, Mailbox, open_letter, seal
+from sbc.crew import Letter, Mailbox, open_letter, pack_call, seal, unpack_call
+from sbc.outputs import HandOver
 from sbc.sip import ParseError
-from sbc.steering import Table, key_of
+from sbc.steering import SLOTS, Table, call_id_of, key_of, named_key
 from sbc.transport import Ended, NotTaken, Receiver
 from sbc.wire import Flow
 
@@ -23,6 +24,13 @@ class Sender(Protocol):
         """Send one message."""
 
 
+class Worker(Receiver, Protocol):
+    """Whose messages these are."""
+
+    def take_over(self, call: str, record: bytes, data: bytes, flow: Flow) -> None:
+        """A call that another worker gives us, and the message that it came for."""
+
+
 class Steersman:
     """A `Receiver` before the worker's own, and the way out of its messages.
 
@@ -30,8 +38,8 @@ class Steersman:
     what is to be sent by it goes there by letter, and so does a request to a peer whose messages come from there.
     """
 
-    def __init__(self, worker: Receiver, mailbox: Mailbox, table: Table, me: int) -> None:
-        self._worker: Final = worker
+    def __init__(self, worker: Worker, mailbox: Mailbox, table: Table, me: int) -> None:
+        self._worker: Final[Worker] = worker
         self._sender: Sender | None = None
         self._mailbox: Final = mailbox
         self._table: Final = table
@@ -40,6 +48,8 @@ class Steersman:
         """Stream peers and the worker that has their connection."""
         self._askers: Final[OrderedDict[Flow, int]] = OrderedDict()
         """By whose letter something was last sent to a flow."""
+        self._led: Final[OrderedDict[bytes, int]] = OrderedDict()
+        """Call-IDs of INVITEs that went by the dialog they name: a CANCEL names none, and follows."""
         self.is_steered = False
         """The kernel gives datagrams to their owners: what is handed on came by a connection, or is a rare spelling."""
         self.own = 0
@@ -70,12 +80,25 @@ class Steersman:
 
     def receive(self, data: bytes, flow: Flow) -> None:
         """To our engine, or to the worker that owns it."""
-        owner = self._table.owner(key_of(data))
+        key = key_of(data)
+        if key >= SLOTS and data.startswith((b"INVITE ", b"REFER ", b"CANCEL ")):
+            key = self._lead(data, key)
+        owner = self._table.owner(key)
         if owner == self._me:
             self.own += 1
             self._worker.receive(data, flow)
         elif self._mailbox.post(owner, seal(Letter.RECEIVE, data, flow)):
             self.handed += 1
+
+    def _lead(self, data: bytes, key: int) -> int:
+        """The key of what begins outside of dialogs and may name one."""
+        if data.startswith(b"CANCEL "):
+            return self._led.get(call_id_of(data), key) if self._led else key
+        named = named_key(data)
+        if named < 0:
+            return key
+        _remember(self._led, call_id_of(data), named)
+        return named
 
     def malformed(self, error: ParseError, flow: Flow) -> None:
         """Nobody can be named as its owner: it is ours."""
@@ -109,23 +132,43 @@ class Steersman:
         if flow.transport == "UDP":
             self._sender.send(data, flow)
             return
-        key = (flow.listener, flow.host, flow.port)
-        home = flow.connection >> CONNECTION_BITS if flow.connection else self._homes.get(key, self._me)
+        home = self._home(flow)
         if home == self._me:
             self._askers.pop(flow, None)
             self._sender.send(data, flow)
         elif not self._mailbox.post(home, seal(Letter.SEND, data, flow, self._me)):
             self._worker.undeliverable(flow, "no room in the mailbox of the connection's worker")
 
+    def hand_over(self, output: HandOver) -> bool:
+        """A message of the engine's for another worker, and perhaps its call; False where it has no room for it."""
+        kind, data = Letter.RECEIVE, output.data
+        if output.record:
+            homes = [(one.listener, one.host, one.port, self._home(one)) for one in output.streams]
+            kind, data = Letter.MOVE, pack_call(output.call, output.record, data, homes)
+        is_posted = self._mailbox.post(self._table.owner(output.slot), seal(kind, data, output.flow, self._me))
+        self.handed += is_posted
+        return is_posted
+
+    def _home(self, flow: Flow) -> int:
+        """The worker that has a peer's connection, us where it has none: whoever asks may make one."""
+        key = (flow.listener, flow.host, flow.port)
+        return flow.connection >> CONNECTION_BITS if flow.connection else self._homes.get(key, self._me)
+
     # From the mailbox
 
     def _take(self, letter: bytes) -> None:
         kind, writer, data, flow = open_letter(letter)
-        if kind is Letter.RECEIVE:
+        if kind is Letter.RECEIVE or kind is Letter.MOVE:
             self.taken += 1
             if flow.connection:
                 _remember(self._homes, (flow.listener, flow.host, flow.port), flow.connection >> CONNECTION_BITS)
-            self._worker.receive(data, flow)
+            if kind is Letter.RECEIVE:
+                self._worker.receive(data, flow)
+                return
+            call, record, message, homes = unpack_call(data)
+            for listener, host, port, home in homes:
+                _remember(self._homes, (listener, host, port), home)
+            self._worker.take_over(call, record, message, flow)
         elif kind is Letter.SEND:
             assert self._sender is not None
             _remember(self._askers, flow, writer)

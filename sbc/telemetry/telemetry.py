@@ -9,6 +9,7 @@ from sbc.outputs import (
     CallAdopted,
     CallAnswered,
     CallEnded,
+    CallMoved,
     CallStarted,
     Dropped,
     DropReason,
@@ -64,6 +65,9 @@ class Telemetry:
             case CallAdopted():
                 self.counters["calls.adopted"] += 1
                 self.logger.info("call adopted", call=event.call)
+            case CallMoved():
+                self.counters["calls.moved"] += 1
+                self.logger.info("call moved here from another worker", call=event.call)
             case CallEnded():
                 self._call_ended(event)
             case Dropped():

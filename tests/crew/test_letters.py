@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from sbc.crew import Counts, Letter, counts_memory, open_letter, seal
+from sbc.crew import Counts, Letter, counts_memory, open_letter, pack_call, seal, unpack_call
 from sbc.wire import Flow
 
 
@@ -26,6 +26,14 @@ def test_a_letter_says_what_was_sealed(flow: Flow) -> None:
 def test_what_is_no_letter_is_told(letter: bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
         open_letter(letter)
+
+
+def test_a_call_is_packed_with_its_message_and_where_its_streams_are() -> None:
+    homes = [(0, "2001:db8::1", 40000, 1), (1, "198.51.100.10", 5060, 0)]
+    packed = pack_call("ab12", b"1 3\nxyz\x00\xff", b"REFER sip:a@b SIP/2.0\r\n\r\n", homes)
+    assert unpack_call(packed) == ("ab12", b"1 3\nxyz\x00\xff", b"REFER sip:a@b SIP/2.0\r\n\r\n", homes)
+    with pytest.raises(ValueError, match=r"."):
+        unpack_call(packed[3:])
 
 
 def test_each_worker_hears_what_all_others_carry() -> None:

@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from sbc.mint import Mint, slot_of
-from sbc.steering import NOBODY, PER_WORKER, SLOTS, WORKERS, Table, assign, key_of
+from sbc.steering import NOBODY, PER_WORKER, SLOTS, WORKERS, Table, assign, call_id_of, key_of, named_key
 from tests.kit.flows import talk
 from tests.kit.node import Node, config
 
@@ -64,6 +64,38 @@ def test_a_request_in_a_dialog_whose_uri_is_no_token_goes_by_its_to_tag() -> Non
     assert key_of(data) == 42 == slot_of(tag)
 
 
+OURS, THEIRS = Mint(bytes(16), bytes([42])).tag(), "as837265"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"Replaces: one@h;to-tag={OURS};from-tag={THEIRS}",
+        f"REPLACES :one@h ; from-tag={THEIRS}; To-Tag={OURS} ;early-only",
+        f"Replaces: one@h;to-tag={THEIRS};from-tag={OURS}",
+        f"Join: one@h;from-tag={THEIRS};to-tag={OURS}",
+        f"Target-Dialog: one@h;local-tag={THEIRS};remote-tag={OURS}",
+    ],
+)
+def test_who_names_a_dialog_goes_to_the_worker_that_has_it(line: str) -> None:
+    """RFC 3891, RFC 3911, RFC 4538: the tag of ours among the two."""
+    data = message("INVITE sip:b@h SIP/2.0", more=f"{line}\r\n")
+    assert named_key(data) == 42
+    assert key_of(data) >= SLOTS  # the kernel's reading, which knows nothing of it
+
+
+def test_a_dialog_without_a_tag_of_ours_is_where_its_first_invite_went() -> None:
+    """ADR 5: a To tag that a caller brought stays in its dialog."""
+    data = message("INVITE sip:b@h SIP/2.0", "Call-ID: two@h", "Replaces: one@h;to-tag=a;from-tag=b\r\n")
+    assert named_key(data) == key_of(message("INVITE sip:b@h SIP/2.0"))
+
+
+def test_most_requests_name_no_dialog() -> None:
+    assert named_key(message("INVITE sip:b@h SIP/2.0", more="Subject: Replaces\r\n")) == -1
+    assert named_key(message("INVITE sip:b@h SIP/2.0") + b"\r\nReplaces: body;to-tag=x\r\n") == -1
+    assert call_id_of(message("CANCEL sip:b@h SIP/2.0")) == b"one@h"
+
+
 def test_a_table_of_an_earlier_start_keeps_its_owners() -> None:
     random = Random(1)
     before = assign(b"", 2, random.randrange)
@@ -88,6 +120,11 @@ def test_what_a_node_with_one_worker_minted_is_the_first_workers() -> None:
     assert table.owner(0) == 0
 
 
-@pytest.mark.parametrize("data", [b"", b"\r\n\r\n", b"SIP/2.0 ", b"INVITE", bytes(range(256)), b"a:b@c\n:\n" * 9])
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"\r\n\r\n", b"SIP/2.0 ", b"INVITE", bytes(range(256)), b"a:b@c\n:\n" * 9, b"INVITE\nJoin:;\nReplaces\n"],
+)
 def test_any_bytes_have_an_owner(data: bytes) -> None:
-    assert 0 <= Table(bytes(SLOTS), 3).owner(key_of(data)) < 3
+    table = Table(bytes(SLOTS), 3)
+    assert 0 <= table.owner(key_of(data)) < 3
+    assert 0 <= table.owner(max(0, named_key(data))) < 3

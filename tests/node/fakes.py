@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import rtpengine
 from sbc.config import Config
-from sbc.outputs import CallEnded, Journal, Lookup, MediaCommand, Output, TargetChanged
+from sbc.outputs import CallEnded, HandOver, Journal, Lookup, MediaCommand, Output, TargetChanged
 from sbc.records import Located
 from sbc.sip import ParseError
 from sbc.wire import Flow, Now
@@ -42,6 +42,9 @@ class FakeEngine:
 
     def receive(self, data: bytes, flow: Flow, now: Now) -> list[Output]:
         return self._hear("receive", data, flow)
+
+    def take_over(self, call: str, record: bytes, data: bytes, flow: Flow, now: Now) -> list[Output]:
+        return self._hear("take over", call, record, data, flow)
 
     def handle_timer(self, now: Now) -> list[Output]:
         return self._hear("timer", now.monotonic)
@@ -92,6 +95,7 @@ class FakeOutlets:
     def __init__(self) -> None:
         self.done: list[object] = []
         self.on_send: Callable[[Flow], None] = lambda flow: None
+        self.has_room = True
 
     def send(self, data: bytes, flow: Flow) -> None:
         self.done.append((data, flow))
@@ -102,6 +106,10 @@ class FakeOutlets:
 
     def resolve(self, lookup: Lookup) -> None:
         self.done.append(lookup)
+
+    def hand_over(self, output: HandOver) -> bool:
+        self.done.append(output)
+        return self.has_room
 
 
 class FakeAlarm:

@@ -5,7 +5,18 @@ from __future__ import annotations
 import pytest
 
 import rtpengine
-from sbc.outputs import CallEnded, Dropped, DropReason, Journal, Lookup, MediaCommand, Output, TargetChanged, Transmit
+from sbc.outputs import (
+    CallEnded,
+    Dropped,
+    DropReason,
+    HandOver,
+    Journal,
+    Lookup,
+    MediaCommand,
+    Output,
+    TargetChanged,
+    Transmit,
+)
 from sbc.records import Located, Sought
 from sbc.telemetry import Telemetry
 from sbc.wire import Flow, Now
@@ -176,3 +187,15 @@ def test_a_dropped_message_is_counted_by_its_reason(rig: Rig) -> None:
     rig.engine.says["receive"] = dropped
     rig.worker.receive(b"ACK", FLOW)
     assert rig.telemetry.counters == {"dropped.stray-ack": 1}
+
+
+def test_a_call_that_finds_no_room_comes_back_without_its_message() -> None:
+    """Nothing is lost: the peer repeats the message, the call is where it was."""
+    rig = Rig()
+    whole = HandOver(5, b"REFER", FLOW, "c1", b"record")
+    rig.engine.says["receive"] = [whole, HandOver(5, b"BYE", FLOW)]
+    rig.outlets.has_room = False
+    rig.worker.receive(b"", FLOW)
+    rig.worker.settle()
+    assert rig.outlets.done == [whole, HandOver(5, b"BYE", FLOW)]
+    assert rig.engine.heard[1:] == [("take over", "c1", b"record", b"", FLOW)]

@@ -1,0 +1,177 @@
+"""Calls that move between the workers of a node, because a transfer brings together what two of them hold.
+
+A REFER whose Refer-To replaces a dialog of another worker goes there, and its call with it: as a record, like one that
+outlives its process. Whoever gave a call away knows by our tags where it went; what still comes for it is passed on.
+New Contacts of the new holder bring peers to it directly, as soon as they have seen one.
+
+Not for: what a transfer is (`sbc/call`), or who is worker of what (`sbc/steering`): a slot says enough here.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Final
+
+from sbc.adopter import Adopter
+from sbc.adoption import pack_moved, take
+from sbc.call import Call, CallState, Incoming, Leg
+from sbc.egress import Egress
+from sbc.mint import is_minted, slot_of
+from sbc.outputs import HandOver
+from sbc.sip import ParseError, Replaces, Request, parse_join, parse_replaces, parse_target_dialog
+from sbc.wire import Flow
+
+REMEMBERED: Final = 16_384
+"""Tags of calls that were given away, at most: those of the oldest are forgotten first."""
+_SOON: Final = [("Retry-After", "1")]
+
+
+class Moves:
+    """Gives calls to other workers and takes theirs. `others` are the slots that other workers mint with."""
+
+    def __init__(self, egress: Egress, adopter: Adopter, others: frozenset[int]) -> None:
+        self.egress: Final = egress
+        self.adopter: Final = adopter
+        self._others: Final = others
+        self._moved: Final[OrderedDict[str, int]] = OrderedDict()
+        """Our tags in dialogs that were given away, and a slot of the worker that got them."""
+        self._is_arrival = False
+
+    # What another worker has
+
+    def passes_on(self, tag: str, incoming: Incoming | None, data: bytes, flow: Flow) -> bool:
+        """Whether a message about the dialog with this tag of ours was passed on to who has its call now.
+
+        `incoming` is the request with its transaction, None for an ACK: copies have to come there too.
+        """
+        slot = self._moved.get(tag, -1) if self._moved else -1
+        if slot < 0:
+            return False
+        if incoming is not None:
+            self._let_go(incoming)
+        self.egress.outputs.append(HandOver(slot, data, flow))
+        return True
+
+    def follows(self, request: Request, incoming: Incoming, data: bytes, flow: Flow) -> bool:
+        """The same for a request outside of dialogs that names one of them (RFC 3891, RFC 3911, RFC 4538)."""
+        if not self._moved:
+            return False
+        tag = next((tag for tag in _named_tags(request) if tag in self._moved), "")
+        return self.passes_on(tag, incoming, data, flow)
+
+    def takes(self, leg: Leg, incoming: Incoming, data: bytes, flow: Flow) -> bool:
+        """Whether a REFER in, or about, the dialog of `leg` was dealt with: taken to who has the dialog it replaces.
+
+        A call in the middle of an exchange stays, and the asker is to try again (RFC 3261 section 14.2 for re-INVITE).
+        """
+        call, request = leg.call, incoming.request
+        if not self._others or request is None or call.referral is not None or not _is_up(call):
+            return False
+        if call.config.refer_of(leg.realm.name, leg.trunk) == "refuse":
+            return False
+        named = _replaced(request)
+        slot = self._slot(named, leg) if named is not None else -1
+        if slot < 0:
+            return False
+        if call.is_busy or call.relays:
+            self.egress.respond(incoming, 500, extra=_SOON)
+            return True
+        if request.to_tag and leg.dialog is not None:
+            leg.dialog.remote_cseq = min(leg.dialog.remote_cseq, request.cseq.number - 1)  # it is judged there
+        self._let_go(incoming)
+        self._give(call, slot, data, flow)
+        return True
+
+    def _slot(self, named: Replaces, leg: Leg) -> int:
+        """Of who has the dialog, -1 where that is us or nobody."""
+        if self.egress.find(named.call_id, named.to_tag, named.from_tag, leg.realm.name) is not None:
+            return -1
+        moved = self._moved.get(named.to_tag, -1)
+        if moved >= 0 or self._is_arrival or not is_minted(named.to_tag):
+            return moved  # what was brought here for its sake is not sent away for what its tag says
+        slot = slot_of(named.to_tag)
+        return slot if slot in self._others else -1
+
+    def _let_go(self, incoming: Incoming) -> None:
+        tx = incoming.tx
+        if tx is not None:
+            self.egress.run(tx, tx.abandon(self.egress.now.monotonic))
+            incoming.tx = None
+
+    def _give(self, call: Call, slot: int, data: bytes, flow: Flow) -> None:
+        egress, media = self.egress, call.media
+        names = egress.placement.names
+        place = media.engine if media is not None else -1
+        engine = names[place] if 0 <= place < len(names) else ""
+        record = pack_moved(call, take(call, engine, egress.now))
+        flows: list[Flow] = []
+        for leg in (call.a, call.b):
+            if leg is not None and leg.dialog is not None:
+                flows += [one for one in (leg.flow, leg.dialog.flow) if one.is_reliable]
+                egress.forget(leg.dialog)
+                self._note(leg.dialog.local_tag, slot)
+        call.state, call.media = CallState.ENDED, None
+        egress.ended(call)
+        egress.outputs.append(HandOver(slot, data, flow, call.id, record, tuple(flows)))
+
+    # What we have from another worker
+
+    def take_over(self, call: str, record: bytes) -> bool:
+        """Another worker's call is ours from now on; False where its record cannot be read."""
+        adopted = self.adopter.take_over(call, record)
+        if adopted is None:
+            return False
+        for leg in (adopted.a, adopted.b):
+            if leg is not None and leg.dialog is not None:
+                self._moved.pop(leg.dialog.local_tag, None)
+        return True
+
+    def arrive(self, is_arrival: bool) -> None:
+        """Whether the message at hand came with its call: it is not sent after another one."""
+        self._is_arrival = is_arrival
+
+    def expect(self, tags: dict[str, int]) -> None:
+        """What the process before us had given away, as the records of the others show it: our tags, their slots."""
+        for tag, slot in tags.items():
+            self._note(tag, slot)
+
+    def _note(self, tag: str, slot: int) -> None:
+        self._moved[tag] = slot
+        self._moved.move_to_end(tag)
+        if len(self._moved) > REMEMBERED:
+            self._moved.popitem(last=False)
+
+
+def _is_up(call: Call) -> bool:
+    legs = (call.a, call.b)
+    if call.is_parted or call.state not in (CallState.TALKING, CallState.ANSWERED):
+        return False
+    return all(leg is not None and leg.dialog is not None for leg in legs)
+
+
+def _named_tags(request: Request) -> list[str]:
+    try:
+        if (value := request.get("Replaces")) is not None:
+            replaces = parse_replaces(value)
+            return [replaces.to_tag, replaces.from_tag]
+        if (value := request.get("Join")) is not None:
+            join = parse_join(value)
+            return [join.to_tag, join.from_tag]
+        if (value := request.get("Target-Dialog")) is not None:
+            named = parse_target_dialog(value)
+            return [named.remote_tag, named.local_tag]
+    except ParseError:
+        pass
+    return []
+
+
+def _replaced(request: Request) -> Replaces | None:
+    """What the Refer-To replaces; None where it names nothing, or nothing that can be read: `refer` tells of that."""
+    target = request.refer_to.uri if request.refer_to is not None else None
+    value = target.header("Replaces") if target is not None else None
+    if value is None or len(request.get_all("Refer-To")) > 1:
+        return None
+    try:
+        return parse_replaces(value)
+    except ParseError:
+        return None

@@ -1,0 +1,144 @@
+"""Between sockets and engine: what is another worker's goes to its mailbox, and what follows it goes there too."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sbc.crew import Letter, open_letter, seal
+from sbc.outputs import HandOver
+from sbc.sip import ParseError
+from sbc.steering import NOBODY, SLOTS, Table, key_of
+from sbc.supervisor.steersman import CONNECTION_BITS, Steersman
+from sbc.wire import Flow
+from tests.node.fakes import FLOW
+
+HEAD = "Via: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKx\r\nFrom: <sip:a@h>;tag=x\r\nTo: <sip:b@h>\r\n"
+SECOND = "05" + 20 * "a"
+"""A token of the second worker's."""
+TABLE = Table(bytes([NOBODY, NOBODY, NOBODY, NOBODY, 0, 1]) + bytes([NOBODY]) * (SLOTS - 6), 2)
+STREAM = Flow(0, "TCP", "192.0.2.9", 40001, (1 << CONNECTION_BITS) + 7)
+
+
+class FakeMailbox:
+    """Keeps letters by whom they are for; `read` hands one to who reads here."""
+
+    def __init__(self) -> None:
+        self.letters: list[tuple[int, bytes]] = []
+        self.has_room = True
+        self.lost = 0
+        self.read: Callable[[bytes], None] = lambda letter: None
+
+    def start(self, take: Callable[[bytes], None], settle: Callable[[], None]) -> None:
+        self.read = take
+
+    def post(self, worker: int, letter: bytes) -> bool:
+        if self.has_room:
+            self.letters.append((worker, letter))
+        return self.has_room
+
+
+class FakeWorker:
+    """Keeps what came."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[object, ...]] = []
+
+    def receive(self, data: bytes, flow: Flow) -> None:
+        self.heard.append(("receive", data, flow))
+
+    def take_over(self, call: str, record: bytes, data: bytes, flow: Flow) -> None:
+        self.heard.append(("take over", call, record, data, flow))
+
+    def malformed(self, error: ParseError, flow: Flow) -> None:
+        self.heard.append(("malformed",))
+
+    def undeliverable(self, flow: Flow, reason: str) -> None:
+        self.heard.append(("undeliverable", flow))
+
+    def handshake_failed(self, flow: Flow, reason: str, certificate: str) -> None:
+        self.heard.append(("handshake",))
+
+    def connection_ended(self, flow: Flow, reason: str) -> None:
+        self.heard.append(("ended",))
+
+    def settle(self) -> None:
+        """Nothing waits."""
+
+
+class FakeSender:
+    """Keeps what was sent."""
+
+    def __init__(self) -> None:
+        self.sent: list[Flow] = []
+
+    def send(self, data: bytes, flow: Flow) -> None:
+        self.sent.append(flow)
+
+
+class Rig:
+    """The first worker's steersman."""
+
+    def __init__(self) -> None:
+        self.worker, self.mailbox, self.sender = FakeWorker(), FakeMailbox(), FakeSender()
+        self.steersman = Steersman(self.worker, self.mailbox, TABLE, 0)  # type: ignore[arg-type]
+        self.steersman.start(self.sender)
+
+    def posted(self) -> list[tuple[int, Letter, bytes]]:
+        """What went to others, in short."""
+        found = [(worker, open_letter(letter)) for worker, letter in self.mailbox.letters]
+        self.mailbox.letters.clear()
+        return [(worker, kind, data) for worker, (kind, _, data, _) in found]
+
+
+def begun(method: str, more: str = "") -> bytes:
+    """A message outside of dialogs whose Call-ID is the first worker's."""
+    for number in range(99):
+        data = f"{method} sip:b@h SIP/2.0\r\n{HEAD}{more}Call-ID: {number}@h\r\n\r\n".encode()
+        if TABLE.owner(key_of(data)) == 0:
+            return data
+    raise AssertionError
+
+
+def test_an_invite_that_replaces_goes_to_who_has_the_dialog_and_so_does_its_cancel() -> None:
+    """RFC 3891; RFC 3261 section 9.1: the CANCEL has the INVITE's Call-ID, and names no dialog."""
+    rig = Rig()
+    rig.steersman.receive(begun("CANCEL"), FLOW)
+    assert len(rig.worker.heard) == 1
+    invite = begun("INVITE", f"Replaces: x@h;to-tag={SECOND};from-tag=y\r\n")
+    rig.steersman.receive(invite, FLOW)
+    rig.steersman.receive(begun("CANCEL"), FLOW)
+    assert rig.posted() == [(1, Letter.RECEIVE, invite), (1, Letter.RECEIVE, begun("CANCEL"))]
+    rig.steersman.receive(begun("INVITE"), FLOW)
+    assert rig.posted() == []
+
+
+def test_a_call_goes_with_its_message_and_where_its_streams_are() -> None:
+    """A connection is its acceptor's: the new holder sends by it through its acceptor."""
+    rig = Rig()
+    rig.steersman.hand_over(HandOver(5, b"REFER", FLOW, "c1", b"record", (STREAM, FLOW)))
+    other = Rig()
+    other.steersman = Steersman(other.worker, other.mailbox, TABLE, 1)  # type: ignore[arg-type]
+    other.steersman.start(other.sender)
+    worker, letter = rig.mailbox.letters[0]
+    assert worker == 1
+    other.mailbox.read(letter)
+    assert other.worker.heard == [("take over", "c1", b"record", b"REFER", FLOW)]
+    home = Flow(0, "TCP", FLOW.host, FLOW.port)
+    other.steersman.send(b"BYE", home)
+    assert [(worker, kind) for worker, kind, _ in other.posted()] == [(0, Letter.SEND)]
+
+
+def test_a_message_alone_is_as_if_it_had_come_there() -> None:
+    rig = Rig()
+    assert rig.steersman.hand_over(HandOver(5, b"BYE", FLOW))
+    assert rig.posted() == [(1, Letter.RECEIVE, b"BYE")]
+    assert rig.steersman.handed == 1
+    rig.mailbox.has_room = False
+    assert not rig.steersman.hand_over(HandOver(5, b"BYE", FLOW))
+    assert rig.steersman.handed == 1
+
+
+def test_letters_are_for_the_engine() -> None:
+    rig = Rig()
+    rig.mailbox.read(seal(Letter.RECEIVE, b"BYE", FLOW))
+    assert rig.worker.heard == [("receive", b"BYE", FLOW)]
