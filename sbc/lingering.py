@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sbc.call import Call, CallState, Kind, Leg, Outgoing
+from sbc.call import Call, CallState, Kind, Leg, Outgoing, spend
 from sbc.config import Config
 from sbc.media import Side
 from sbc.mint import Mint
@@ -36,6 +36,7 @@ class Remains:
         "call_id",
         "cseq",
         "invited",
+        "spent",
     )
 
     def __init__(self, out: Outgoing) -> None:
@@ -43,6 +44,7 @@ class Remains:
         self.call: Final = leg.call.id
         self.acks: Final = out.acks
         self.cseq: Final = out.cseq
+        self.spent: Final = out.spent
         self.invited: Final = out.flow
         self.call_id: Final = leg.call_id
         self._local_tag: Final = leg.local_tag
@@ -68,6 +70,7 @@ class Remains:
         learned.learn_own(leg.call_id, leg.local_tag)
         call.b = leg
         out = Outgoing(Kind.INVITE, leg, "INVITE")
+        out.spent = self.spent
         out.cseq, out.flow, out.acks, out.done = self.cseq, self.invited, self.acks, True
         return out
 
@@ -80,4 +83,5 @@ def release(out: Outgoing) -> None:
     if tx.state is TransactionState.COMPLETED:
         tx.user = None  # it absorbs copies by itself
     elif tx.state is TransactionState.ACCEPTED and out.leg.call.is_over and not isinstance(tx, ClientTransaction):
+        spend(out)
         tx.user = Remains(out)

@@ -30,6 +30,7 @@ from sbc.call.dispatch import (
 )
 from sbc.call.end import hang_up
 from sbc.call.etags import EntityTag, EntityTags
+from sbc.call.forks import spend
 from sbc.call.outside import RELAYED_OUTSIDE, TO_REGISTERED, contacts_inward, published
 from sbc.call.outside import begin as begin_outside
 from sbc.call.parts import Exit, Incoming, Kind, Leg, Outgoing, SessionTimer, Step
@@ -89,5 +90,6 @@ __all__ = [
     "resume",
     "refuse_transfer",
     "session_id_of",
+    "spend",
     "supported_of",
 ]

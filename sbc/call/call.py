@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sbc.call.modify import Modify
     from sbc.call.redirect import Redirection
     from sbc.call.referral import Referral
+    from sbc.call.restore import Restoring
     from sbc.call.subscription import Subscription
 
 
@@ -106,6 +107,7 @@ class Call:
         "refresh",
         "relays",
         "released_by",
+        "restoring",
         "rule",
         "rung",
         "serial",
@@ -144,8 +146,7 @@ class Call:
         self.late_offer = False
         self.late_fork: Fork | None = None
         """The early dialog whose offer the caller is asked about before the call is answered."""
-        self.early_fork: Fork | None = None
-        """The early dialog in which offers have followed the first one: the media engine has theirs."""
+        self.early_fork: Fork | None = None  # where offers have followed the first one: the media engine has theirs
         self.unacknowledged: Unacknowledged | None = None
         self.step: Step | None = None
         self.step_deadline = 0.0
@@ -163,6 +164,7 @@ class Call:
         """No call at all, but a subscription."""
         self.refresh: Outgoing | None = None
         """A re-INVITE of ours that refreshes a session and waits for its answer."""
+        self.restoring: list[Restoring] = []  # offers of ours that take an exchange back
         self.relays: list[Outgoing] = []
         self.referral = self.behalf = self.join = None
         self.transfers, self.is_parted = 0, False
@@ -199,6 +201,8 @@ class Call:
         """True while offers and answers are on their way on either leg: no other INVITE may begin (RFC 3261 14.1)."""
         if self.modify is not None or self.step is not None or self.refresh is not None or self.join is not None:
             return True
+        if self.restoring:
+            return True
         return any(leg is not None and leg.answer is not None for leg in (self.a, self.b))
 
     @property
@@ -232,6 +236,9 @@ class Call:
             due = _earlier(due, join.next_timer)
         if self.modify is not None and self.modify.deadline:
             due = _earlier(due, self.modify.deadline)
+        for restoring in self.restoring:
+            if restoring.next_timer:
+                due = _earlier(due, restoring.next_timer)
         if self.subscription is not None and self.subscription.next_timer:
             due = _earlier(due, self.subscription.next_timer)
         for relay in self.relays:

@@ -18,6 +18,7 @@ from sbc.call import (
     relay,
     reliable,
     replace,
+    restore,
     session,
     setup,
     subscribe,
@@ -171,7 +172,8 @@ def receive_response(out: Outgoing, response: Response, exit_: Exit, now: Now) -
         if kind is Kind.BYE:
             _forget(out, exit_)
         elif kind is Kind.RESTORE:
-            _restored(call, out, response, exit_, now)
+            if restore.receive_response(call, out, response, exit_, now):
+                end.hang_up(call, exit_, now, _lost(leg))
         elif response.status in (408, 481) and not call.is_over:
             end.hang_up(call, exit_, now, _lost(leg))
 
@@ -355,6 +357,8 @@ def handle_timer(call: Call, exit_: Exit, now: Now) -> None:
     if call.join is not None and call.join.call is call:
         join.handle_timer(call.join, exit_, now)
         _run(call, exit_, now)
+    if call.restoring:
+        restore.handle_timer(call, exit_, now)
     if call.modify is not None and call.modify.deadline and call.modify.deadline <= time:
         modify.expire(call, exit_, now)
         _run(call, exit_, now)
@@ -408,15 +412,6 @@ def _forget(out: Outgoing, exit_: Exit) -> None:
     if out.dialog is not None:
         out.dialog.state = DialogState.TERMINATED
         exit_.forget(out.dialog)
-
-
-def _restored(call: Call, out: Outgoing, response: Response, exit_: Exit, now: Now) -> None:
-    if response.status < 300 and out.dialog is not None:
-        if response.to_tag in out.acks:
-            exit_.repeat_ack(out, response.to_tag)
-        else:
-            exit_.acknowledge(out, out.dialog)
-            session.learn(out.leg, response, now)
 
 
 def _lost(leg: Leg) -> str:

@@ -55,6 +55,12 @@ def find_fork(call: Call, leg: Leg, request: Request) -> Fork | None:
     return None
 
 
+def spend(out: Outgoing) -> None:
+    """Remember which numbers were used in early dialogs: one that answers late gets its BYE behind them (12.2.1.1)."""
+    for fork in out.forks.values():
+        out.spent = max(out.spent, fork.dialog.local_cseq)
+
+
 def is_late(call: Call, fork: Fork) -> bool:
     """True where the callee at this fork is to make the offer, and nobody has answered that yet."""
     return call.late_offer and not fork.answer
@@ -86,6 +92,7 @@ def heard_last(call: Call, fork: Fork) -> None:
 def end_fork(call: Call, out: Outgoing, fork: Fork, exit_: Exit) -> None:
     """The callee behind this early dialog is out (199); others may answer still. A caller who knows 199 hears of it."""
     leg, a_leg = out.leg, call.caller_leg
+    spend(out)
     out.forks = {tag: one for tag, one in out.forks.items() if one is not fork}
     exit_.forget(fork.dialog)
     exit_.forget(fork.a_dialog)

@@ -9,6 +9,7 @@ from typing import Final
 
 from sbc.call.call import CallState
 from sbc.call.parts import Leg, Outgoing, SessionTimer
+from sbc.media import Side
 from sbc.sip import Fields, ParseError, Response
 from sbc.wire import Now
 
@@ -62,3 +63,9 @@ def may_retry(out: Outgoing, response: Response | None) -> bool:
         return False
     out.leg.min_se = least
     return True
+
+
+def glare_pause(leg: Leg) -> float:
+    """Seconds to wait after a 491 (RFC 3261 section 14.1): longer for who chose the Call-ID (we, on B)."""
+    draw = leg.call.mint.number(31)
+    return 2.1 + draw % 191 / 100 if leg.side is Side.B else draw % 201 / 100

@@ -37,7 +37,7 @@ from sbc.call.joint import Join, discard, drop_media, settle
 from sbc.call.parts import Exit, Kind, Leg, Outgoing, Step, StepKind
 from sbc.call.referral import tell
 from sbc.call.security import leg_terms
-from sbc.call.session import glare_pause, granted
+from sbc.call.session import granted
 from sbc.dialog import Answer, DialogState
 from sbc.media import MediaSession, Side
 from sbc.sip import Request, Response
@@ -97,7 +97,7 @@ def proceed(join: Join, exit_: Exit, now: Now) -> None:
 
 def _is_free(join: Join) -> bool:
     for call in (join.call, join.new.call):
-        if call.modify is not None or call.step is not None or call.refresh is not None:
+        if call.modify is not None or call.step is not None or call.refresh is not None or call.restoring:
             return False
         if any(leg is not None and leg.answer is not None for leg in (call.a, call.b)):
             return False
@@ -210,7 +210,7 @@ def fail(out: Outgoing, status: int, response: Response | None, exit_: Exit, now
         settle(join, leg, False, exit_)
     elif status == 491 and join.tries < _TRIES:
         join.tries += 1
-        join.next_timer = now.monotonic + glare_pause(leg)
+        join.next_timer = now.monotonic + interval.glare_pause(leg)
         exit_.arm(join.call)
     elif interval.may_retry(out, response):
         _send(join, leg.shown, exit_, now, is_retry=True)

@@ -17,7 +17,7 @@ from sbc.call.parts import NO_FIELDS, Exit, Fork, Incoming, Kind, Leg, Outgoing,
 from sbc.call.restore import restore
 from sbc.call.security import media_session
 from sbc.call.usage import ends_call
-from sbc.dialog import Answer
+from sbc.dialog import Answer, DialogState
 from sbc.media import Side
 from sbc.sip import Fields, Request, Response
 from sbc.wire import Now
@@ -69,6 +69,9 @@ def receive_request(call: Call, leg: Leg, incoming: Incoming, exit_: Exit, now: 
         return
     if other is None or other.dialog is None or leg.dialog is None:
         exit_.respond(incoming, 481)
+        return
+    if other.dialog.state is DialogState.TERMINATED and not is_bare:
+        exit_.respond(incoming, 491)  # who asked for a transfer has left; this peer waits for what becomes of it
         return
     leg.note(request)
     too_small = session.refusal(leg, request)

@@ -310,6 +310,7 @@ class Outgoing:
         "request_uri",
         "routes",
         "sending",
+        "spent",
         "to",
         "tx",
         "via",
@@ -349,6 +350,8 @@ class Outgoing:
         self.bindings: tuple[Binding, ...] = ()
         """What a REGISTER asks to be kept once the registrar agrees."""
         self.forks: dict[str, Fork] = {}
+        self.spent = 0
+        """The highest CSeq number that was used in an early dialog of it which is forgotten."""
 
 
 class StepKind(Enum):

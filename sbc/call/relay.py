@@ -28,8 +28,12 @@ def receive_request(call: Call, leg: Leg, incoming: Incoming, exit_: Exit, now: 
     request = incoming.request
     other = leg.other
     assert request is not None
-    if other is None or other.dialog is None or other.dialog.state is DialogState.TERMINATED or call.is_over:
+    if other is None or other.dialog is None or call.is_over:
         exit_.respond(incoming, 481)
+        return
+    if other.dialog.state is DialogState.TERMINATED:
+        # Who asked for a transfer has left, and this peer waits for what becomes of it: 481 would end its call.
+        exit_.respond(incoming, 500, extra=[("Retry-After", "5")])
         return
     if call.state is CallState.INVITING and other.side is Side.B and not other.dialog.remote_tag:
         exit_.respond(incoming, 500, extra=[("Retry-After", "1")])

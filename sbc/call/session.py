@@ -11,7 +11,7 @@ from typing import Final
 from sbc.call.call import Call, CallState
 from sbc.call.end import hang_up
 from sbc.call.interval import IN_CALL as IN_CALL
-from sbc.call.interval import LEAST, LONGEST
+from sbc.call.interval import LEAST, LONGEST, glare_pause
 from sbc.call.interval import asked as asked
 from sbc.call.interval import learn as learn
 from sbc.call.interval import may_retry as may_retry
@@ -151,9 +151,3 @@ def _refused(call: Call, out: Outgoing, response: Response, exit_: Exit, now: No
         timer.refresh_at = now.monotonic + glare_pause(leg)
     else:
         timer.refresh_at = now.monotonic + _AGAIN_SECONDS
-
-
-def glare_pause(leg: Leg) -> float:
-    """Seconds to wait after a 491 (RFC 3261 section 14.1): longer for who chose the Call-ID (we, on B)."""
-    draw = leg.call.mint.number(31)
-    return 2.1 + draw % 191 / 100 if leg.side is Side.B else draw % 201 / 100

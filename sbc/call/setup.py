@@ -10,7 +10,7 @@ from sbc.call.body import dressed, is_unsupported, session_of, shown_sdp
 from sbc.call.call import Call, CallState
 from sbc.call.end import finish, hang_up
 from sbc.call.exchange import ask
-from sbc.call.forks import MAX_FORKS, end_fork, fork_of, is_late, late_media, tell_ends
+from sbc.call.forks import MAX_FORKS, end_fork, fork_of, is_late, late_media, spend, tell_ends
 from sbc.call.parts import Exit, Fork, Kind, Outgoing, Reliability, Step, StepKind
 from sbc.call.security import media_session, takes_offer
 from sbc.dialog import Answer, Dialog, DialogState
@@ -315,6 +315,8 @@ def show_answer(call: Call, response: Response, fork: Fork, raw: bytes, exit_: E
     incoming.request = None
     call.offer = b""
     call.late_offer = is_late(call, fork)
+    if len(call.attempt.forks) > 1:
+        spend(call.attempt)
     call.attempt.forks.clear()
     call.state = CallState.ANSWERED
     call.status = 200
@@ -330,6 +332,8 @@ def _refuse_answer(call: Call, out: Outgoing, response: Response, exit_: Exit) -
         return
     leg = out.leg
     dialog = Dialog.uac(leg.call_id, leg.local_tag, leg.local_uri, leg.remote_uri, out.cseq, response, out.flow)
+    spend(out)
+    dialog.local_cseq = max(out.cseq, out.spent)
     exit_.acknowledge(out, dialog)
     exit_.track(dialog, leg)
     exit_.request(Outgoing(Kind.BYE, leg, "BYE", dialog))

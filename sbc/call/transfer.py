@@ -12,6 +12,7 @@ from sbc.call.call import Call, CallState
 from sbc.call.description import resumed
 from sbc.call.end import break_off
 from sbc.call.exchange import ask
+from sbc.call.forks import spend
 from sbc.call.join import begin as begin_join
 from sbc.call.join import joint_media
 from sbc.call.joint import Join
@@ -68,6 +69,7 @@ def answered(call: Call, response: Response, fork: Fork, exit_: Exit, now: Now) 
     transferred, shadow = transferred_leg(referral), call.caller_leg
     exit_.forget(fork.a_dialog)
     shadow.dialog = None
+    spend(out)
     out.forks.clear()
     call.state = CallState.ANSWERED
     call.status, call.answer_wall = 200, now.wall

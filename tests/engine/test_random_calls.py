@@ -82,6 +82,7 @@ def play_transfer(seed: int) -> None:
 
 def _verify(node: Node, chaos: Chaos, agents: list[Agent], mode: str) -> None:
     engine = node.engine
+    assert chaos.referee.finish() == []
     assert engine.active_calls == 0
     assert len(engine.egress.dialogs) == 0
     assert len(engine.egress.transactions) == 0

@@ -9,6 +9,7 @@ from random import Random
 from sbc.outputs import CallEnded, Event, Journal, Leaked, MediaCommand, Output, Transmit
 from sbc.wire import Flow
 from tests.kit.node import FakeMedia, Node
+from tests.kit.referee import Referee
 
 
 class Chaos:
@@ -21,6 +22,7 @@ class Chaos:
         self.repeat = repeat
         self.delay = delay
         self.media = FakeMedia()
+        self.referee = Referee()
         self.events: list[Event] = []
         self.ends: dict[tuple[str, int], Callable[[bytes], None]] = {}
         self.shown: dict[str, list[bytes]] = {}
@@ -51,7 +53,11 @@ class Chaos:
 
     def to_node(self, data: bytes, flow: Flow) -> None:
         """A peer sends."""
-        self._carry(lambda: self._act(self.node.engine.receive(data, flow, self.node.now)))
+        self._carry(lambda: self._deliver(data, flow))
+
+    def _deliver(self, data: bytes, flow: Flow) -> None:
+        self.referee.received(data, flow, self.time)
+        self._act(self.node.engine.receive(data, flow, self.node.now))
 
     def _act(self, outputs: list[Output]) -> None:
         for output in outputs:
@@ -69,6 +75,7 @@ class Chaos:
     def _to_peer(self, output: Transmit) -> None:
         host, port = output.flow.host, output.flow.port
         self.shown.setdefault(host, []).append(output.data)
+        self.referee.sent(output.data, output.flow, self.time)
         end = self.ends.get((host, port))
         if end is not None:
             self._carry(lambda: end(output.data))

@@ -1,0 +1,120 @@
+"""What scripts at random have found (`random_calls`), each told in a few lines."""
+
+from __future__ import annotations
+
+import pytest
+
+from sbc.sip import Request
+from tests.engine.test_reliable import REL, pracked, start
+from tests.engine.test_reliable import ring as ring_reliably
+from tests.kit.flows import hang_up, talk
+from tests.kit.node import PBX, Node
+from tests.kit.peer import sdp
+from tests.kit.transfers import TO_PBX2, Transfers, accept_reinvite, accepted, refer
+
+
+def test_bye_to_an_answer_that_crossed_our_cancel_has_a_number_behind_the_pracks() -> None:
+    """RFC 3261 section 12.2.2: a number that was used before is answered with 500, and the callee would talk on."""
+    node = Node()
+    invite = start(node, REL)
+    ring_reliably(node, invite, 7)
+    prack = pracked(node, invite, 7)
+    node.carrier.cancel()
+    node.pbx.reply(invite, 200)
+    node.pbx.expect_request("CANCEL")
+    assert node.pbx.expect_request("ACK").cseq.number == invite.cseq.number
+    assert node.pbx.expect_request("BYE").cseq.number > prack.cseq.number
+
+
+def test_bye_to_another_fork_has_a_number_behind_its_pracks_when_the_call_is_long_over() -> None:
+    """RFC 3261 section 13.2.2.4, with RFC 3262: that fork has had requests of ours."""
+    node = Node()
+    invite = start(node, REL)
+    ring_reliably(node, invite, 7, tag="one")
+    prack = pracked(node, invite, 7)
+    node.pbx.reply(invite, 200, sdp(PBX), tag="two")
+    node.pbx.expect_request("ACK")
+    node.carrier.inbox.clear()
+    node.carrier.cancel()
+    node.carrier.request("BYE")
+    node.pbx.inbox.clear()
+    node.advance(1)
+    node.pbx.reply(invite, 200, sdp(PBX), tag="one")
+    late = [one for one in node.pbx.inbox if isinstance(one, Request) and one.to_tag == "one"]
+    assert [one.method for one in late] == ["ACK", "BYE"]
+    assert late[1].cseq.number > prack.cseq.number
+
+
+def _taken_back(node: Node) -> Request:
+    """A re-INVITE of the carrier is taken back, but the PBX has accepted: what it is offered to have back."""
+    talk(node, node.carrier, node.pbx)
+    node.carrier.request("INVITE", sdp(node.carrier.host, direction="sendonly", version=2))
+    node.carrier.expect_response(100)
+    reinvite = node.pbx.expect_request("INVITE")
+    node.pbx.reply(reinvite, 100)
+    node.carrier.cancel()
+    node.pbx.expect_request("CANCEL")
+    node.pbx.reply(reinvite, 200, sdp(PBX, direction="recvonly", version=2))
+    node.pbx.expect_request("ACK")
+    node.carrier.inbox.clear()
+    return node.pbx.expect_request("INVITE")
+
+
+def test_nothing_is_accepted_while_the_way_back_is_offered() -> None:
+    """RFC 3261 section 14.1: two offers of one dialog must not be under way at once."""
+    node = Node()
+    back = _taken_back(node)
+    node.pbx.request("INVITE", sdp(PBX, version=3))
+    node.pbx.expect_response(491)
+    node.carrier.request("UPDATE", sdp(node.carrier.host, version=3))
+    node.carrier.expect_response(491)
+    node.pbx.reply(back, 200, sdp(PBX, version=3))
+    node.pbx.expect_request("ACK")
+    hang_up(node, node.carrier, node.pbx)
+    node.assert_clean()
+
+
+def test_the_way_back_that_meets_an_offer_is_offered_again() -> None:
+    """RFC 3261 section 14.1: after 491, a pause and another try; or the peer keeps what nobody else has."""
+    node = Node()
+    back = _taken_back(node)
+    node.pbx.reply(back, 491)
+    node.pbx.expect_request("ACK")
+    node.advance(5)
+    again = node.pbx.expect_request("INVITE")
+    assert again.body
+    node.pbx.reply(again, 200, sdp(PBX, version=3))
+    node.pbx.expect_request("ACK")
+    hang_up(node, node.carrier, node.pbx)
+    node.assert_clean()
+
+
+def test_a_peer_that_knows_no_dialog_to_go_back_in_ends_the_call() -> None:
+    """RFC 5057 section 5.1: 481 says that its dialog is gone."""
+    node = Node()
+    back = _taken_back(node)
+    node.pbx.reply(back, 481)
+    node.pbx.expect_request("ACK")
+    node.carrier.reply(node.carrier.expect_request("BYE"), 200)
+    node.pbx.reply(node.pbx.expect_request("BYE"), 481)
+    node.assert_clean()
+
+
+@pytest.mark.parametrize(("method", "status"), [("UPDATE", 491), ("INVITE", 491), ("INFO", 500), ("OPTIONS", 500)])
+def test_who_is_being_transferred_speaks_to_nobody_that_has_left(method: str, status: int) -> None:
+    """RFC 5057: behind a BYE nothing more goes to who asked for the transfer, and its partner's call goes on."""
+    node = Transfers()
+    talk(node, node.carrier, node.pbx)
+    refer(node.carrier, f"sip:{TO_PBX2}@sbc.example.net")
+    accepted(node.carrier)
+    invite = node.pbx2.expect_request("INVITE")
+    node.carrier.request("BYE")
+    node.carrier.expect_response(200)
+    is_offer = status == 491
+    node.pbx.request(method, sdp(PBX, version=2) if is_offer else b"")
+    node.pbx.expect_response(status)
+    assert node.carrier.idle()
+    node.pbx2.reply(invite, 200, sdp(node.pbx2.host))
+    node.pbx2.expect_request("ACK")
+    accept_reinvite(node.pbx)
+    hang_up(node, node.pbx, node.pbx2)
