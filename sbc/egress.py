@@ -15,9 +15,9 @@ from sbc.contents import shown_body
 from sbc.dialog import Dialog, DialogTable
 from sbc.firewall import is_emergency
 from sbc.lingering import release
-from sbc.media import Side
+from sbc.media import MediaSession, Side
 from sbc.mint import Mint
-from sbc.outputs import Event, MediaCommand, TargetChanged, Transmit
+from sbc.outputs import CallReanchored, Event, MediaCommand, TargetChanged, Transmit
 from sbc.placement import Placement
 from sbc.redirects import Redirects
 from sbc.requests import Requests
@@ -61,6 +61,8 @@ class Egress(Requests):
         self.is_journalled: Final = snapshot.config.store != "memory"
         self.referrals: list[Referral] = []
         """Transfers whose calls are to be placed; as above."""
+        self.unheard: list[int] = []
+        """Commands for sessions that are lost with their engine: there will be no reply; as above."""
         self.suspects: list[tuple[NextHop, bool]] = []
         """Targets that failed by what this input brought, and whether that made them down; as above."""
 
@@ -68,7 +70,7 @@ class Egress(Requests):
     def has_more(self) -> bool:
         """True while the engine has something to tell calls, or to do for them, before this input is dealt with."""
         waiting = self.failed or self.looped or self.suspects or self.resumed or self.referrals
-        return bool(waiting) or self.places_changed
+        return bool(waiting or self.unheard) or self.places_changed
 
     # Exit: the rest
 
@@ -162,9 +164,18 @@ class Egress(Requests):
         if call.step is not None:
             call.step_deadline = self.now.monotonic + MEDIA_SECONDS
             call.serial = self._serial
+            if call.media is not None and call.media.is_gone:
+                self.unheard.append(self._serial)
+                return
         self.outputs.append(
             MediaCommand(self._serial, command, self.placement.engine_of(call.media, self.now.monotonic))
         )
+
+    def reanchored(self, call: Call, former: MediaSession) -> None:
+        """Both peers talk to the media engine that the call has now, and no more to that of its former session."""
+        now = self.now
+        engine = self.placement.names[call.media.engine] if call.media is not None else ""
+        self.report(CallReanchored(call.id, now.wall, engine, now.monotonic - former.lost_at))
 
     def forget_media(self, call_id: str, engine: int) -> None:
         """A silent engine may have made the session that another one has now."""

@@ -10,6 +10,7 @@ import rtpengine
 from sbc import call as calls
 from sbc.call import Alarm, Call, Outgoing
 from sbc.config import Config
+from sbc.evacuation import Evacuation
 from sbc.keepalive import Beat
 from sbc.locating import NOTHING, Unanswered, Watch
 from sbc.outputs import DropReason, Journal, Output
@@ -118,6 +119,8 @@ class Engine(Reception):
                 self.registrations.handle_timer(machine, now)
             elif isinstance(machine, Stranded):
                 self._move_on()
+            elif isinstance(machine, Evacuation):
+                machine.handle_timer()
             elif isinstance(
                 machine, InviteClientTransaction | ClientTransaction | InviteServerTransaction | ServerTransaction
             ):
@@ -141,11 +144,14 @@ class Engine(Reception):
         if command_id not in waiting:
             self.refusals.drop(DropReason.LATE_REPLY, Flow(0, "UDP", "", 0))
             return self._end()
-        call = waiting.pop(command_id)
-        if call is not None and call.serial == command_id:
-            self._take_media(call, reply, now)
-            self.egress.arm(call)
+        self._hear(command_id, reply)
         return self._end()
+
+    def _hear(self, command_id: int, reply: rtpengine.Reply | None) -> None:
+        call = self.egress.waiting.pop(command_id, None)
+        if call is not None and call.serial == command_id:
+            self._take_media(call, reply, self.egress.now)
+            self.egress.arm(call)
 
     def _take_media(self, call: Call, reply: rtpengine.Reply | None, now: Now) -> None:
         """To the call, or on to the next engine where this one is silent or full and the session is new."""
@@ -224,19 +230,13 @@ class Engine(Reception):
     def media_health(self, engine: int, is_alive: bool, now: Now) -> list[Output]:
         """A media engine answered a ping, or did not."""
         self._begin(now)
-        if is_alive:
-            self.egress.placement.pool.note_answer(engine)
-        else:
-            self.egress.placement.pool.note_silence(engine, now.monotonic)
+        self.evacuation.hear(engine, is_alive)
         return self._end()
 
-    def media_lost(self, engine: int, now: Now) -> list[Output]:
-        """A media engine has begun anew: its sessions, and with them the audio of their calls, are gone."""
+    def media_lost(self, engine: int, silent: float, now: Now) -> list[Output]:
+        """A media engine is gone, with it all its sessions, and for `silent` seconds already: its calls move."""
         self._begin(now)
-        for call in list(self.egress.calls.values()):
-            if call.media is not None and call.media.is_anchored and call.media.engine == engine and not call.is_over:
-                calls.hang_up(call, self.egress, now, "media engine lost")
-                self.egress.arm(call)
+        self.evacuation.lose(engine, silent)
         return self._end()
 
     def media_engines(self, now: Now) -> list[dict[str, object]]:
@@ -324,6 +324,8 @@ class Engine(Reception):
                 call = egress.resumed.pop(0)
                 calls.resume(call, egress, egress.now)
                 egress.arm(call)
+            elif egress.unheard:
+                self._hear(egress.unheard.pop(0), None)
             elif egress.looped:
                 self._unsent(egress.looped.pop(0), 482, "leads back to this node")
             elif egress.failed:

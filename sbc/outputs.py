@@ -147,6 +147,28 @@ class CallMoved:
 
 
 @dataclass(frozen=True, slots=True)
+class CallReanchored:
+    """The media engine of a call was lost, and another one has its media now: both peers know."""
+
+    call: str
+    wall: float
+    engine: str
+    """The name of the engine that has it now."""
+    silence: float
+    """Seconds without audio: from the last sign of life of the engine that was lost until the second peer knew."""
+
+
+@dataclass(frozen=True, slots=True)
+class MediaEngineLost:
+    """A media engine is gone, and with it all its sessions."""
+
+    engine: str
+    wall: float
+    calls: int
+    """Those that had their media there."""
+
+
+@dataclass(frozen=True, slots=True)
 class CallEnded:
     """A call is over and nothing of it is left but transactions that linger. One call record."""
 
@@ -233,6 +255,8 @@ Event = (
     | CallAnswered
     | CallAdopted
     | CallMoved
+    | CallReanchored
+    | MediaEngineLost
     | CallEnded
 )
 Output = Transmit | MediaCommand | Lookup | HandOver | Journal | Event

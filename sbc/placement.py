@@ -29,13 +29,13 @@ class Placement:
         """Where the session's next command goes."""
         if media is None:
             return 0
-        if media.engine == NOBODY:
+        if media.engine == NOBODY and not media.is_gone:
             self._choose(media, now)
         return media.engine
 
     def note(self, media: MediaSession | None, reply: rtpengine.Reply | None, now: float) -> None:
         """What its engine answered, None for silence."""
-        if media is None or media.engine == NOBODY:
+        if media is None or media.engine == NOBODY or media.is_gone:
             return
         if reply is None:
             self.pool.note_silence(media.engine, now)
@@ -58,6 +58,8 @@ class Placement:
 
     def _choose(self, media: MediaSession, now: float) -> None:
         media.engine = self.pool.choose(self._draw, now, media.tried)
+        if media.is_gone:
+            media.is_gone, media.lost_at = False, 0.0
         if media.engine != NOBODY:
             self.pool.members[media.engine].placed += 1
 

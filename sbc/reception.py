@@ -12,6 +12,7 @@ from sbc.call import Incoming, Leg, Outgoing
 from sbc.config import Config
 from sbc.dialog import Dialog, DialogState
 from sbc.egress import Egress
+from sbc.evacuation import Evacuation
 from sbc.firewall import sanity
 from sbc.keepalive import Keeper
 from sbc.lingering import Remains, release
@@ -59,6 +60,7 @@ class Reception:
         self.keeper: Final = Keeper(self.egress, self.prober)
         self.registrations: Final = Registrations(self.egress)
         self.adopter: Final = Adopter(self.egress)
+        self.evacuation: Final = Evacuation(self.egress)
         self.stranded: Final = Stranded()
         self.moves: Final = Moves(self.egress, self.adopter, others)
         self.refusals: Final = Refusals(self.egress)

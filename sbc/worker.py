@@ -95,8 +95,8 @@ class Drivable(Protocol):
     def media_health(self, engine: int, is_alive: bool, now: Now) -> list[Output]:
         """A media engine answered a ping, or did not."""
 
-    def media_lost(self, engine: int, now: Now) -> list[Output]:
-        """A media engine has begun anew."""
+    def media_lost(self, engine: int, silent: float, now: Now) -> list[Output]:
+        """A media engine is gone, for `silent` seconds already."""
 
     def switch_media(self, engine: str, is_enabled: bool, now: Now) -> list[Output]:
         """New sessions for a media engine, or none."""
@@ -242,9 +242,9 @@ class Worker:
         """A media engine answered a ping, or did not."""
         self._input("media health", lambda now: self._engine.media_health(engine, is_alive, now))
 
-    def media_lost(self, engine: int) -> None:
-        """A media engine has begun anew: calls on it are ended."""
-        self._input("media lost", lambda now: self._engine.media_lost(engine, now))
+    def media_lost(self, engine: int, silent: float = 0.0) -> None:
+        """A media engine is gone, for `silent` seconds already: calls on it move to another one."""
+        self._input("media lost", lambda now: self._engine.media_lost(engine, silent, now))
         self.settle()
 
     def switch_media(self, engine: str, is_enabled: bool) -> None:

@@ -58,6 +58,7 @@ LEVELS = {
     "sbc.requests": 3,
     "sbc.egress": 3,
     "sbc.placement": 3,
+    "sbc.evacuation": 3,
     "sbc.aliases": 3,
     "sbc.detours": 3,
     "sbc.keepalive": 3,
@@ -178,6 +179,9 @@ SIDEWAYS = {
     ("sbc.adoption", "sbc.snapshot"),
     ("sbc.adopter", "sbc.adoption"),
     ("sbc.adopter", "sbc.egress"),
+    ("sbc.engine", "sbc.evacuation"),
+    ("sbc.reception", "sbc.evacuation"),
+    ("sbc.evacuation", "sbc.egress"),  # calls speak by the one exit
     ("sbc.egress", "sbc.trunks"),
     ("sbc.egress", "sbc.placement"),
     ("sbc.engine", "sbc.placement"),

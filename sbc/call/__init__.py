@@ -16,6 +16,7 @@ from sbc.call.dispatch import (
     begin,
     begin_replacement,
     begin_transfer,
+    displace,
     give_up,
     handle_timer,
     receive_ack,
@@ -28,7 +29,7 @@ from sbc.call.dispatch import (
     refuse_transfer,
     resume,
 )
-from sbc.call.end import hang_up
+from sbc.call.end import ENGINE_LOST, hang_up
 from sbc.call.etags import EntityTag, EntityTags
 from sbc.call.forks import spend
 from sbc.call.outside import RELAYED_OUTSIDE, TO_REGISTERED, contacts_inward, published
@@ -44,6 +45,8 @@ from sbc.call.subscription import Subscriptions
 
 __all__ = [
     "ALLOW_EVENTS",
+    "ENGINE_LOST",
+    "displace",
     "EntityTag",
     "EntityTags",
     "Subscriptions",

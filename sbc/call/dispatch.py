@@ -13,6 +13,7 @@ from sbc.call import (
     join,
     modify,
     outside,
+    reanchor,
     refer,
     referral,
     relay,
@@ -191,6 +192,13 @@ def resume(call: Call, exit_: Exit, now: Now) -> None:
         _run(call, exit_, now)
 
 
+def displace(call: Call, exit_: Exit, now: Now) -> bool:
+    """The call's media engine may be lost: take it to another one. False: not now, ask again."""
+    is_done = reanchor.reanchor(call, exit_, now)
+    _run_join(call, exit_, now)
+    return is_done
+
+
 def give_up(out: Outgoing, exit_: Exit, now: Now) -> None:
     """The target of an INVITE is known to be down by now: its call goes on to the next one."""
     setup.give_up(out, exit_, now)
@@ -322,6 +330,8 @@ def _advance(call: Call, step: Step, raw: bytes, exit_: Exit, now: Now) -> None:
         insert.advance(call, step, exit_)
     elif kind is StepKind.ACK:
         setup.show_late_answer(call, raw, exit_, now)
+    elif kind is StepKind.REPEATED_OFFER:
+        call.offer = raw
     elif kind in (StepKind.JOIN_OFFER, StepKind.JOIN_ANSWER):
         join.advance(call, step, raw, exit_, now)
     else:
@@ -341,7 +351,8 @@ def _media_failed(
         step.fork.sdp = b""
         setup.show_provisional(call, step.response, step.fork, b"", exit_, now)
     else:
-        end.hang_up(call, exit_, now, reason, status=status)
+        is_gone = call.media is not None and call.media.is_gone
+        end.hang_up(call, exit_, now, end.ENGINE_LOST if is_gone else reason, status=status)
 
 
 def handle_timer(call: Call, exit_: Exit, now: Now) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from sbc.call.call import Call, CallState
 from sbc.call.exchange import abort_attempt as abort_attempt
 from sbc.call.joint import Join, undo
@@ -12,6 +14,9 @@ from sbc.media import Side
 from sbc.outputs import CallEnded
 from sbc.sip import Message
 from sbc.wire import Now
+
+ENGINE_LOST: Final = "media engine lost"
+"""The cause of a call's end where its media engine is gone and no other could take its place."""
 
 
 def receive_cancel(call: Call, incoming: Incoming, exit_: Exit, now: Now) -> None:
@@ -42,7 +47,9 @@ def receive_bye(call: Call, leg: Leg, incoming: Incoming, exit_: Exit, now: Now)
 def _is_leaving(call: Call, leg: Leg) -> bool:
     """True for whoever has asked for a transfer that is under way: the other peer waits for what becomes of it."""
     referral, join = call.referral, call.join
-    return (referral is not None and referral.leg is leg) or (join is not None and join.place is leg)
+    return (referral is not None and referral.leg is leg) or (
+        join is not None and not join.is_move and join.place is leg
+    )
 
 
 def finish(

@@ -10,7 +10,7 @@ who was not asked has been shown all that the answer says.
 | waiting | neither for 64*T1 | broken | undone |
 | offering | the engine's description | asking | re-INVITE; where `new` is a caller without an offer, 200 with ours |
 | asking | 2xx, or the caller's ACK | answering | ACK; the engine is asked about the answer |
-| asking | 491 | waiting | again after the pause of RFC 3261 section 14.1 |
+| asking | 491, or 500 with Retry-After | waiting | again after the pause of RFC 3261 section 14.1 |
 | asking | 422 | asking | once more, with the interval wanted |
 | asking | any other refusal, or silence | broken | undone |
 | answering | the offerer knows all of it | joined | the two legs change places; whoever waits for 200 gets it |
@@ -18,6 +18,8 @@ who was not asked has been shown all that the answer says.
 | any | the engine refuses | broken | undone |
 | any | `new` or `kept` hangs up | broken | undone, as far as something is left |
 | any | who leaves hangs up | the same | its dialog is over; it is missing if the join breaks |
+
+A move (`reanchor`) goes the same way with the two peers of one call; one that fails ends its call.
 
 Undone: both are offered what they had, the media engine has the former session, no call has ended but what cannot stand
 by itself.
@@ -31,7 +33,7 @@ from sbc.call import interval
 from sbc.call.body import SDP_TYPE, session_of, shown_sdp
 from sbc.call.call import Call, CallState
 from sbc.call.description import fits, resumed
-from sbc.call.end import break_off, finish, hang_up, say_bye
+from sbc.call.end import ENGINE_LOST, break_off, finish, hang_up, say_bye
 from sbc.call.exchange import ask
 from sbc.call.joint import Join, discard, drop_media, settle
 from sbc.call.parts import Exit, Kind, Leg, Outgoing, Step, StepKind
@@ -87,7 +89,7 @@ def proceed(join: Join, exit_: Exit, now: Now) -> None:
     if not join.has_begun:
         join.begin()
     is_new = offerer is join.new and join.incoming is not None
-    is_old = not join.rounds and join.former is not None and not is_new
+    is_old = not join.rounds and join.former is not None and not is_new and not join.is_move
     sdp = resumed(offerer.said) if is_old else offerer.said
     if not sdp:
         _fail(join, 488, exit_, now)
@@ -208,7 +210,7 @@ def fail(out: Outgoing, status: int, response: Response | None, exit_: Exit, now
         return
     if join.is_broken:
         settle(join, leg, False, exit_)
-    elif status == 491 and join.tries < _TRIES:
+    elif _is_glare(status, response) and join.tries < _TRIES:
         join.tries += 1
         join.next_timer = now.monotonic + interval.glare_pause(leg)
         exit_.arm(join.call)
@@ -216,9 +218,14 @@ def fail(out: Outgoing, status: int, response: Response | None, exit_: Exit, now
         _send(join, leg.shown, exit_, now, is_retry=True)
     else:
         call = leg.call
-        _fail(join, status, exit_, now)
+        _fail(join, status, exit_, now, leg)
         if status in (408, 481) and not call.is_over:
             hang_up(call, exit_, now, "callee lost" if leg.side is Side.B else "caller lost")
+
+
+def _is_glare(status: int, response: Response | None) -> bool:
+    """RFC 3261 section 14.2: 491 where the peer has one of its own under way, 500 where one of ours still is for it."""
+    return status == 491 or (status == 500 and response is not None and response.get("Retry-After") is not None)
 
 
 def receive_ack(join: Join, ack: Request, exit_: Exit, now: Now) -> None:
@@ -271,6 +278,9 @@ def _answer_caller(join: Join, body: bytes, exit_: Exit, now: Now) -> None:
 
 
 def _complete(join: Join, exit_: Exit, now: Now) -> None:
+    if join.is_move:
+        _complete_move(join, exit_)
+        return
     call, place, new, kept, referral = join.call, join.place, join.new, join.kept, join.referral
     left = new.call
     call.join = left.join = None
@@ -306,6 +316,15 @@ def _complete(join: Join, exit_: Exit, now: Now) -> None:
     exit_.arm(call)
 
 
+def _complete_move(join: Join, exit_: Exit) -> None:
+    call, former = join.call, join.former
+    call.join = join.new.partner = join.kept.partner = None
+    if former is not None:
+        exit_.reanchored(call, former)
+        discard(call, former, exit_)
+    exit_.arm(call)
+
+
 def _exchange_places(call: Call, place: Leg, left: Call, new: Leg) -> None:
     place.call, new.call = left, call
     place.side, new.side = new.side, place.side
@@ -331,5 +350,9 @@ def _dismiss(place: Leg, exit_: Exit) -> None:
         exit_.forget(dialog)
 
 
-def _fail(join: Join, status: int, exit_: Exit, now: Now) -> None:
-    break_off(join.referral, join, status, exit_, now)
+def _fail(join: Join, status: int, exit_: Exit, now: Now, refuser: Leg | None = None) -> None:
+    if join.is_move:
+        who = "" if refuser is None else f", {'caller' if refuser.side is Side.A else 'callee'} said {status}"
+        hang_up(join.call, exit_, now, f"{ENGINE_LOST}{who}")
+    else:
+        break_off(join.referral, join, status, exit_, now)

@@ -84,6 +84,11 @@ class Join:
         new.partner, kept.partner = kept, new
         call.media = self.media
 
+    @property
+    def is_move(self) -> bool:
+        """True where nobody comes or leaves: the two peers of a call get another media session (`reanchor`)."""
+        return self.place is self.new
+
     def side_of(self, leg: Leg) -> Side:
         """Where a leg stands in the media session of the two."""
         return self.place.side if leg is self.new else self.kept.side

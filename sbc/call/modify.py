@@ -11,7 +11,7 @@ from typing import Final
 from sbc.call import session
 from sbc.call.body import SDP_TYPE, is_unchanged, session_of, shown_sdp
 from sbc.call.call import Call, CallState
-from sbc.call.end import abort_attempt, hang_up
+from sbc.call.end import ENGINE_LOST, abort_attempt, hang_up
 from sbc.call.exchange import ask
 from sbc.call.parts import NO_FIELDS, Exit, Fork, Incoming, Kind, Leg, Outgoing, Step, StepKind
 from sbc.call.restore import restore
@@ -336,10 +336,13 @@ def media_failed(call: Call, exit_: Exit, now: Now) -> None:
     modify = call.modify
     if modify is None:
         return
-    if modify.out is None:
+    is_gone = call.media is not None and call.media.is_gone
+    if is_gone and not modify.is_late:
+        refuse(call, 500, None, exit_)  # the peers are told of another engine next, whatever they believe now
+    elif modify.out is None:
         refuse(call, 488, None, exit_)
     else:
-        hang_up(call, exit_, now, "media engine refused or silent")
+        hang_up(call, exit_, now, ENGINE_LOST if is_gone else "media engine refused or silent")
 
 
 def refuse(call: Call, status: int, response: Response | None, exit_: Exit) -> None:
@@ -369,7 +372,7 @@ def refuse(call: Call, status: int, response: Response | None, exit_: Exit) -> N
 
 def roll_back(call: Call, exit_: Exit) -> None:
     """Put the media engine back to the last session both sides agreed on."""
-    if call.media is None or call.step is not None:
+    if call.media is None or call.step is not None or call.media.is_gone:
         return
     for command in call.media.rollback():
         exit_.media(call, command)

@@ -10,7 +10,7 @@ from sbc.call.bindings import Binding
 from sbc.call.etags import EntityTag
 from sbc.config import Listener, Profile, Realm
 from sbc.dialog import Answer, Dialog
-from sbc.media import Side
+from sbc.media import MediaSession, Side
 from sbc.outputs import Event, Transmit
 from sbc.routing import NextHop
 from sbc.sip import Address, Fields, Message, Request, Response
@@ -382,6 +382,8 @@ class StepKind(Enum):
     JOIN_OFFER = "join-offer"
     """What one of two legs that are being joined said, to be shown to the other."""
     JOIN_ANSWER = "join-answer"
+    REPEATED_OFFER = "repeated-offer"
+    """The caller's offer once more, to another media engine while the callee rings; for the engine alone."""
 
 
 class Step:
@@ -458,6 +460,9 @@ class Exit(Protocol):
 
     def joined(self, new: Leg, place: Leg) -> None:
         """Two legs have exchanged their places: what may cross to them, and whose trunk they count for."""
+
+    def reanchored(self, call: Call, former: MediaSession) -> None:
+        """Both peers talk to the media engine that the call has now, and no more to that of its former session."""
 
     def arm(self, call: Call) -> None:
         """The call's next timer may have changed; needed for calls other than the one whose input this is."""

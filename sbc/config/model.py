@@ -273,6 +273,8 @@ class Media:
     fast_path: str = "auto"
     timeout: float = 1.0
     """Seconds to wait for one reply before the command is repeated."""
+    lost_after: float = 4.0
+    """Seconds of silence after which an engine counts as lost, and its calls move to others."""
 
 
 @dataclass(frozen=True, slots=True)

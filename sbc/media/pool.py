@@ -8,6 +8,7 @@ the first that is in service is tried all the same: better a late call than none
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from math import inf
 from typing import Final
 
 PAUSE: Final = 30.0
@@ -64,13 +65,21 @@ class MediaPool:
         """A command, or a ping, was not answered."""
         member = self.members[index]
         member.failures += 1
-        member.silent_until = now + PAUSE
+        member.silent_until = max(member.silent_until, now + PAUSE)
+
+    def note_loss(self, index: int) -> None:
+        """It is gone: nothing for it until it says something."""
+        self.members[index].silent_until = inf
 
     def note_answer(self, index: int) -> None:
         """It said something, be it no."""
         member = self.members[index]
         member.failures = 0
         member.silent_until = 0.0
+
+    def has_live(self, now: float) -> bool:
+        """True where one is in service and not silent."""
+        return any(member.state(now) == "up" for member in self.members)
 
     def switch(self, name: str, is_enabled: bool) -> bool:
         """Out of service for new sessions, or back into it; False: there is none of this name."""

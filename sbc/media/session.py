@@ -95,6 +95,8 @@ class MediaSession:
         "call_id",
         "engine",
         "interfaces",
+        "is_gone",
+        "lost_at",
         "mode",
         "phase",
         "tags",
@@ -123,6 +125,10 @@ class MediaSession:
         """The pool's number of the engine that has the session; below zero: none was chosen yet."""
         self.tried: tuple[int, ...] = ()
         """Engines that were silent or full."""
+        self.is_gone = False
+        """The engine that had it is lost, and the session with it."""
+        self.lost_at = 0.0
+        """Since when peers talk to an engine that is lost (monotonic seconds); 0: they do not."""
         self.phase = Phase.IDLE
         self._offer: rtpengine.Offer | None = None
         self._answer: rtpengine.Answer | None = None

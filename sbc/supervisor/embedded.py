@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from sbc.config import Config
+from sbc.supervisor.pings import Hearer
 from sbc.supervisor.survivor import LONELY, Survivor, forget, note, noted
 from sbc.telemetry import Logger
 
@@ -57,7 +58,13 @@ class EmbeddedEngine:
     The child is in a process group of its own: a Ctrl-C on the terminal is for the node, which drains first.
     """
 
-    def __init__(self, config: Config, logger: Logger, on_loss: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        logger: Logger,
+        on_loss: Callable[[], None] = lambda: None,
+        on_return: Callable[[], None] = lambda: None,
+    ) -> None:
         self.port = 0
         self.restarts = 0
         self.is_survivor = False
@@ -68,6 +75,8 @@ class EmbeddedEngine:
         self._logger: Final = logger
         self._on_loss: Final = on_loss
         """Called when it has died: what it held is gone."""
+        self._on_return: Final = on_return
+        """Called when it is there again."""
         self._process: asyncio.subprocess.Process | None = None
         self._stopping: Final = asyncio.Event()
         self._is_moving = False
@@ -121,6 +130,14 @@ class EmbeddedEngine:
         elif self._process is not None:
             self._process.terminate()
 
+    def kill(self) -> None:
+        """End one that hangs; `watch` starts another."""
+        self._logger.error("media engine hangs; it is killed", pid=self.pid)
+        if self._survivor is not None:
+            self._survivor.terminate(signal.SIGKILL)
+        elif self._process is not None and self._process.returncode is None:
+            self._process.kill()
+
     async def watch(self) -> None:
         """Pass its words on to the log, and start it again whenever it dies; until cancelled or stopped."""
         pause = _FIRST_PAUSE
@@ -130,10 +147,10 @@ class EmbeddedEngine:
             if self._stopping.is_set():
                 return
             if self._is_moving:
-                self._logger.warning("media engine ended for its new addresses; its calls are ended")
+                self._logger.warning("media engine ended for its new addresses; its calls move to the next one")
                 pause = 0.0
             else:
-                self._logger.error("media engine died; its calls are ended", status=status)
+                self._logger.error("media engine died; its calls move to the next one", status=status)
             self._is_moving = False
             self._on_loss()
             if asyncio.get_running_loop().time() - started > _LONGEST_PAUSE:
@@ -147,6 +164,7 @@ class EmbeddedEngine:
                 self._logger.error("media engine not restarted", error=str(error))
             else:
                 self._logger.info("media engine restarted", pid=self.pid)
+                self._on_return()
 
     async def _ended(self) -> int | None:
         """Wait for its end, its words to the log; its exit status, which a survivor does not tell us."""
@@ -188,6 +206,23 @@ class EmbeddedEngine:
                 await survivor.wait()
         except TimeoutError:
             survivor.terminate(signal.SIGKILL)
+
+
+class EmbeddedHearer:
+    """Hears pings of the embedded engine: one that is silent for too long is killed, and its end tells the rest."""
+
+    def __init__(self, hearer: Hearer, engine: EmbeddedEngine) -> None:
+        self._hearer: Final = hearer
+        self._engine: Final = engine
+
+    def media_health(self, engine: int, is_alive: bool) -> None:
+        """A ping was answered, or was not."""
+        self._hearer.media_health(engine, is_alive)
+
+    def media_lost(self, engine: int, silent: float) -> None:
+        """It has been silent for so long that it hangs; where there is none, its successor is on its way."""
+        if self._engine.pid:
+            self._engine.kill()
 
 
 def _free_port() -> int:

@@ -26,7 +26,7 @@ from sbc.lookup import Resolver, nameservers
 from sbc.media import NOBODY
 from sbc.supervisor.berth import Berth
 from sbc.supervisor.certificates import Certificates
-from sbc.supervisor.embedded import LOOPBACK, EmbeddedEngine, is_wanted
+from sbc.supervisor.embedded import LOOPBACK, EmbeddedEngine, EmbeddedHearer, is_wanted
 from sbc.supervisor.following import Following
 from sbc.supervisor.life import live
 from sbc.supervisor.outlets import NodeOutlets
@@ -127,7 +127,9 @@ class Node:
             tasks.create_task(self._certificates.remind(), name="certificates")
             tasks.create_task(self._tick(), name="telemetry")
             if clients:
-                tasks.create_task(watch_engines(clients, worker), name="media pings")
+                hearer = worker if self._embedded is None else EmbeddedHearer(worker, self._embedded)
+                watch = watch_engines(clients, hearer, self.config.media.lost_after)
+                tasks.create_task(watch, name="media pings")
             tasks.create_task(self._beat(worker, transports, clients), name="load")
             for trunk, target in self._store.disabled():
                 self.switch_trunk(trunk, target, False)
@@ -300,7 +302,9 @@ class Node:
         if is_wanted(self.config) and self._berth is not None:
             addresses = [(LOOPBACK, self._berth.media_port)]
         elif is_wanted(self.config):
-            self._embedded = EmbeddedEngine(self.config, self._telemetry.logger, self.lose_embedded)
+            self._embedded = EmbeddedEngine(
+                self.config, self._telemetry.logger, self.lose_embedded, self.regain_embedded
+            )
             await self._embedded.start()
             tasks.create_task(self._embedded.watch(), name="media engine")
             addresses = [(LOOPBACK, self._embedded.port)]
@@ -343,6 +347,11 @@ class Node:
         """The embedded media engine has died, and its sessions with it."""
         if self._worker is not None:
             self._worker.media_lost(0)
+
+    def regain_embedded(self) -> None:
+        """There is an embedded media engine again: calls that wait for one need not wait for the next ping."""
+        if self._worker is not None:
+            self._worker.media_health(0, True)
 
     def _media_status(self) -> Json:
         status: Json = {"mode": self.config.media.mode, "engines": len(self.config.media.engines)}

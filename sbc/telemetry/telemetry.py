@@ -10,12 +10,14 @@ from sbc.outputs import (
     CallAnswered,
     CallEnded,
     CallMoved,
+    CallReanchored,
     CallStarted,
     Dropped,
     DropReason,
     Event,
     Leaked,
     LoadChanged,
+    MediaEngineLost,
     Refused,
     RegistrationChanged,
     TargetChanged,
@@ -68,6 +70,14 @@ class Telemetry:
             case CallMoved():
                 self.counters["calls.moved"] += 1
                 self.logger.info("call moved here from another worker", call=event.call)
+            case CallReanchored():
+                self.counters["calls.reanchored"] += 1
+                self.logger.info(
+                    "call reanchored", call=event.call, engine=event.engine, silence=round(event.silence, 2)
+                )
+            case MediaEngineLost():
+                self.counters["media.engines-lost"] += 1
+                self.logger.error("media engine lost", engine=event.engine, calls=event.calls)
             case CallEnded():
                 self._call_ended(event)
             case Dropped():

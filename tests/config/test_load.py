@@ -152,6 +152,7 @@ engines = [{ ng = "udp:[::1]:2223" }]
 ports = "40000-40099"
 fast_path = "none"
 timeout = 0.5
+lost_after = 2.5
 [media.interfaces]
 outside = "pub"
 [audit]
@@ -186,6 +187,7 @@ socket = "/run/sbc.sock"
     assert config.bounds == Bounds(300, 500_000, 0)
     media = config.media
     assert (media.mode, media.ports, media.fast_path, media.timeout) == ("bypass", (40000, 40099), "none", 0.5)
+    assert media.lost_after == 2.5
     assert (media.engines[0].host, media.engines[0].port) == ("::1", 2223)
     assert (config.audit.mode, config.audit.hide) == ("block", ("pbx.corp.local", "10.20.0.0/16"))
     assert (config.name, config.store, config.control_socket) == ("edge-1", "memory", "/run/sbc.sock")

@@ -8,8 +8,7 @@ import pytest
 
 import rtpengine
 from sbc.config import Engine
-from sbc.outputs import CallEnded, MediaCommand
-from tests.kit.flows import hang_up, talk
+from sbc.outputs import MediaCommand
 from tests.kit.node import FakeMedia, Node, config
 from tests.kit.peer import sdp
 
@@ -151,28 +150,6 @@ def test_pings_take_an_engine_out_and_bring_it_back() -> None:
     assert [row["state"] for row in pooled.rows()] == ["down", "up"]
     node.act(node.engine.media_health(0, True, node.now))
     assert [row["state"] for row in pooled.rows()] == ["up", "up"]
-
-
-def test_calls_of_a_lost_engine_end_with_a_cause() -> None:
-    """Silence for both, with nobody told, is worse than an end."""
-    node = Node(config(mode="anchor"))
-    talk(node, node.carrier, node.pbx)
-    node.act(node.engine.media_lost(0, node.now))
-    for peer in (node.carrier, node.pbx):
-        peer.reply(peer.expect_request("BYE"), 200)
-    (event,) = node.events_of(CallEnded)
-    assert isinstance(event, CallEnded)
-    assert event.cause == "media engine lost"
-    node.assert_clean()
-
-
-def test_calls_elsewhere_go_on() -> None:
-    """Bypassed media have no engine to lose."""
-    node = Node(config(mode="bypass"))
-    talk(node, node.carrier, node.pbx)
-    node.act(node.engine.media_lost(0, node.now))
-    assert node.engine.active_calls == 1
-    hang_up(node, node.carrier, node.pbx)
 
 
 def test_commands_name_their_engine() -> None:

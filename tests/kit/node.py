@@ -184,6 +184,8 @@ class FakeMedia:
         self.sides: dict[str, tuple[str, tuple[str, str]]] = {}
         """ng call-id: the first offerer's tag, and the interfaces that face it and the other side."""
         self.sessions: set[str] = set()
+        self.first = 20000
+        """Its lowest port."""
 
     def __call__(self, command: rtpengine.Command) -> rtpengine.Reply | None:
         """The reply to a command."""
@@ -199,7 +201,7 @@ class FakeMedia:
         from_offerer = (command.from_tag == offerer) == isinstance(command, rtpengine.Offer)
         shown = faced if from_offerer else facing
         address = (MEDIA_IN if shown == "in" else MEDIA_OUT).encode()
-        first = 20000 + 100 * (list(self.sides).index(command.call_id) % 400) + (50 if from_offerer else 0)
+        first = self.first + 100 * (list(self.sides).index(command.call_id) % 400) + (50 if from_offerer else 0)
         lines, streams = [], 0
         for line in command.sdp.split(b"\r\n"):
             if line.startswith((b"c=", b"o=")):

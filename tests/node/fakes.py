@@ -70,7 +70,7 @@ class FakeEngine:
     def media_health(self, engine: int, is_alive: bool, now: Now) -> list[Output]:
         return self._hear("media health", engine, is_alive)
 
-    def media_lost(self, engine: int, now: Now) -> list[Output]:
+    def media_lost(self, engine: int, silent: float, now: Now) -> list[Output]:
         return self._hear("media lost", engine)
 
     def switch_media(self, engine: str, is_enabled: bool, now: Now) -> list[Output]:

@@ -12,12 +12,14 @@ PORT = 2223
 
 
 class Rtpengine:
-    """A daemon in user space; `ng` is what the node file calls it."""
+    """A daemon in user space, one of several by `number`; `ng` is what the node file calls it."""
 
     ng = f"127.0.0.1:{PORT}"
 
-    def __init__(self, directory: Path, namespace: str) -> None:
+    def __init__(self, directory: Path, namespace: str, number: int = 0) -> None:
         self._namespace = namespace
+        self._port = PORT + number
+        self.ng = f"127.0.0.1:{self._port}"
         argv = [
             "rtpengine",
             "--config-file=none",
@@ -26,13 +28,13 @@ class Rtpengine:
             "--log-stderr",
             "--log-level=5",
             f"--listen-ng={self.ng}",
-            "--port-min=32000",
-            "--port-max=33999",
+            f"--port-min={32000 + 2000 * number}",
+            f"--port-max={33999 + 2000 * number}",
             f"--interface=outside/{OUTSIDE_NODE}",
             f"--interface=inside/{INSIDE_NODE}",
-            f"--pidfile={directory / 'rtpengine.pid'}",
+            f"--pidfile={directory / f'rtpengine{number}.pid'}",
         ]
-        self.process = Process(argv, namespace=namespace, log=directory / "rtpengine.log")
+        self.process = Process(argv, namespace=namespace, log=directory / f"rtpengine{number}.log")
         wait_until(self._answers, 10, "rtpengine to answer a ping")
 
     def _answers(self) -> bool:
@@ -41,7 +43,7 @@ class Rtpengine:
         with sock:
             sock.settimeout(0.1)
             try:
-                sock.sendto(b"wait d7:command4:pinge", ("127.0.0.1", PORT))
+                sock.sendto(b"wait d7:command4:pinge", ("127.0.0.1", self._port))
                 return b"pong" in sock.recv(100)
             except OSError:
                 return False

@@ -72,6 +72,7 @@ def build(file: NodeFile, document: Document, source: str, folder: Path) -> Conf
             ports=file.media.ports,
             fast_path=file.media.fast_path,
             timeout=file.media.timeout,
+            lost_after=file.media.lost_after,
         ),
         audit=Audit(file.audit.mode, tuple(file.audit.hide)),
         workers=file.node.workers,
@@ -196,6 +197,7 @@ def effective(config: Config) -> dict[str, object]:
             "ports": f"{config.media.ports[0]}-{config.media.ports[1]}",
             "fast_path": config.media.fast_path,
             "timeout": config.media.timeout,
+            "lost_after": config.media.lost_after,
             "interfaces": {
                 realm.name: realm.media_interface for realm in config.realms.values() if realm.media_interface
             },

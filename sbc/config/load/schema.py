@@ -375,6 +375,7 @@ class MediaTable(Table):
     ports: Annotated[tuple[int, int], PlainValidator(_ports)] = (30000, 39999)
     fast_path: Annotated[Literal["none", "auto"], BeforeValidator(_fast_path)] = "auto"
     timeout: float = Field(default=1.0, ge=0.1, le=10)
+    lost_after: float = Field(default=4.0, ge=1, le=3600)
     interfaces: dict[str, Name] = Field(default_factory=dict)
 
 
