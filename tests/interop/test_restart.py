@@ -106,14 +106,19 @@ def test_a_reinvite_crosses_after_a_restart(rig: Rig) -> None:
     rig.assert_clean_end()
 
 
-def test_calls_without_their_media_engine_are_ended(rig: Rig) -> None:
-    """Both sides get a BYE; nobody is left in a call without audio."""
+def test_calls_without_their_media_engine_get_another(rig: Rig) -> None:
+    """Both sides get a re-INVITE, and a BYE where one refuses; nobody is left in a call without audio."""
     talk = Talk(rig)
-    talk.establish()
+    near, _ = talk.establish()
     wait_until(lambda: journalled(rig) == 1, 2, "the call to be in the journal")
     (rig.node.directory / "media-engine").unlink()
     rig.restart()
-    for ua in (talk.near, talk.far):
-        ua.respond(ua.expect("BYE"), 200, "OK")
-    rig.assert_clean_end()
-    wait_until(lambda: records(rig) == [(200, "sbc", "media engine lost")], 5, "the call record")
+    talk.near.respond(talk.near.expect("INVITE"), 200, "OK", body=talk.near.sdp())
+    talk.near.expect("ACK")
+    talk.far.respond(talk.far.expect("INVITE"), 200, "OK", body=talk.far.sdp(18000))
+    talk.far.expect("ACK")
+    wait_until(lambda: rig.node.ask("GET", "/status")["events"].get("calls.moved") == 1, 5, "the call to move")
+    talk.hang_up(near)
+    rig.assert_hidden()
+    rig.node.wait_idle()
+    wait_until(lambda: records(rig) == [(200, "caller", "bye")], 5, "the call record")
