@@ -117,7 +117,7 @@ def test_calls_without_their_media_engine_get_another(rig: Rig) -> None:
     talk.near.expect("ACK")
     talk.far.respond(talk.far.expect("INVITE"), 200, "OK", body=talk.far.sdp(18000))
     talk.far.expect("ACK")
-    wait_until(lambda: rig.node.ask("GET", "/status")["events"].get("calls.moved") == 1, 5, "the call to move")
+    wait_until(lambda: rig.node.ask("GET", "/status")["events"].get("calls.reanchored") == 1, 5, "the call to move")
     talk.hang_up(near)
     rig.assert_hidden()
     rig.node.wait_idle()
