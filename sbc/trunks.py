@@ -236,14 +236,18 @@ def longest(call: Call, hop: NextHop) -> float:
 
 
 def waiting_at(hop: NextHop, calls: Iterable[Call]) -> list[Outgoing]:
-    """INVITEs under way to a target that has said nothing at all to them, while their calls have another to try."""
+    """INVITEs under way to a target that is down, while their calls have another to try. Those that ring are among them
+    only where the trunk is probed: without probes one call's failure is all that is known.
+    """
     found: list[Outgoing] = []
     for call in calls:
         out = call.attempt
-        if out is None or out.done or out.provisional or out.hop is None or out.kind is not Kind.INVITE:
+        if out is None or out.done or out.hop is None or out.kind is not Kind.INVITE:
             continue
         if out.hop.key == hop.key and call.hop_index < len(call.hops):
-            found.append(out)
+            trunk = call.config.trunks.get(hop.trunk)
+            if not out.provisional or (trunk is not None and trunk.probe is not None):
+                found.append(out)
     return found
 
 

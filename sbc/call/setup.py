@@ -9,7 +9,7 @@ from sbc.call.abilities import supported_of
 from sbc.call.body import dressed, is_unsupported, session_of, shown_sdp
 from sbc.call.call import Call, CallState
 from sbc.call.end import finish, hang_up
-from sbc.call.exchange import ask
+from sbc.call.exchange import abort_attempt, ask
 from sbc.call.forks import MAX_FORKS, end_fork, fork_of, is_late, late_media, spend, tell_ends
 from sbc.call.parts import Exit, Fork, Kind, Outgoing, Reliability, Step, StepKind
 from sbc.call.security import media_session, takes_offer
@@ -423,14 +423,14 @@ def lose_patience(call: Call, exit_: Exit, now: Now) -> None:
 
 
 def give_up(out: Outgoing, exit_: Exit, now: Now) -> None:
-    """The target is known to be down by now and has said nothing to this INVITE: on to the next, as after a timeout.
+    """The target is known to be down by now: on to the next, as after a timeout.
 
-    The transaction goes on, so that a callee who was only late has its CANCEL, or its ACK and BYE.
+    The transaction goes on, so that a callee who was only late, or rings on, has its CANCEL, or its ACK and BYE.
     """
     call = out.leg.call
-    if out.done or out.provisional or out.cancel_wanted or not has_other(call, out, 408):
+    if out.done or out.cancel_wanted or call.state is not CallState.INVITING or not has_other(call, out, 408):
         return
-    out.cancel_wanted = True
+    abort_attempt(out, exit_)
     fail(call, out, 408, None, exit_, now)
 
 

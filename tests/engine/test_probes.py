@@ -170,6 +170,57 @@ def test_calls_that_wait_for_a_target_found_dead_go_to_the_next_at_once() -> Non
     assert node.engine.active_calls == 1
 
 
+def test_a_call_that_rings_at_a_target_found_dead_goes_to_the_next() -> None:
+    """Not yet answered, it is not lost: a target that answers no probe will not answer this call either. One that was
+    alive after all has its CANCEL, and its 200 an ACK and a BYE (RFC 3261 sections 9.1 and 13.2.2.4)."""
+    node = Node(probed(probe=Probe(EVERY, 2, 1)))
+    spare = node.peer("spare", PBX2, INSIDE)
+    start(node)
+    run(node, 6, node.pbx, spare)
+    node.carrier.invite()
+    node.carrier.expect_response(100)
+    first = node.pbx.expect_request("INVITE")
+    node.pbx.reply(first, 180)
+    heard = node.carrier.expect_response(180)
+    begin = node.time
+    while not any(isinstance(one, Request) and one.method == "INVITE" for one in spare.inbox):
+        assert node.time - begin < EVERY * 1.1 + 3 * PATIENCE
+        answer_probes(spare)
+        node.advance(0.5)
+    invite = spare.expect_request("INVITE")
+    assert any(isinstance(one, Request) and one.method == "CANCEL" for one in node.pbx.inbox)
+    node.pbx.inbox.clear()
+    spare.reply(invite, 180)
+    assert node.carrier.expect_response(180).to_tag != heard.to_tag
+    node.pbx.reply(first, 200, sdp(PBX))
+    node.pbx.expect_request("ACK")
+    node.pbx.reply(node.pbx.expect_request("BYE"), 200)
+    spare.reply(invite, 200, sdp(PBX2))
+    spare.expect_request("ACK")
+    node.carrier.expect_response(200)
+    node.carrier.ack()
+    assert node.engine.active_calls == 1
+
+
+def test_a_call_that_rings_stays_where_one_failure_is_all_that_is_known() -> None:
+    """Without probes a target is down after the first call that fails: whoever rings there may well answer."""
+    node = Node(config(pbx=(f"sip:{PBX}", f"sip:{PBX2}")))
+    spare = node.peer("spare", PBX2, INSIDE)
+    node.carrier.invite()
+    ringing = node.pbx.expect_request("INVITE")
+    node.pbx.reply(ringing, 180)
+    other = node.peer("other", CARRIER, OUTSIDE, 7001)
+    other.invite()
+    node.pbx.reply(node.pbx.expect_request("INVITE"), 503)
+    node.pbx.expect_request("ACK")
+    spare.reply(spare.expect_request("INVITE"), 180)
+    assert states(node)[0] == "down"
+    node.advance(2.0)
+    assert node.pbx.idle()
+    node.pbx.reply(ringing, 200, sdp(PBX))
+    node.pbx.expect_request("ACK")
+
+
 def test_a_failed_call_makes_us_ask_soon() -> None:
     node = Node(probed(probe=Probe(200, 3, 2)))
     node.peer("spare", PBX2, INSIDE)

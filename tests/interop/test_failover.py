@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.bench import failover
 from tests.rig.needs import need
 from tests.rig.rig import INSIDE, OUTSIDE, Rig
 
@@ -40,3 +41,16 @@ def test_a_target_that_is_dead_is_passed_over(pair: Rig) -> None:
     second.assert_ok()
     pair.assert_hidden()
     pair.assert_clean_end()
+
+
+def test_targets_that_die_and_come_back_cost_no_call_that_was_not_answered() -> None:
+    """Three targets with answered probes: one killed, one silent, both revived; calls that ring there ring elsewhere.
+
+    `python -m tests.bench.failover` is the same at 100 calls a second.
+    """
+    need("sipp")
+    with Rig(taps=False) as rig:
+        outcome = failover.run(rig, rate=20, seconds=2.0, ring=0.5)
+    assert outcome.lost == 0, outcome.complaint
+    assert outcome.calls > 100
+    assert all(one.ringing > 0 for one in outcome.outages)
