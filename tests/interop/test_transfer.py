@@ -1,9 +1,14 @@
-"""Transfers between real phones, with the node between them: who is joined hears whom, by tone."""
+"""Transfers between real phones, with the node between them: who is joined hears whom, by tone.
+
+All of it with one worker and with two; what two calls are joined from is then held by different ones.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+from zlib import crc32
 
 import pytest
 
@@ -52,19 +57,19 @@ targets = [{{ uri = "sip:{INSIDE.peers[1]}:{_SECOND}" }}]
 """
 
 
-def _config(state: Path) -> str:
+def _config(state: Path, workers: int) -> str:
     policy = state.parent / "transfers.toml"
     policy.write_text(_POLICY)
-    text = node_file(state=state, policies=policy, extra=_TRUNKS)
+    text = node_file(state=state, policies=policy, extra=_TRUNKS, workers=workers)
     return text.replace("trusted = false", 'trusted = false\nrefer = "terminate"')
 
 
-@pytest.fixture(scope="module")
-def transfers() -> Iterator[Rig]:
+@pytest.fixture(scope="module", params=[1, 2], ids=["one worker", "two workers"])
+def transfers(request: pytest.FixtureRequest) -> Iterator[Rig]:
     """A rig whose node carries out transfers for both sides."""
     need("baresip")
     with Rig() as rig:
-        rig.start(_config)
+        rig.start(lambda state: _config(state, request.param))
         yield rig
         assert rig.node.stop() == 0, f"the node did not end cleanly\n{rig.node.log()[-3000:]}"
         rig.node.assert_sound_log()
@@ -133,6 +138,11 @@ class _Lines:
         self.first: Ua = rig.ua(INSIDE, call=False)
         self.second: Ua = rig.ua(INSIDE, call=True)
 
+    def close(self) -> None:
+        """Leave the PBX's address to the next test."""
+        self.first.close()
+        self.second.close()
+
     def answer(self) -> DialogOf:
         """Take the call that comes in."""
         invite = self.first.expect("INVITE")
@@ -140,14 +150,32 @@ class _Lines:
         self.first.expect("ACK")
         return DialogOf.as_callee(invite, "linetag1")
 
-    def consult(self) -> DialogOf:
+    def consult(self, call_id: str, more: str = "") -> DialogOf:
         """Call the second party."""
         uri = f"sip:4971@{INSIDE.node_address}"
-        self.second.send(self.second.request("INVITE", uri, body=self.second.sdp(18100)))
-        answer = self.second.expect(200, "INVITE")
+        body = self.second.sdp(18100)
+        self.second.send(self.second.request("INVITE", uri, body=body, call_id=call_id, headers=more))
+        answer = self.second.expect(200, "INVITE", timeout=10)
         dialog = DialogOf.as_caller(answer)
         self.second.send(self.second.in_dialog("ACK", dialog))
         return dialog
+
+
+def _holders(rig: Rig) -> list[int]:
+    """How many calls each worker has."""
+    status: dict[str, Any] = rig.node.ask("GET", "/status")
+    return [int(one["calls"]) for one in status.get("workers", [status])]
+
+
+def _moved(rig: Rig) -> int:
+    """How many calls have gone to another worker so far."""
+    return int(rig.node.ask("GET", "/status")["events"].get("calls.moved", 0))
+
+
+def _call_id(worker: int, workers: int) -> str:
+    """A Call-ID whose call is this worker's (design 3a: its checksum)."""
+    names = (f"consultation-{number}@10.20.0.10" for number in range(99))
+    return next(name for name in names if (crc32(name.encode()) & 255) % workers == worker)
 
 
 def _tag(value: str) -> str:
@@ -168,7 +196,11 @@ def test_attended_transfer_joins_two_phones(rig: Rig) -> None:
     new = _phone(rig, OUTSIDE, 1, _SECOND, _NEW, user="4971")
     left = _phone(rig, OUTSIDE, 0, 5062, _LEFT, dial=f"sip:phone@{OUTSIDE.node}:{OUTSIDE.node_port}")
     try:
-        first, second = lines.answer(), lines.consult()
+        first, before = lines.answer(), _moved(rig)
+        holders = _holders(rig)
+        away = (holders.index(1) + 1) % len(holders)
+        second = lines.consult(_call_id(away, len(holders)))
+        assert len(holders) == 1 or _holders(rig) == [1, 1]
         replaces = f"{second.call_id}%3Bto-tag%3D{_tag(second.to)}%3Bfrom-tag%3D{_tag(second.from_)}"
         refer_to = f"Refer-To: <sip:4971@{INSIDE.node_address}?Replaces={replaces.replace('@', '%40')}>\r\n"
         lines.first.send(lines.first.in_dialog("REFER", first, headers=refer_to))
@@ -177,10 +209,32 @@ def test_attended_transfer_joins_two_phones(rig: Rig) -> None:
         new.wait_until_hears(_LEFT, 0.5)
         left.wait_until_hears(_NEW, 0.5)
         _expect_told(lines.first, 200)
+        assert _moved(rig) - before == len(holders) - 1
         lines.second.respond(lines.second.expect("BYE"), 200, "OK")
         lines.first.send(lines.first.in_dialog("BYE", first))
         lines.first.expect(200, "BYE")
     finally:
+        lines.close()
         left.stop()
         new.stop()
+    rig.assert_hidden()
+
+
+def test_a_third_line_picks_up_the_call_of_another(rig: Rig) -> None:
+    """RFC 3891 section 7.1: INVITE with Replaces, by a Call-ID that would lead to the other worker."""
+    lines = _Lines(rig)
+    left = _phone(rig, OUTSIDE, 0, 5062, _LEFT, dial=f"sip:phone@{OUTSIDE.node}:{OUTSIDE.node_port}")
+    try:
+        first = lines.answer()
+        holders = _holders(rig)
+        away = (holders.index(1) + 1) % len(holders)
+        named = f"Replaces: {first.call_id};to-tag={_tag(first.to)};from-tag={_tag(first.from_)}\r\n"
+        third = lines.consult(_call_id(away, len(holders)), named)
+        lines.first.respond(lines.first.expect("BYE"), 200, "OK")
+        lines.second.send(lines.second.in_dialog("BYE", third))
+        lines.second.expect(200, "BYE")
+        wait_until(lambda: sum(_holders(rig)) == 0, 5, "the call to end")
+    finally:
+        lines.close()
+        left.stop()
     rig.assert_hidden()
