@@ -29,7 +29,10 @@ def main() -> int:
     """Measure, print the table, write it with --record."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--rates", default="50,100,300", help="calls a second, comma-separated (default %(default)s)")
-    parser.add_argument("--calls", type=int, default=2000, help="calls a run, 10 s of the rate at most (%(default)s)")
+    parser.add_argument(
+        "--calls", type=int, default=2000, help="calls a run, as many as --seconds hold at most (%(default)s)"
+    )
+    parser.add_argument("--seconds", type=float, default=10, help="longest run (%(default)s)")
     parser.add_argument("--rounds", type=int, default=3, help="interleaved rounds (%(default)s)")
     parser.add_argument("--quick", action="store_true", help="one round of 200 calls at 50/s")
     parser.add_argument("--record", action="store_true", help="write docs/benchmarks.md and the raw figures beside it")
@@ -40,7 +43,7 @@ def main() -> int:
         print("not root: no namespace of our own can be made", file=sys.stderr)
         return 1
     found, missing = subjects(CACHE)
-    samples = run(found, rates, rounds, calls)
+    samples = run(found, rates, rounds, calls, options.seconds)
     text = report(samples, found, rates, missing)
     print(text)
     if options.record:
@@ -50,7 +53,7 @@ def main() -> int:
     return 1 if any(sample.failed for sample in samples if sample.subject.startswith("sbc")) else 0
 
 
-def run(found: list[Subject], rates: list[float], rounds: int, calls: int) -> list[Sample]:
+def run(found: list[Subject], rates: list[float], rounds: int, calls: int, seconds: float) -> list[Sample]:
     """All samples; progress goes to standard error."""
     samples: list[Sample] = []
     with tempfile.TemporaryDirectory(prefix="sbc-bench-") as folder, Namespace("bench") as namespace:
@@ -60,7 +63,7 @@ def run(found: list[Subject], rates: list[float], rounds: int, calls: int) -> li
                     if rate > subject.most:
                         continue
                     directory = Path(folder) / f"{len(samples)}"
-                    sample = measure(subject, rate, int(min(calls, 10 * rate)), directory, namespace.name)
+                    sample = measure(subject, rate, int(min(calls, seconds * rate)), directory, namespace.name)
                     samples.append(sample)
                     print(
                         f"round {number + 1}/{rounds}  {rate:g}/s  {subject.name}: {sample.cpu:.0f} us a call, "
@@ -96,7 +99,7 @@ def report(samples: list[Sample], found: list[Subject], rates: list[float], miss
         failed = sum(sample.failed for sample in own)
         resident = max(sample.resident for sample in own) / 1e6
         lines.append(f"| {subject.name} | {' | '.join(cells)} | {failed} | {resident:.0f} |")
-    lines += ["", _share(samples, rates)]
+    lines += ["", _share(samples, rates), *_delays(samples, found, rates)]
     lines += [f"Not measured: {reason}." for reason in missing]
     lines += ["", "`make bench` measures again; `make bench-record` writes this page.", ""]
     return "\n".join(lines)
@@ -111,6 +114,26 @@ def _cell(value: float, reference: float) -> str:
     if not value:
         return "-"
     return f"{value:.0f} ({value / reference:.2f})" if reference else f"{value:.0f}"
+
+
+def _delays(samples: list[Sample], found: list[Subject], rates: list[float]) -> list[str]:
+    """A second table: what each adds to a call's set-up, beside the floor."""
+    lines = [
+        "",
+        "From INVITE to 200 as the caller sees it, milliseconds: median, 95th and 99th percentile, medians over the",
+        "rounds, in SIPp's steps of 4 ms. The callee answers at once, so that the first row is what SIPp and the",
+        "machine take by themselves.",
+        "",
+        "| | " + " | ".join(f"{rate:g} calls/s" for rate in rates) + " |",
+        "| --- |" + " ---: |" * len(rates),
+    ]
+    for subject in found:
+        cells = []
+        for rate in rates:
+            own = [sample.delays for sample in samples if (sample.subject, sample.rate) == (subject.name, rate)]
+            cells.append(" / ".join(f"{statistics.median(each):.1f}" for each in zip(*own, strict=True)) or "-")
+        lines.append(f"| {subject.name} | {' | '.join(cells)} |")
+    return lines
 
 
 def _share(samples: list[Sample], rates: list[float]) -> str:

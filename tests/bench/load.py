@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 
 from tests.bench.subjects import CALLEE, PORT, Subject
@@ -14,7 +15,11 @@ HERE = Path(__file__).resolve().parent
 
 @dataclass(frozen=True)
 class Sample:
-    """One run of one subject: CPU per call in microseconds over its whole process group, and how the calls fared."""
+    """One run of one subject: CPU per call in microseconds over its whole process group, and how the calls fared.
+
+    `reached` are the calls a second that SIPp came to. `delays` are milliseconds from INVITE to 200 as the caller sees
+    them, the median, 95th and 99th percentile; the echo floor's are those of the rig.
+    """
 
     subject: str
     rate: float
@@ -23,6 +28,8 @@ class Sample:
     failed: int
     retransmissions: int
     resident: int
+    delays: tuple[float, float, float]
+    reached: float
 
 
 def measure(subject: Subject, rate: float, calls: int, directory: Path, namespace: str) -> Sample:
@@ -35,25 +42,47 @@ def measure(subject: Subject, rate: float, calls: int, directory: Path, namespac
     try:
         answering.wait_for_udp("127.0.0.1", CALLEE)
         _call(rate, min(calls, 50), directory, namespace)  # warm: caches, connections, the first garbage
-        before = group_cpu(target.pid)
-        failed, retransmissions = _call(rate, calls, directory, namespace)
-        spent = group_cpu(target.pid) - before
+        paid = [target.pid] + ([beside.pid] if beside is not None else [])
+        before = sum(map(group_cpu, paid))
+        failed, retransmissions, delays, reached = _call(rate, calls, directory, namespace)
+        spent = sum(map(group_cpu, paid)) - before
         resident = group_rss(target.pid)
     finally:
         answering.stop()
         target.stop()
         if beside is not None:
             beside.stop()
-    return Sample(subject.name, rate, calls, spent / calls * 1e6, failed, retransmissions, resident)
+    return Sample(subject.name, rate, calls, spent / calls * 1e6, failed, retransmissions, resident, delays, reached)
 
 
-def _call(rate: float, calls: int, directory: Path, namespace: str) -> tuple[int, int]:
+def _call(
+    rate: float, calls: int, directory: Path, namespace: str
+) -> tuple[int, int, tuple[float, float, float], float]:
     statistics = directory / "uac.csv"
-    statistics.unlink(missing_ok=True)
+    for old in [statistics, *directory.glob("uac_*_rtt.csv")]:
+        old.unlink(missing_ok=True)
     argv = ["sipp", "-sn", "uac", f"127.0.0.1:{PORT}", "-i", "127.0.0.1", "-p", "5095", "-r", f"{rate:g}"]
     argv += ["-m", str(calls), "-l", "20000", "-nostdin", "-trace_stat", "-stf", str(statistics), "-fd", "1"]
+    argv += ["-trace_rtt", "-rtt_freq", "1"]
     caller = Process(argv, namespace=namespace, log=directory / "uac.log", cwd=directory)
     caller.wait(calls / rate + 90)
     with statistics.open(newline="") as file:
-        last = list(csv.DictReader(file, delimiter=";"))[-1]
-    return int(last["FailedCall(C)"]), int(last["Retransmissions(C)"])
+        rows = list(csv.DictReader(file, delimiter=";"))
+    last = rows[-1]
+    reached = max(float(row["CallRate(P)"]) for row in rows)
+    return int(last["FailedCall(C)"]), int(last["Retransmissions(C)"]), percentiles(_delays(directory)), reached
+
+
+def _delays(directory: Path) -> list[float]:
+    """Milliseconds from INVITE to 200, one for each call that was answered."""
+    rows = [row for path in directory.glob("uac_*_rtt.csv") for row in path.read_text().splitlines()[1:]]
+    return [float(row.split(";")[1]) for row in rows]
+
+
+def percentiles(values: list[float]) -> tuple[float, float, float]:
+    """The median, the 95th and the 99th percentile (nearest rank); zeros of nothing."""
+    if not values:
+        return 0.0, 0.0, 0.0
+    ranked = sorted(values)
+    half, most, nearly_all = (ranked[ceil(len(ranked) * share) - 1] for share in (0.5, 0.95, 0.99))
+    return half, most, nearly_all

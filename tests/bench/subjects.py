@@ -86,7 +86,7 @@ modparam("topos_redis", "serverid", "bench")
 class Subject:
     """One row of the table. `start` gives the process whose group is measured; `most` is the highest rate asked.
 
-    `beside` starts what it needs and what is not measured.
+    `beside` starts what it needs; what that spends is counted too, for whoever runs the subject pays for it.
     """
 
     name: str
@@ -132,7 +132,7 @@ def _kamailio(hiding: str) -> Callable[[Path, str], Process]:
 
 
 def _redis(directory: Path, namespace: str) -> Process:
-    """A store for topos in a process group of its own: what it spends is not counted."""
+    """The store of topos."""
     argv = ["redis-server", "--bind", "127.0.0.1", "--port", "6379", "--save", "", "--dir", str(directory)]
     redis = Process(argv, namespace=namespace, log=directory / "redis.log", cwd=directory)
     wait_until(lambda: "eady to accept" in redis.output() or not redis.running, 10, "redis")
