@@ -72,6 +72,8 @@ def bound_flow(snapshot: Snapshot, leg: Leg, dialog: Dialog, uri: Uri) -> Flow |
         return seen
     if uri.host == seen.host and uri.port == seen.port and not seen.connection:
         return None  # as nearly always: what it says is where it is
+    if seen.connection and leg.realm.nat.peers == "always":
+        return seen  # a trunk's too: behind a tunnel or a terminator of TLS its Contact leads nowhere
     host = plain_host(uri.host)
     port = uri.port or (5061 if uri.scheme == "sips" else 5060)
     if not permits(snapshot, leg, seen, host, port):

@@ -8,6 +8,7 @@ import pytest
 
 from sbc.config import Config, Nat, Target
 from sbc.sip import parse_uri
+from tests.engine.test_tls import TLS_OUT, SecurePeer, tls_config
 from tests.kit.flows import ring, talk
 from tests.kit.node import CARRIER, EDGE_IN, OUTSIDE, PBX, STRANGER, Node, config
 from tests.kit.peer import Peer, sdp
@@ -202,6 +203,25 @@ def test_trunk_is_called_as_it_asks_even_so() -> None:
     node.carrier.claims = f"<sip:carrier@{CARRIER}:5090>"
     talk(node, node.carrier, node.pbx)
     assert bye_went_to(node) == (CARRIER, 5090)
+
+
+def test_trunk_behind_a_tunnel_is_answered_through_it() -> None:
+    """What it says of itself is true behind the tunnel only; should the connection break, that is what is left."""
+    made = tls_config(pbx=f"sip:{PBX}")
+    outside = replace(made.realms["outside"], nat=Nat(peers="always"))
+    node = Node(replace(made, realms={**made.realms, "outside": outside}))
+    tunnel = SecurePeer(node, "carrier", CARRIER, TLS_OUT)
+    tunnel.contact = f"<sip:carrier@{CARRIER}:5090;transport=tls>"
+    talk(node, tunnel, node.pbx)
+    node.sent.clear()
+    node.pbx.request("BYE")
+    (sent,) = [sent for sent in node.sent if sent.data.startswith(b"BYE ")]
+    assert sent.flow.connection == 7
+    assert tunnel.expect_request("BYE").request_uri == f"sip:carrier@{CARRIER}:5090;transport=tls"
+    node.act(node.engine.send_failed(sent.flow, node.now))
+    again = node.sent[-1]
+    assert again.data.startswith(b"BYE ")
+    assert (again.flow.transport, again.flow.port, again.flow.connection) == ("TLS", 5090, 0)
 
 
 def test_response_to_a_phone_that_forgets_rport_goes_back_through_its_nat() -> None:

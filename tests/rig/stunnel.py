@@ -12,7 +12,7 @@ class Stunnel:
     """One tunnel in a namespace; ready when made.
 
     As a client it takes TCP at `accept` and speaks TLS to `connect`; as a server the other way round. `own` is what it
-    shows; with `ca` it demands a certificate of that authority.
+    shows; with `ca` it demands a certificate of that authority. It connects from the address `local`, where given.
     """
 
     def __init__(
@@ -25,11 +25,13 @@ class Stunnel:
         is_client: bool,
         own: Certificate | None,
         ca: str = "",
+        local: str = "",
     ) -> None:
         lines = ["foreground = yes", "pid =", "debug = 5", "[sip]", f"client = {'yes' if is_client else 'no'}"]
         lines += [f"accept = {accept}", f"connect = {connect}", "TIMEOUTclose = 0"]
         if own is not None:
             lines += [f"cert = {own.certificate}", f"key = {own.key}"]
+        lines += [f"local = {local}"] if local else []
         if ca:
             lines += [f"CAfile = {ca}", "verifyChain = yes"]
         path = directory / "stunnel.conf"
