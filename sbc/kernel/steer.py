@@ -30,8 +30,8 @@ _MOV_K, _MOV_X, _ADD_K, _ADD_X, _AND_K, _LSH_K, _RSH_K, _OR_X, _XOR_X, _XOR_K = 
     0xB7, 0xBF, 0x07, 0x0F, 0x57, 0x67, 0x77, 0x4F, 0xAF, 0xA7,
 )  # fmt: skip
 _LOAD_8, _LOAD_32, _LOAD_64, _STORE_32 = 0x71, 0x61, 0x79, 0x63
-_JUMP, _JEQ_K, _JEQ_X, _JNE_K, _JNE_X, _JGT_K, _JLT_K, _CALL, _EXIT = (
-    0x05, 0x15, 0x1D, 0x55, 0x5D, 0x25, 0xA5, 0x85, 0x95,
+_JUMP, _JEQ_K, _JEQ_X, _JNE_K, _JNE_X, _JGT_K, _JGE_X, _JLT_K, _CALL, _EXIT = (
+    0x05, 0x15, 0x1D, 0x55, 0x5D, 0x25, 0x3D, 0xA5, 0x85, 0x95,
 )  # fmt: skip
 
 
@@ -209,7 +209,7 @@ def _hash_call_id(asm: Assembler) -> None:
     op(_LOAD_32, 9, 7, 2 * WINDOW - 4)
     op(_JGT_K, 9, 0, "pass", WINDOW - 8)
     op(_LOAD_32, 1, 10, -8)
-    op(0x3D, 9, 1, "pass")  # what lies behind the datagram is of an earlier one
+    op(_JGE_X, 9, 1, "pass")  # what lies behind the datagram is of an earlier one
     op(_MOV_X, 3, 7)
     op(_ADD_X, 3, 9)
     op(_LOAD_8, 1, 3, 8)

@@ -51,30 +51,6 @@ def engine(request: pytest.FixtureRequest) -> Iterator[EngineUnderTest]:
         yield running
 
 
-@pytest.fixture
-def caller() -> Iterator[Peer]:
-    """Side A."""
-    peer = Peer()
-    yield peer
-    peer.close()
-
-
-@pytest.fixture
-def callee() -> Iterator[Peer]:
-    """Side B."""
-    peer = Peer()
-    yield peer
-    peer.close()
-
-
-@pytest.fixture
-def stranger() -> Iterator[Peer]:
-    """Somebody else."""
-    peer = Peer()
-    yield peer
-    peer.close()
-
-
 def test_ping_is_answered_with_pong(engine: EngineUnderTest) -> None:
     """The engine is there."""
     assert engine.ask(Ping()).result is Result.PONG

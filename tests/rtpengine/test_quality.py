@@ -25,22 +25,6 @@ def engine(request: pytest.FixtureRequest) -> Iterator[EngineUnderTest]:
         yield running
 
 
-@pytest.fixture
-def caller() -> Iterator[Peer]:
-    """Side A."""
-    peer = Peer()
-    yield peer
-    peer.close()
-
-
-@pytest.fixture
-def callee() -> Iterator[Peer]:
-    """Side B."""
-    peer = Peer()
-    yield peer
-    peer.close()
-
-
 def test_query_tells_the_quality_that_rtcp_reports(engine: EngineUnderTest, caller: Peer, callee: Peer) -> None:
     """RFC 3550 section 6.4: loss and jitter as reported, the round trip from both legs, a score from all of it."""
     call = Conversation(engine, caller, callee, options=PROFILE)
