@@ -194,6 +194,9 @@ class Options:
     ptime: int = 0
     """Milliseconds a packet toward the receiver; 0: as it was. Needs an engine that repacketises."""
     t38: tuple[T38, ...] = ()
+    owns_rtcp: bool = False
+    """The engine takes the parties' RTCP for itself and reports to each on its own account: names in it do not cross,
+    but neither does feedback such as a request for a key frame. An engine that only rewrites names ignores it."""
     label: str = ""
     """The sender's, for `Selector`."""
     direction: tuple[str, str] | None = None
@@ -228,6 +231,8 @@ class Options:
             request["endpoint-learning"] = [self.endpoint_learning.value]
         if self.ice is not None:
             request["ICE"] = self.ice.value
+        if self.owns_rtcp:
+            request["generate RTCP"] = "on"
         if self.ice_lite is not None:
             request["ICE-lite"] = self.ice_lite.value
         for key, text in (

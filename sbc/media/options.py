@@ -36,8 +36,8 @@ _MUX: Final[dict[str, tuple[RtcpMux, ...]]] = {
 10.5.3."""
 
 _KEPT: Final = 256
-_OFFERS: Final[dict[tuple[str, str, str, str, str, bool, bool, bool], Options]] = {}
-_ANSWERS: Final[dict[tuple[bool, bool, bool, bool], Options]] = {}
+_OFFERS: Final[dict[tuple[str, str, str, str, str, bool, bool, bool, bool], Options]] = {}
+_ANSWERS: Final[dict[tuple[bool, bool, bool, bool, bool], Options]] = {}
 
 
 def has_ice(sdp: bytes) -> bool:
@@ -45,21 +45,31 @@ def has_ice(sdp: bytes) -> bool:
     return b"a=ice-ufrag:" in sdp
 
 
+def has_feedback(sdp: bytes) -> bool:
+    """Whether the parties' own RTCP must cross: who shows pictures is asked for key frames in it (RFC 4585, 5104).
+
+    Else the engine keeps it and reports itself, for it bears names (`user@host`, RFC 3550 section 6.5.1) that 10.5.3
+    would pass on.
+    """
+    return b"\nm=video" in sdp
+
+
 def offer_options(interfaces: tuple[str, str], terms: tuple[Terms, Terms], profile: Profile, sdp: bytes) -> Options:
     """For an offer; pairs are sender and receiver. Few differ: they are kept."""
     sender, receiver = terms
-    gathers = has_ice(sdp)
-    key = (*interfaces, sender.name, receiver.name, profile.name, profile.has_optional_keys, profile.is_dtls, gathers)
+    gathers, crosses = has_ice(sdp), has_feedback(sdp)
+    form = (profile.name, profile.has_optional_keys, profile.is_dtls)
+    key = (*interfaces, sender.name, receiver.name, *form, gathers, crosses)
     options = _OFFERS.get(key)
     if options is None:
         if len(_OFFERS) >= _KEPT:
             _OFFERS.clear()
-        options = _OFFERS[key] = _offer_options(interfaces, terms, profile, gathers=gathers)
+        options = _OFFERS[key] = _offer_options(interfaces, terms, profile, gathers=gathers, owns_rtcp=not crosses)
     return options
 
 
 def _offer_options(
-    interfaces: tuple[str, str], terms: tuple[Terms, Terms], profile: Profile, *, gathers: bool
+    interfaces: tuple[str, str], terms: tuple[Terms, Terms], profile: Profile, *, gathers: bool, owns_rtcp: bool
 ) -> Options:
     sender, receiver = terms
     shows_ice = receiver.has_ice and profile.is_dtls
@@ -83,6 +93,7 @@ def _offer_options(
         osrtp=(Osrtp.OFFER,) if profile.has_optional_keys else (),
         dtls="passive" if profile.is_dtls else "off" if sender.is_secure or receiver.is_secure else "",
         dtls_reverse="passive" if sender.has_dtls else "",
+        owns_rtcp=owns_rtcp,
     )
 
 
@@ -102,14 +113,14 @@ def answer_options(offerer: Terms, offer: bytes, answer: bytes) -> Options:
     `direction` and `rtcp-mux` are the offer's. `ICE: remove` is repeated: an answerer may answer with ICE that nobody
     offered.
     """
-    key = (offerer.is_secure, offerer.has_dtls, has_ice(offer), has_ice(answer))
+    key = (offerer.is_secure, offerer.has_dtls, has_ice(offer), has_ice(answer), not has_feedback(offer))
     options = _ANSWERS.get(key)
     if options is None:
         options = _ANSWERS[key] = _answer_options(*key)
     return options
 
 
-def _answer_options(is_secure: bool, has_dtls: bool, shows_ice: bool, gathers: bool) -> Options:
+def _answer_options(is_secure: bool, has_dtls: bool, shows_ice: bool, gathers: bool, owns_rtcp: bool) -> Options:
     """The offerer's own keys are accepted though the answerer has none: legs are ended each for itself."""
     return Options(
         flags=_ICE_FLAGS if gathers else _FLAGS,
@@ -120,4 +131,5 @@ def _answer_options(is_secure: bool, has_dtls: bool, shows_ice: bool, gathers: b
         sdes=NO_WEAK_SUITES if is_secure else (),
         osrtp=(Osrtp.ACCEPT,) if is_secure else (),
         dtls="off" if is_secure and not has_dtls else "",
+        owns_rtcp=owns_rtcp,
     )

@@ -73,6 +73,11 @@ def streams_of(sdp: bytes) -> list[Stream]:
     return found
 
 
+def is_plain(sdp: bytes) -> bool:
+    """True where neither a secure profile nor a key in SDP can be found: nothing more need be read."""
+    return _CRYPTO not in sdp and b"SAVP" not in sdp.upper()
+
+
 def _is_usable(line: bytes) -> bool:
     words = line.split()
     return len(words) > 2 and words[1] in _SUITES and not any(word.startswith(_WEAKENED) for word in words[3:])
@@ -87,6 +92,8 @@ def objection_to_offer(terms: Terms, sdp: bytes) -> str:
     level = terms.level
     if level is Security.BARRED:
         return BARRED
+    if level is Security.NEVER and is_plain(sdp):
+        return ""
     for stream in streams_of(sdp):
         if stream.is_secure:
             if level is Security.NEVER:
@@ -107,6 +114,8 @@ BARRED: Final = "SRTP is required, and its keys would cross without TLS"
 
 def objection_to_answer(shown: bytes, sdp: bytes) -> str:
     """Why this answer to the offer that was `shown` is refused: it gives up what was offered (RFC 3264 section 6)."""
+    if is_plain(shown) and is_plain(sdp):
+        return ""
     offered = {stream.place: stream for stream in streams_of(shown)}
     for stream in streams_of(sdp):
         was = offered.get(stream.place)
@@ -135,6 +144,8 @@ _AS_IS: Final = Profile("")
 
 def profile_toward(terms: Terms, sdp: bytes, said: bytes) -> Profile:
     """The profile to show to a leg in the place of the offer's; `said` is what its peer last agreed to, if anything."""
+    if terms.level is Security.NEVER and is_plain(sdp):
+        return _AS_IS
     streams = streams_of(sdp)
     if not streams:
         return _AS_IS
@@ -148,8 +159,7 @@ def profile_toward(terms: Terms, sdp: bytes, said: bytes) -> Profile:
         if terms.has_sdes:
             return Profile(f"RTP/SAVP{suffix}")
         return Profile("UDP/TLS/RTP/SAVPF", is_dtls=True)
-    is_plain = not any(one.is_secure or one.keys for one in streams)
-    return Profile("" if is_plain else f"RTP/AVP{suffix}", has_optional_keys=terms.has_sdes)
+    return Profile("" if is_plain(sdp) else f"RTP/AVP{suffix}", has_optional_keys=terms.has_sdes)
 
 
 def without_weak_keys(terms: Terms, sdp: bytes) -> bytes:

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import re
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.interop.ends import Socket
 from tests.interop.test_races import Talk
-from tests.rig.namespaces import entered
 from tests.rig.needs import need
 from tests.rig.node import node_file
-from tests.rig.rig import INSIDE, OUTSIDE, Rig, Side
+from tests.rig.rig import INSIDE, OUTSIDE, Rig
 from tests.rig.rtpengine import Rtpengine
 from tests.rig.ua import DialogOf, Message
-from tests.rtpengine.engines import Peer
 from tests.rtpengine.voices import G722, OPUS, PCMA, Talker, Voice
 
 NEAR, FAR, THIRD = 440.0, 1000.0, 700.0
@@ -41,19 +39,6 @@ def edge(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         yield rig
         if daemon is not None:
             daemon.stop()
-
-
-class Socket(Peer):
-    """A phone's media socket on a side."""
-
-    def __init__(self, rig: Rig, side: Side, port: int, peer: int = 0) -> None:
-        self.host = side.peers[peer]
-        self.port = port
-        with entered(rig.network.namespace_of(side.name)):
-            self.rtp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-            self.rtcp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.rtp.bind((self.host, port))
-        self.rtcp.bind((self.host, port + 1))
 
 
 class Call:

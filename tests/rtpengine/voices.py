@@ -86,6 +86,7 @@ class Talker:
         awaits: float,
         seal: Callable[[bytes], bytes] = bytes,
         open_: Callable[[bytes], bytes] = bytes,
+        sequence: int = 0,
     ) -> None:
         self.ear = Ear(awaits)
         self.strangers = 0
@@ -100,7 +101,8 @@ class Talker:
         self._is_deaf: Final = threading.Event()
         self._listens: Final = threading.Event()
         self._destination: tuple[str, int] | None = None
-        self._sequence = 0
+        self.sequence = sequence
+        """Of the next packet; who goes on with a key of another's goes on from there."""
         self._threads: Final = [threading.Thread(target=run, daemon=True) for run in (self._speak, self._hear)]
         for thread in self._threads:
             thread.start()
@@ -143,9 +145,9 @@ class Talker:
             payloads, _ = encoder.encode(sine(self._plays, at))
             at += FRAME
             for payload in payloads:
-                stamp = (self._sequence * self._voice.step).to_bytes(4, "big")
-                header = bytes([0x80, self._voice.payload_type]) + (self._sequence & 0xFFFF).to_bytes(2, "big") + stamp
-                self._sequence += 1
+                stamp = (self.sequence * self._voice.step).to_bytes(4, "big")
+                header = bytes([0x80, self._voice.payload_type]) + (self.sequence & 0xFFFF).to_bytes(2, "big") + stamp
+                self.sequence += 1
                 self._peer.rtp.sendto(self._seal(header + b"tone" + payload), destination)
 
     def _hear(self) -> None:

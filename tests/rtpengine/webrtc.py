@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import array
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
 import aioice.ice
 import av
-from aiortc import AudioStreamTrack, MediaStreamTrack, RTCPeerConnection, RTCSessionDescription
+from aiortc import (
+    AudioStreamTrack,
+    MediaStreamTrack,
+    RTCConfiguration,
+    RTCPeerConnection,
+    RTCSessionDescription,
+)
 
 from tests.rtpengine.engines import HOST
 from tests.rtpengine.voices import FRAME, LONGEST, Ear, sine
@@ -36,8 +42,8 @@ class WebRtcPeer:
     """A browser's stand-in: ICE, DTLS-SRTP, RTCP on the RTP port, and BUNDLE offered."""
 
     def __init__(self, *, plays: float, awaits: float) -> None:
-        self.ear: Final = Ear(awaits)
-        self._connection: Final = RTCPeerConnection()
+        self.ear = Ear(awaits)
+        self._connection: Final = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self._connection.addTrack(Tone(plays))
         self._connection.on("track", self._listen)
         self._tasks: list[asyncio.Task[None]] = []
@@ -56,6 +62,11 @@ class WebRtcPeer:
         await self._connection.setRemoteDescription(RTCSessionDescription(sdp.decode(), "offer"))
         await self._connection.setLocalDescription(await self._connection.createAnswer())
         return self._local()
+
+    def hold(self, *, is_on: bool) -> None:
+        """What the next description says of who may speak."""
+        (transceiver,) = self._connection.getTransceivers()
+        transceiver.direction = "sendonly" if is_on else "sendrecv"
 
     async def close(self) -> None:
         """Say goodbye."""
@@ -88,8 +99,15 @@ async def heard(*ears: Ear) -> bool:
 @contextmanager
 def gathering_on_loopback() -> Iterator[None]:
     """aioice leaves the loopback out; here it is all there is."""
+    with gathering(lambda: HOST):
+        yield
+
+
+@contextmanager
+def gathering(host: Callable[[], str]) -> Iterator[None]:
+    """Candidates are gathered on this address alone."""
     found = aioice.ice.get_host_addresses
-    aioice.ice.get_host_addresses = lambda use_ipv4, use_ipv6: [HOST]
+    aioice.ice.get_host_addresses = lambda use_ipv4, use_ipv6: [host()]
     try:
         yield
     finally:

@@ -1,0 +1,251 @@
+"""Ends of a call that speak and listen, each in its own way of keying media: in clear, by SDES, by DTLS."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import re
+import secrets
+import socket
+import threading
+from collections.abc import Coroutine
+from typing import Any, Final, TypeVar
+
+import pylibsrtp
+
+from tests.rig.namespaces import entered
+from tests.rig.rig import Rig, Side
+from tests.rtpengine.engines import Peer
+from tests.rtpengine.voices import PCMA, Ear, Talker, Voice
+from tests.rtpengine.webrtc import WebRtcPeer
+
+_T = TypeVar("_T")
+_USUAL: Final = "AES_CM_128_HMAC_SHA1_80"
+_PROFILE: Final = pylibsrtp.Policy.SRTP_PROFILE_AES128_CM_SHA1_80
+_CRYPTO: Final = re.compile(rf"^a=crypto:(\d+) {_USUAL} inline:([^\s|]+)\r?$", re.MULTILINE)
+
+REALM: Final[dict[str, str]] = {
+    "plain": "",
+    "sdes": 'srtp = "required"\nsdes_without_tls = true',
+    "webrtc": 'srtp = "required"\nsrtp_keys = "dtls"\nice = true\nrtcp_mux = "require"',
+}
+"""Keys of a realm whose peers are of this kind."""
+
+
+class Socket(Peer):
+    """A phone's media socket on a side."""
+
+    def __init__(self, rig: Rig, side: Side, port: int, peer: int = 0) -> None:
+        self.host = side.peers[peer]
+        self.port = port
+        with entered(rig.network.namespace_of(side.name)):
+            self.rtp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            self.rtcp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.rtp.bind((self.host, port))
+        self.rtcp.bind((self.host, port + 1))
+
+
+class End:
+    """One end. `moves` is whether it can leave its address in mid-call."""
+
+    moves = True
+
+    def offer(self, direction: str = "sendrecv") -> str:
+        """A description of its own will."""
+        raise NotImplementedError
+
+    def answer(self, offer: str, direction: str = "sendrecv") -> str:
+        """Its answer; it speaks to whom the offer names."""
+        raise NotImplementedError
+
+    def take_answer(self, answer: str) -> None:
+        """What its offer was answered with."""
+        raise NotImplementedError
+
+    def listen_anew(self) -> None:
+        """Forget what was heard."""
+        raise NotImplementedError
+
+    def hears(self, timeout: float = 10.0) -> bool:
+        """Whether the other end's tone was recognised since."""
+        raise NotImplementedError
+
+    def move(self) -> None:
+        """Speak and listen elsewhere from now on; nobody knows yet."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Fall silent."""
+        raise NotImplementedError
+
+
+class PlainPhone(End):
+    """RTP in clear."""
+
+    profile = "RTP/AVP"
+
+    def __init__(self, rig: Rig, side: Side, *, plays: float, awaits: float, voice: Voice = PCMA) -> None:
+        self.rig, self.side, self.voice = rig, side, voice
+        self.tones = (plays, awaits)
+        self.port = 17000 if side.name == "outside" else 18000
+        self.version = 0
+        self._sockets: list[Socket] = []
+        self._talkers: list[Talker] = []
+        self._place(0)
+
+    def _place(self, peer: int) -> None:
+        self._sockets.append(Socket(self.rig, self.side, self.port + 100 * len(self._sockets), peer))
+        plays, awaits = self.tones
+        self._talkers.append(
+            Talker(
+                self._sockets[-1],
+                self.voice,
+                plays=plays,
+                awaits=awaits,
+                seal=self.seal,
+                open_=self.open,
+                sequence=self._talkers[-1].sequence + 10 if self._talkers else 0,
+            )
+        )
+
+    def seal(self, packet: bytes) -> bytes:
+        """As it goes out."""
+        return packet
+
+    def open(self, packet: bytes) -> bytes:
+        """As it came in."""
+        return packet
+
+    def offer(self, direction: str = "sendrecv") -> str:
+        self.version += 1
+        return self.voice.sdp(
+            self._sockets[-1], version=self.version, direction=direction, profile=self.profile
+        ).decode()
+
+    def answer(self, offer: str, direction: str = "sendrecv") -> str:
+        self.take_answer(offer)
+        return self.offer(direction)
+
+    def take_answer(self, answer: str) -> None:
+        port = re.search(r"^m=audio (\d+)", answer, re.MULTILINE)
+        host = re.search(r"^c=IN IP4 (\S+)", answer, re.MULTILINE)
+        assert port
+        assert host
+        assert f" {self.profile} " in answer
+        self._talkers[-1].send_to(int(port[1]), host[1])
+
+    def listen_anew(self) -> None:
+        self._talkers[-1].listen_anew()
+
+    def hears(self, timeout: float = 10.0) -> bool:
+        return self._talkers[-1].hears(timeout)
+
+    def move(self) -> None:
+        self._talkers[-1].send_to(0)
+        self._place(1)
+
+    def close(self) -> None:
+        for talker in self._talkers:
+            talker.close()
+        for sock in self._sockets:
+            sock.close()
+
+
+class SdesPhone(PlainPhone):
+    """SRTP with its key in SDP (RFC 4568), the same from one description to the next."""
+
+    profile = "RTP/SAVP"
+
+    def __init__(self, rig: Rig, side: Side, *, plays: float, awaits: float, voice: Voice = PCMA) -> None:
+        self._key: Final = secrets.token_bytes(30)
+        self._tag = 1
+        self._out = pylibsrtp.Session(pylibsrtp.Policy(self._key, pylibsrtp.Policy.SSRC_ANY_OUTBOUND, 0, _PROFILE))
+        self._in: pylibsrtp.Session | None = None
+        self._theirs = ""
+        super().__init__(rig, side, plays=plays, awaits=awaits, voice=voice)
+
+    def seal(self, packet: bytes) -> bytes:
+        return self._out.protect(packet)
+
+    def open(self, packet: bytes) -> bytes:
+        if self._in is None:
+            raise pylibsrtp.Error("no key yet")
+        return self._in.unprotect(packet)
+
+    def offer(self, direction: str = "sendrecv") -> str:
+        key = base64.b64encode(self._key).decode()
+        return super().offer(direction) + f"a=crypto:{self._tag} {_USUAL} inline:{key}\r\n"
+
+    def answer(self, offer: str, direction: str = "sendrecv") -> str:
+        self.take_answer(offer)
+        return self.offer(direction)
+
+    def take_answer(self, answer: str) -> None:
+        found = _CRYPTO.search(answer)
+        assert found, answer
+        self._tag = int(found[1])
+        if found[2] != self._theirs:
+            self._theirs = found[2]
+            raw = base64.b64decode(found[2] + "=" * (-len(found[2]) % 4))
+            self._in = pylibsrtp.Session(pylibsrtp.Policy(raw, pylibsrtp.Policy.SSRC_ANY_INBOUND, 0, _PROFILE))
+        super().take_answer(answer)
+
+
+class Browser(End):
+    """DTLS-SRTP with ICE: a WebRTC peer with a loop and a thread of its own in the side's namespace."""
+
+    moves = False
+    _here: Final = threading.local()
+
+    def __init__(self, rig: Rig, side: Side, *, plays: float, awaits: float) -> None:
+        self._awaits = awaits
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, args=(rig, side), daemon=True)
+        self._thread.start()
+        self._peer = self._do(self._make(plays, awaits))
+
+    @classmethod
+    def address(cls) -> str:
+        """Where the browser of this thread gathers."""
+        return str(cls._here.host)
+
+    def _run(self, rig: Rig, side: Side) -> None:
+        with entered(rig.network.namespace_of(side.name)):
+            self._here.host = side.peers[0]
+            self._loop.run_forever()
+
+    async def _make(self, plays: float, awaits: float) -> WebRtcPeer:
+        return WebRtcPeer(plays=plays, awaits=awaits)
+
+    def _do(self, work: Coroutine[Any, Any, _T]) -> _T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(15)
+
+    def offer(self, direction: str = "sendrecv") -> str:
+        self._peer.hold(is_on=direction == "sendonly")
+        return self._do(self._peer.offer()).decode()
+
+    def answer(self, offer: str, direction: str = "sendrecv") -> str:
+        return self._do(self._peer.answer(offer.encode())).decode()
+
+    def take_answer(self, answer: str) -> None:
+        self._do(self._peer.take_answer(answer.encode()))
+
+    def listen_anew(self) -> None:
+        self._peer.ear = Ear(self._awaits)
+
+    def hears(self, timeout: float = 10.0) -> bool:
+        return self._peer.ear.has_heard.wait(timeout)
+
+    def close(self) -> None:
+        self._do(self._peer.close())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(5)
+        self._loop.close()
+
+
+def end_of(kind: str, rig: Rig, side: Side, *, plays: float, awaits: float, voice: Voice = PCMA) -> End:
+    """An end of this kind: `plain`, `sdes` or `webrtc`."""
+    if kind == "webrtc":
+        return Browser(rig, side, plays=plays, awaits=awaits)
+    made = SdesPhone if kind == "sdes" else PlainPhone
+    return made(rig, side, plays=plays, awaits=awaits, voice=voice)
