@@ -66,6 +66,7 @@ def test_first_offer_has_the_portable_keys() -> None:
         "supports": ["load limit"],
         "endpoint-learning": ["heuristic"],
         "ICE": "remove",
+        "generate RTCP": "on",
     }
 
 
@@ -85,6 +86,7 @@ def test_answer_repeats_the_options_but_not_the_direction() -> None:
         "supports": ["load limit"],
         "endpoint-learning": ["heuristic"],
         "ICE": "remove",
+        "generate RTCP": "on",
     }
     assert media.reply(ok(SDP_B)) == SDP_B
     assert media.phase is Phase.ANSWERED
