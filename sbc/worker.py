@@ -40,6 +40,9 @@ from sbc.wire import Flow, Now
 FAILURES: Final = 256
 """Failed sends handled in one wake-up; the rest wait for the next, so that a dead network cannot hold the loop."""
 
+NOTED: Final = 8192
+"""Peers whose failures may wait to be told to the engine."""
+
 PAUSE: Final = 0.25
 """Seconds before a timer that raised is tried again: a bug must not become a spin."""
 
@@ -154,6 +157,7 @@ class Worker:
         self._store: Final = store
         self._clock: Final = clock
         self._undelivered: Final[deque[Flow]] = deque()
+        self._noted: Final[set[Flow]] = set()  # the same ones
         self._returned: Final[deque[HandOver]] = deque()
         self._outlets: Outlets | None = None
         self._alarm: Alarm | None = None
@@ -218,8 +222,15 @@ class Worker:
 
     def undeliverable(self, flow: Flow, reason: str) -> None:
         """Noted now, told to the engine by `settle`: the outputs at hand come first."""
-        self._telemetry.undeliverable(flow.host, flow.port, flow.transport, reason, self._clock().monotonic)
-        self._undelivered.append(flow)
+        now = self._clock().monotonic
+        self._telemetry.undeliverable(flow.host, flow.port, flow.transport, reason, now)
+        if flow in self._noted:
+            return
+        if len(self._noted) < NOTED:
+            self._noted.add(flow)
+            self._undelivered.append(flow)
+        else:  # what was sent there times out by itself
+            self._telemetry.record(Dropped(DropReason.SEND_FAILED, flow, "too many failures at once"), now)
 
     def handshake_failed(self, flow: Flow, reason: str, certificate: str) -> None:
         """A TLS client was turned away: a log line, and nothing to the engine."""
@@ -317,7 +328,9 @@ class Worker:
             self.take_over(kept.call, kept.record, b"", kept.flow)
         undelivered = self._undelivered
         for _ in range(min(FAILURES, len(undelivered)) if undelivered else 0):
-            self._send_failed(undelivered.popleft())
+            flow = undelivered.popleft()
+            self._noted.discard(flow)
+            self._send_failed(flow)
         assert self._alarm is not None, "connect comes first"
         deadline = self._clock().monotonic if undelivered else self._engine.next_timer
         self._alarm.set(None if deadline is None else max(deadline, self._quiet_until))

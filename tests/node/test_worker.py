@@ -20,7 +20,7 @@ from sbc.outputs import (
 from sbc.records import Located, Sought
 from sbc.telemetry import Telemetry
 from sbc.wire import Flow, Now
-from sbc.worker import FAILURES, PAUSE, Worker
+from sbc.worker import FAILURES, NOTED, PAUSE, Worker
 from tests.node.fakes import FLOW, OTHER, FakeAlarm, FakeEngine, FakeLogger, FakeOutlets, FakeStore
 
 NOWHERE = Located((), 30.0)
@@ -102,13 +102,35 @@ def test_a_dead_network_cannot_hold_the_loop(rig: Rig) -> None:
     """Each failed send causes another: the rest waits for the next wake-up, which is asked for at once."""
     rig.engine.says["send failed"] = [Transmit(b"again", FLOW)]
     rig.outlets.on_send = lambda flow: rig.worker.undeliverable(flow, "refused")
-    for _ in range(FAILURES + 5):
-        rig.worker.undeliverable(FLOW, "refused")
+    for port in range(FAILURES + 5):
+        rig.worker.undeliverable(Flow(0, "UDP", "192.0.2.1", port), "refused")
 
     rig.worker.settle()
 
     assert len(rig.engine.heard) == FAILURES
     assert rig.alarm.deadline == rig.time
+
+
+def test_a_peer_that_fails_often_is_told_once(rig: Rig) -> None:
+    """All that was sent there fails with the first word of it."""
+    for _ in range(3):
+        rig.worker.undeliverable(FLOW, "refused")
+
+    rig.worker.settle()
+
+    assert rig.engine.heard == [("send failed", FLOW)]
+
+
+def test_failures_beyond_a_bound_are_counted_and_not_kept(rig: Rig) -> None:
+    """What was sent there times out by itself."""
+    for number in range(NOTED + 7):
+        rig.worker.undeliverable(Flow(0, "UDP", "192.0.2.1", 1, number), "refused")
+
+    for _ in range(NOTED // FAILURES + 1):
+        rig.worker.settle()
+
+    assert len(rig.engine.heard) == NOTED
+    assert rig.telemetry.counters["dropped.send-failed"] == 7
 
 
 def test_the_alarm_is_set_to_the_next_deadline_when_a_wake_up_is_done(rig: Rig) -> None:
