@@ -1,14 +1,16 @@
 """Whose challenges are answered: those of a trunk with `auth`, to requests of ours that went there, and no others.
 
 A challenge to a BYE, to what a phone sends through us, or from elsewhere than where the request went, is not for us:
-whoever calls us and then challenges what we send back would get a hash of the password to try words on.
+whoever calls us and then challenges what we send back would get a hash of the password to try words on. So would
+somebody behind the trunk to whom a dialog leads past it: inside a call that we made there, only a challenge from an
+address of the trunk itself is answered.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-from sbc.call import Kind, Leg, Outgoing
+from sbc.call import Kind, Outgoing
 from sbc.config import Config
 from sbc.digest import DigestUser, challenges_in
 from sbc.media import Side
@@ -18,6 +20,7 @@ from sbc.sip import Fields, Response
 _BORN_BY: Final[frozenset[str]] = frozenset({"INVITE", "UPDATE", "MESSAGE", "OPTIONS"})
 """Methods that bear credentials of ours where the trunk has asked before; the REGISTERs that bear them are our own."""
 _KINDS: Final[frozenset[Kind]] = frozenset({Kind.INVITE, Kind.RELAY})
+_IN_CALL: Final[frozenset[Kind]] = frozenset({Kind.MODIFY, Kind.REFRESH})
 
 
 class Users:
@@ -55,11 +58,16 @@ class Users:
             return []
         return known[2].credentials(out.method, out.request_uri, body)
 
-    def answers(self, out: Outgoing, response: Response) -> bool:
-        """Whether the request is to be sent again, with credentials: once, and once more where its nonce was stale."""
+    def answers(self, out: Outgoing, response: Response, is_at_trunk: bool = False) -> bool:
+        """Whether the request is to be sent again, with credentials: once, and once more where its nonce was stale.
+
+        `is_at_trunk`: it went to an address of the leg's trunk.
+        """
         leg = out.leg
         known = self._users.get(leg.trunk)
-        if response.status not in (401, 407) or known is None or leg.side is not Side.B or not _is_ours(out, leg):
+        if response.status not in (401, 407) or known is None or leg.side is not Side.B:
+            return False
+        if not _is_ours(out) and not (is_at_trunk and out.kind in _IN_CALL):
             return False
         found = challenges_in(response.get_all("WWW-Authenticate"), response.get_all("Proxy-Authenticate"))
         is_stale = bool(found) and all(challenge.is_stale for challenge in found)
@@ -78,7 +86,7 @@ class Users:
                 known[2].renew(info)
 
 
-def _is_ours(out: Outgoing, leg: Leg) -> bool:
+def _is_ours(out: Outgoing) -> bool:
     if out.kind is Kind.REGISTER:
         return True
     return out.dialog is None and out.kind in _KINDS and out.method in ("INVITE", "MESSAGE")

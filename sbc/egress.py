@@ -231,7 +231,9 @@ class Egress(Requests):
 
     def answers_challenge(self, out: Outgoing, response: Response) -> bool:
         """Whether a 401 or 407 is for us to answer, as a user of the trunk."""
-        return self.users.answers(out, response)
+        leg, flow = out.leg, out.flow
+        where = "" if flow is None else self.snapshot.router.trunk_at(leg.realm.name, flow.host)
+        return self.users.answers(out, response, is_at_trunk=bool(where) and where == leg.trunk)
 
     def patience(self, hop: NextHop, other: NextHop) -> float:
         """Seconds to wait for any word of it while there is another: few where it alone is suspect."""

@@ -158,7 +158,10 @@ def _ask_other(call: Call, raw: bytes, exit_: Exit, now: Now) -> None:
     _send(call, modify, method, body, exit_)
 
 
-def _send(call: Call, modify: Modify, method: str, body: bytes, exit_: Exit, *, is_retry: bool = False) -> None:
+def _send(
+    call: Call, modify: Modify, method: str, body: bytes, exit_: Exit, tries: tuple[int, bool] = (0, False)
+) -> None:
+    """Ask the other side; `tries`: how often it challenged us before, and whether it wanted another interval."""
     other, fork = modify.leg.other, modify.fork
     assert other is not None
     dialog = other.dialog
@@ -166,7 +169,7 @@ def _send(call: Call, modify: Modify, method: str, body: bytes, exit_: Exit, *, 
         dialog = fork.dialog if other.side is Side.B else fork.a_dialog
     out = Outgoing(Kind.MODIFY, other, method, dialog)
     out.incoming = modify.incoming
-    out.is_retry = is_retry
+    out.challenged, out.is_retry = tries
     out.fields = session.asked(other) if fork is None else NO_FIELDS
     modify.out = out
     if not exit_.request(out, modify.incoming.request, body, SDP_TYPE if body else ""):
@@ -302,8 +305,11 @@ def fail(call: Call, out: Outgoing, status: int, response: Response | None, exit
     modify = call.modify
     if modify is None or modify.out is not out:
         return
-    if session.may_retry(out, response) and not modify.withdrawn:
-        _send(call, modify, out.method, b"" if modify.is_late else out.leg.shown, exit_, is_retry=True)
+    is_challenge = response is not None and not modify.withdrawn and exit_.answers_challenge(out, response)
+    if is_challenge or (session.may_retry(out, response) and not modify.withdrawn):
+        body = b"" if modify.is_late else out.leg.shown
+        tries = (out.challenged + is_challenge, out.is_retry or not is_challenge)
+        _send(call, modify, out.method, body, exit_, tries)
         return
     if status in (405, 501) and out.method == "UPDATE" and modify.fork is None:
         out.leg.allows_update = False

@@ -91,7 +91,7 @@ def handle_timer(call: Call, leg: Leg, exit_: Exit, now: Now) -> None:
         _refresh(call, leg, exit_, now)
 
 
-def _refresh(call: Call, leg: Leg, exit_: Exit, now: Now, *, is_retry: bool = False) -> None:
+def _refresh(call: Call, leg: Leg, exit_: Exit, now: Now, *, is_retry: bool = False, challenged: int = 0) -> None:
     """Our own refresh: UPDATE without SDP where the peer takes it, else a re-INVITE that changes nothing."""
     timer = leg.timer
     if timer is None or leg.dialog is None:
@@ -101,7 +101,7 @@ def _refresh(call: Call, leg: Leg, exit_: Exit, now: Now, *, is_retry: bool = Fa
         return
     out = Outgoing(Kind.REFRESH, leg, "UPDATE" if leg.allows_update else "INVITE", leg.dialog)
     out.fields = asked(leg)
-    out.is_retry = is_retry
+    out.is_retry, out.challenged = is_retry, challenged
     body = b"" if leg.allows_update else leg.shown
     timer.refresh_at = 0.0
     if out.method == "INVITE":
@@ -144,6 +144,8 @@ def _refused(call: Call, out: Outgoing, response: Response, exit_: Exit, now: No
         return
     elif may_retry(out, response):
         _refresh(call, leg, exit_, now, is_retry=True)
+    elif exit_.answers_challenge(out, response):
+        _refresh(call, leg, exit_, now, is_retry=out.is_retry, challenged=out.challenged + 1)
     elif status in (405, 501) and out.method == "UPDATE":
         leg.allows_update = False
         _refresh(call, leg, exit_, now)

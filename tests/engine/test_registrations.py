@@ -13,7 +13,7 @@ from sbc.outputs import CallEnded, RegistrationChanged
 from sbc.registrations import FIRST_WITHIN, PATIENCE
 from sbc.sip import Request, parse_authentication
 from sbc.wire import Flow
-from tests.kit.flows import answer, hang_up
+from tests.kit.flows import answer, hang_up, ring, talk
 from tests.kit.node import CARRIER, OUTSIDE, STRANGER, Node, config
 from tests.kit.peer import Peer, sdp
 
@@ -311,6 +311,77 @@ def test_a_challenge_to_a_bye_is_not_answered() -> None:
     ask(node.carrier, node.carrier.expect_request("BYE"))
     assert node.carrier.idle()
     assert node.engine.egress.users.answered == 0
+
+
+def test_a_challenge_to_a_re_invite_is_answered_and_the_other_side_sees_nothing() -> None:
+    """RFC 3261 section 22.2: same dialog, higher CSeq; with another nonce than the INVITE's, as some trunks want it."""
+    node = Node(carrier())
+    talk(node, node.pbx, node.carrier)
+    node.pbx.request("INVITE", sdp(node.pbx.host, 4002, version=2))
+    node.pbx.expect_response(100)
+    first = node.carrier.expect_request("INVITE")
+    ask(node.carrier, first, status=407)
+    node.carrier.expect_request("ACK")
+    second = node.carrier.expect_request("INVITE")
+    assert_authorised(second, "n1", header="Proxy-Authorization")
+    assert (second.to_tag, second.cseq.number, second.body) == (first.to_tag, first.cseq.number + 1, first.body)
+    node.carrier.reply(second, 200, sdp(CARRIER, version=2))
+    node.carrier.expect_request("ACK")
+    node.pbx.expect_response(200)
+    node.pbx.ack()
+    hang_up(node, node.pbx, node.carrier)
+    node.assert_clean()
+
+
+def test_a_wrong_password_in_a_call_is_told_once_and_the_call_goes_on() -> None:
+    node = Node(carrier())
+    talk(node, node.pbx, node.carrier)
+    node.pbx.request("INVITE", sdp(node.pbx.host, 4002, version=2))
+    node.pbx.expect_response(100)
+    for nonce in ("n1", "n2"):
+        ask(node.carrier, node.carrier.expect_request("INVITE"), nonce)
+        node.carrier.expect_request("ACK")
+    assert node.carrier.idle()
+    node.pbx.ack_failure(node.pbx.expect_response(488))
+    hang_up(node, node.pbx, node.carrier)
+    node.assert_clean()
+
+
+def test_a_challenge_in_a_call_from_behind_the_trunk_is_not_answered() -> None:
+    """The dialog leads past the trunk, to whoever answered there: its nonce is no business of ours."""
+    node = Node(carrier())
+    behind = node.peer("behind", STRANGER, OUTSIDE)
+    node.carrier.claims = f"<sip:b@{STRANGER}>"
+    node.carrier.reply(ring(node, node.pbx, node.carrier), 200, sdp(CARRIER))
+    behind.expect_request("ACK")
+    node.pbx.expect_response(200)
+    node.pbx.ack()
+    node.pbx.request("INVITE", sdp(node.pbx.host, 4002, version=2))
+    node.pbx.expect_response(100)
+    ask(behind, behind.expect_request("INVITE"))
+    behind.expect_request("ACK")
+    assert behind.idle()
+    assert node.engine.egress.users.answered == 0
+
+
+def test_a_challenge_to_a_refresh_of_ours_is_answered() -> None:
+    """RFC 4028 section 7.4: a refresh that is refused is no refresh."""
+    node = Node(carrier())
+    node.pbx.invite()
+    node.pbx.expect_response(100)
+    invite = node.carrier.expect_request("INVITE")
+    timer = "Supported: timer\nSession-Expires: 600;refresher=uac\nAllow: INVITE, ACK, BYE, UPDATE\n"
+    node.carrier.reply(invite, 200, sdp(CARRIER), extra=timer)
+    node.carrier.expect_request("ACK")
+    node.pbx.expect_response(200)
+    node.pbx.ack()
+    node.advance(301)
+    ask(node.carrier, node.carrier.expect_request("UPDATE"))
+    again = node.carrier.expect_request("UPDATE")
+    assert_authorised(again, "n1")
+    node.carrier.reply(again, 200, extra=timer)
+    node.advance(320)
+    assert node.engine.active_calls == 1
 
 
 def test_a_challenge_from_elsewhere_is_not_answered() -> None:
