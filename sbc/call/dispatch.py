@@ -125,6 +125,8 @@ def receive_ack(call: Call, leg: Leg, ack: Request, exit_: Exit, now: Now) -> No
         _run_join(call, exit_, now)
     elif not call.is_over:
         setup.receive_ack(call, ack, exit_, now)
+        if call.join is not None:
+            join.look_again(call.join, exit_, now)
         _run(call, exit_, now)
 
 
@@ -261,6 +263,8 @@ def receive_media(call: Call, reply: rtpengine.Reply | None, exit_: Exit, now: N
                 call.objection = "SRTP without a usable key"
             elif step.kind is StepKind.OFFER and not refusal.is_limit and reply.error_reason in _UNFIT:
                 call.objection = "offer cannot be anchored"
+    else:
+        media.lose_reply()
     if raw:
         call.ready = raw
     elif not call.objection:
@@ -325,7 +329,10 @@ def _advance(call: Call, step: Step, raw: bytes, exit_: Exit, now: Now) -> None:
         reliable.answer_offer(call, step.fork, shown_sdp(call.b, raw) if call.b is not None else b"", exit_, now)
     elif kind is StepKind.ANSWER:
         assert step.response is not None and step.fork is not None
-        setup.show_answer(call, step.response, step.fork, raw, exit_, now)
+        if call.join is not None and call.join.incoming is not None:
+            replace.answer_caller(call.join, step, raw, exit_, now)
+        else:
+            setup.show_answer(call, step.response, step.fork, raw, exit_, now)
     elif kind is StepKind.SETTLE_OFFER or kind is StepKind.SETTLE_ANSWER:
         insert.advance(call, step, exit_)
     elif kind is StepKind.ACK:
@@ -334,7 +341,7 @@ def _advance(call: Call, step: Step, raw: bytes, exit_: Exit, now: Now) -> None:
         call.offer = raw
     elif kind in (StepKind.JOIN_OFFER, StepKind.JOIN_ANSWER):
         join.advance(call, step, raw, exit_, now)
-    else:
+    elif kind is not StepKind.NOTHING:
         modify.advance(call, step, raw, exit_, now)
 
 
@@ -343,6 +350,9 @@ def _media_failed(
 ) -> None:
     if step.kind in (StepKind.MODIFY_OFFER, StepKind.MODIFY_ANSWER, StepKind.MODIFY_ACK, StepKind.EARLY_UPDATE):
         modify.media_failed(call, exit_, now)
+    elif _is_pick_up(call, step):
+        if call.join is not None:
+            replace.fail(call.join, status, exit_, now)
     elif step.kind in (StepKind.JOIN_OFFER, StepKind.JOIN_ANSWER):
         join.media_failed(call, status, exit_, now)
     elif step.kind is StepKind.PROVISIONAL:
@@ -353,6 +363,14 @@ def _media_failed(
     else:
         is_gone = call.media is not None and call.media.is_gone
         end.hang_up(call, exit_, now, end.ENGINE_LOST if is_gone else reason, status=status)
+
+
+def _is_pick_up(call: Call, step: Step) -> bool:
+    """True where a ringing call's caller was to be answered by who picks up, or would have been."""
+    join = call.join
+    return step.kind is StepKind.NOTHING or (
+        step.kind is StepKind.ANSWER and join is not None and join.incoming is not None
+    )
 
 
 def handle_timer(call: Call, exit_: Exit, now: Now) -> None:

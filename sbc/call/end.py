@@ -7,7 +7,7 @@ from typing import Final
 from sbc.call.call import Call, CallState
 from sbc.call.exchange import abort_attempt as abort_attempt
 from sbc.call.joint import Join, undo
-from sbc.call.parts import Exit, Incoming, Kind, Leg, Outgoing
+from sbc.call.parts import Exit, Incoming, Kind, Leg, Outgoing, Step, StepKind
 from sbc.call.referral import Referral, tell
 from sbc.dialog import DialogState
 from sbc.media import Side
@@ -140,10 +140,23 @@ def break_off(
             placed.behalf = None
         tell(referral, status, exit_, at_once=original.is_over)
     for one in dict.fromkeys(calls):
-        if not one.is_over and not _stands(one):
+        if not one.is_over and not _stands(one) and not _rings_on(one, join):
             shown = 200 if one.answer_wall else status
             finish(one, exit_, now, status=shown, released_by="sbc", cause=cause)
         exit_.arm(one)
+
+
+def _rings_on(call: Call, join: Join | None) -> bool:
+    """True for the call of a pick-up that came to nothing before its caller was answered, while its callee is there."""
+    attempt = call.attempt
+    if join is None or join.call is not call or call.state is not CallState.ANSWERING or attempt is None:
+        return False
+    if attempt.done:
+        return False
+    call.state = CallState.INVITING
+    if call.step is not None:
+        call.step = Step(StepKind.NOTHING)
+    return True
 
 
 def _stands(call: Call) -> bool:

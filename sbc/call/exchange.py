@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import rtpengine
 from sbc.call.call import Call
-from sbc.call.parts import Exit, Outgoing, Step
+from sbc.call.parts import Exit, Leg, Outgoing, Step
 from sbc.media import Objection
 
 
-def ask(call: Call, ready: rtpengine.Command | bytes | Objection, step: Step, exit_: Exit) -> None:
-    """Go on with SDP that is ready (media bypassed), or ask the engine and go on with its reply, or refuse."""
+def ask(
+    call: Call, ready: rtpengine.Command | bytes | Objection, step: Step, exit_: Exit, source: Leg | None = None
+) -> None:
+    """Go on with SDP that is ready (media bypassed), or ask the engine and go on with its reply, or refuse.
+
+    `source` is whose description it is, where that is nobody of the call's.
+    """
     call.step = step
     if isinstance(ready, bytes):
         call.ready = ready
     elif isinstance(ready, Objection):
         call.objection = ready.reason
     else:
-        _name_source(call, ready)
+        _name_source(call, ready, source)
         exit_.media(call, ready)
 
 
-def _name_source(call: Call, command: rtpengine.Command) -> None:
+def _name_source(call: Call, command: rtpengine.Command, source: Leg | None) -> None:
     """Tell the engine where the describing peer's signalling comes from: its media are likely to come from there."""
     media = call.media
     if media is None or not isinstance(command, rtpengine.Offer | rtpengine.Answer):
@@ -30,6 +35,7 @@ def _name_source(call: Call, command: rtpengine.Command) -> None:
     join = call.join
     if join is not None and leg is join.place and media is join.media:
         leg = join.new
+    leg = source or leg
     if leg is not None:
         flow = leg.flow if leg.dialog is None else leg.dialog.flow
         command.received_from = flow.host

@@ -106,6 +106,12 @@ def _is_free(join: Join) -> bool:
     return True
 
 
+def look_again(join: Join, exit_: Exit, now: Now) -> None:
+    """Something that was waited for has come: the two may be free before the next look is due."""
+    if join.next_timer and not join.is_broken and _is_free(join):
+        proceed(join, exit_, now)
+
+
 def handle_timer(join: Join, exit_: Exit, now: Now) -> None:
     """Look again whether the two are free."""
     if join.next_timer and join.next_timer <= now.monotonic and not join.is_broken:

@@ -382,6 +382,8 @@ class StepKind(Enum):
     JOIN_OFFER = "join-offer"
     """What one of two legs that are being joined said, to be shown to the other."""
     JOIN_ANSWER = "join-answer"
+    NOTHING = "nothing"
+    """Whatever it was for is not wanted any more."""
     REPEATED_OFFER = "repeated-offer"
     """The caller's offer once more, to another media engine while the callee rings; for the engine alone."""
 

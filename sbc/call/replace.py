@@ -1,4 +1,4 @@
-"""INVITE with Replaces (RFC 3891) or Join (RFC 3911): somebody takes the place of a peer in a call that is up.
+"""INVITE with Replaces (RFC 3891) or Join (RFC 3911): somebody takes the place of a peer in a call, up or ringing.
 
 The dialog that is named must be ours with a peer of the same realm and trunk: those alone may know its tags, and the
 new call counts for them. It is named from our side (`to-tag` is ours: the sender calls us in the place of that peer) or
@@ -9,7 +9,10 @@ from the peer's (`to-tag` is the peer's: the sender calls that peer, and takes t
 | no such dialog | 481 |
 | it is about to end | 603 |
 | it is up, and `early-only` was asked for | 486 |
-| it is early | 481: the caller's offer and the new one's cannot answer each other |
+| it is early, and the peer called us | 481 (section 3: not initiated by us) |
+| it is early, and the callee is to make the offer | 481: the caller's ACK cannot answer two |
+| it is early, and the new one brings no offer | 488: the caller's has no answer then |
+| it is early (section 7.1) | 200, as below: the caller is answered with the new one's offer, the callee gets CANCEL |
 | another exchange has it | 491 |
 | it is up | 200, once who is kept has agreed to the new media (`join`); the replaced peer gets a BYE |
 | Join, and the dialog is there | 488: there is no mixer here |
@@ -17,16 +20,18 @@ from the peer's (`to-tag` is the peer's: the sender calls that peer, and takes t
 
 from __future__ import annotations
 
-from sbc.call import reliable, session
+from sbc.call import reliable, session, setup
 from sbc.call.body import session_of
 from sbc.call.call import Call, CallState
-from sbc.call.end import finish
+from sbc.call.end import break_off, finish
+from sbc.call.exchange import abort_attempt, ask
 from sbc.call.join import begin as begin_join
 from sbc.call.join import joint_media
 from sbc.call.joint import Join
-from sbc.call.parts import Exit, Leg
+from sbc.call.parts import Exit, Fork, Leg, Step, StepKind
 from sbc.dialog import Dialog, DialogState
-from sbc.sip import ParseError, Request, parse_join
+from sbc.media import Side
+from sbc.sip import ParseError, Request, Response, parse_join
 from sbc.wire import Now
 
 
@@ -55,14 +60,29 @@ def find_place(request: Request, realm: str, trunk: str, exit_: Exit) -> Leg | R
     if place is None:
         return Refusal(481, "Replaces names no dialog of that trunk")
     call = place.call
+    if call.state is CallState.INVITING and not call.is_over:
+        return _refuse_early(place, request) or place
     if call.is_over or call.is_parted or not _is_up(place):
-        is_early = call.state is CallState.INVITING or call.state is CallState.ANSWERING
-        return Refusal(481 if is_early else 603, "Replaces names a dialog that is not up")
+        return Refusal(491 if call.state is CallState.ANSWERING else 603, "Replaces names a dialog that is not up")
     if named.early_only:
         return Refusal(486, "Replaces is for an early dialog only")
     if call.join is not None or call.referral is not None or call.behalf is not None:
         return Refusal(491, "Replaces names a dialog that is changing")
     return place
+
+
+def _refuse_early(place: Leg, request: Request) -> Refusal | None:
+    """Why the early dialog of this leg cannot be replaced now, None where it can."""
+    call = place.call
+    if place is not call.b:
+        return Refusal(481, "Replaces names an early dialog that its peer began")
+    if call.late_offer or call.inserted:
+        return Refusal(481, "Replaces names an early dialog without an offer of the caller's")
+    if call.behalf is not None or call.join is not None or call.is_waiting or call.early_fork is not None:
+        return Refusal(491, "Replaces names a dialog that is changing")
+    if not session_of(request):
+        return Refusal(488, "Replaces of an early dialog without an offer")
+    return None
 
 
 def _refuse_join(request: Request, realm: str, trunk: str, exit_: Exit) -> Refusal:
@@ -100,4 +120,50 @@ def begin(call: Call, place: Leg, request: Request, exit_: Exit, now: Now) -> No
     exit_.track(new.dialog, new)
     join = Join(place.call, place, new, joint_media(place.call, place, new))
     join.incoming = incoming
+    if place.call.state is CallState.INVITING:
+        _pick_up(join, exit_)
+    else:
+        begin_join(join, exit_, now)
+
+
+def _pick_up(join: Join, exit_: Exit) -> None:
+    """The call rings at whom `new` replaces: its caller must be answered before the two can be joined."""
+    call, new, attempt = join.call, join.new, join.call.attempt
+    assert attempt is not None and call.media is not None and call.invite_in is not None
+    call.join = new.call.join = join
+    call.state = CallState.ANSWERING
+    fork = next(iter(attempt.forks.values()))
+    request, leg = call.invite_in.request, call.caller_leg
+    if request is not None and not request.to_tag and leg.profile.early_dialogs != "one":
+        # As if another fork had answered: what the caller was shown in the others binds nobody (13.2.2.4).
+        fork = Fork(fork.dialog, Dialog.uas(request, call.mint.tag(), leg.flow))
+    answer = Step(StepKind.ANSWER, Response(200, "OK", []), fork)
+    if fork.is_shown:
+        call.step, call.ready = answer, fork.raw
+    else:
+        ask(call, call.media.answer(Side.B, new.said), answer, exit_, new)
+
+
+def answer_caller(join: Join, step: Step, raw: bytes, exit_: Exit, now: Now) -> None:
+    """The caller of a call that rang is answered; then it is joined with who picked up, as any other."""
+    call, fork, attempt = join.call, step.fork, join.call.attempt
+    assert fork is not None and step.response is not None and attempt is not None
+    rang = list(attempt.forks.values())
+    call.caller_leg.dialog = fork.a_dialog
+    exit_.track(fork.a_dialog, call.caller_leg)
+    setup.show_answer(call, step.response, fork, raw, exit_, now)
+    for one in rang:
+        exit_.forget(one.dialog)
+        one.dialog.state = DialogState.TERMINATED
+        if one.a_dialog is not fork.a_dialog:
+            exit_.forget(one.a_dialog)
+    if call.is_over:
+        return
+    abort_attempt(attempt, exit_)
+    call.attempt = None
     begin_join(join, exit_, now)
+
+
+def fail(join: Join, status: int, exit_: Exit, now: Now) -> None:
+    """The caller cannot be answered with what the new one offers: the call rings on, unless its callee has left."""
+    break_off(None, join, status, exit_, now, "pick-up failed")

@@ -210,10 +210,7 @@ class MediaSession:
         offer, answer = self._offer, self._answer
         if offer is None or not self.is_waiting:
             raise MachineMisuse(f"a reply while {self.phase.value}")
-        if self.phase is Phase.OFFERING:
-            self.phase = Phase.REFUSED
-        else:
-            self.phase = Phase.OFFERED if self._exchange is self._before else Phase.ANSWERED
+        self.lose_reply()
         reply.check()
         if _media_count(reply.sdp) != _media_count(offer.sdp):
             raise rtpengine.Refused("the media engine returned another number of m-lines than were offered")
@@ -226,6 +223,13 @@ class MediaSession:
             self._was_answered = True
             self.phase = Phase.ANSWERED
         return sdp
+
+    def lose_reply(self) -> None:
+        """No reply will come: as after a refusal, another answer may be given in the place of this one."""
+        if self.phase is Phase.OFFERING:
+            self.phase = Phase.REFUSED
+        elif self.phase is Phase.ANSWERING:
+            self.phase = Phase.OFFERED if self._exchange is self._before else Phase.ANSWERED
 
     def _without_foreign_keys(self, sdp: bytes, offer: rtpengine.Offer, answer: rtpengine.Answer | None) -> bytes:
         """An engine's description, as far as its receiver may have it. Raises `Refused` where no key is left."""

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from tests.kit.flows import assert_no_leak, hang_up, ring, talk
+import rtpengine
+from sbc.config import Profile
+from sbc.sip import Request
+from tests.kit.flows import answer, assert_no_leak, hang_up, ring, talk
 from tests.kit.peer import Peer, sdp
 from tests.kit.transfers import Transfers, accept_reinvite, expect_bye, transfer_config
 
@@ -139,16 +144,182 @@ def test_join_has_no_mixer() -> None:
     node.assert_clean()
 
 
-def test_a_ringing_dialog_cannot_be_taken_yet() -> None:
-    """RFC 3891 section 3: 481 where it cannot be replaced."""
+# Early dialogs (RFC 3891 sections 3 and 7.1)
+
+
+def ringing(node: Transfers, extra: str = "", body: bytes | None = None) -> Request:
+    """The PBX's first line rings; it knows the dialog by our tag."""
+    invite = ring(node, node.carrier, node.pbx, body, extra)
+    node.pbx.remote_tag = invite.from_tag
+    return invite
+
+
+def answered_by_pick_up(node: Transfers, invite: Request) -> None:
+    """The caller has its 200, the first line a CANCEL, the caller a re-INVITE, the second line its 200."""
+    assert node.carrier.expect_response(200).body
+    node.pbx.reply(node.pbx.expect_request("CANCEL"), 200)
+    node.pbx.reply(invite, 487)
+    node.pbx.expect_request("ACK")
+    assert node.carrier.idle()
+    node.carrier.ack()
+    accept_reinvite(node.carrier)
+    assert node.line2.expect_response(200).body
+    node.line2.ack()
+
+
+@pytest.mark.parametrize("mode", ["bypass", "anchor"])
+@pytest.mark.parametrize("tail", ["", ";early-only"])
+def test_a_ringing_phone_is_picked_up_from_another(mode: str, tail: str) -> None:
+    """RFC 3891 section 7.1: a dialog that we began; the new one gets 200, the one that rang a CANCEL."""
+    node = Transfers(transfer_config(mode=mode))
+    invite = ringing(node)
+    early = node.carrier.remote_tag
+    pick_up(node.line2, node.pbx, tail=tail)
+    node.line2.expect_response(100)
+    answered_by_pick_up(node, invite)
+    assert node.carrier.remote_tag != early  # as if another fork had answered
+    node.line2.request("INFO", b"Signal=5\r\n", content_type="application/dtmf-relay")
+    node.carrier.reply(node.carrier.expect_request("INFO"), 200)
+    node.line2.expect_response(200)
+    hang_up(node, node.carrier, node.line2)
+    if mode == "anchor":
+        assert_no_leak(node)
+    node.assert_clean()
+    assert node.engine.egress.trunks.places == 0
+
+
+def test_a_caller_with_one_early_dialog_is_answered_in_it() -> None:
+    """The profile's early_dialogs: its peer would take another tag for another call."""
+    settings = transfer_config()
+    outside = replace(settings.realms["outside"], profile=replace(Profile(), early_dialogs="one"))
+    node = Transfers(replace(settings, realms={**settings.realms, "outside": outside}))
+    invite = ringing(node)
+    early = node.carrier.remote_tag
+    pick_up(node.line2, node.pbx)
+    node.line2.expect_response(100)
+    answered_by_pick_up(node, invite)
+    assert node.carrier.remote_tag == early
+    hang_up(node, node.line2, node.carrier)
+    node.assert_clean()
+
+
+def test_early_media_of_who_rang_bind_nobody() -> None:
+    """RFC 3261 section 13.2.2.4: the answer comes in a dialog of its own."""
     node = Transfers()
-    invite = ring(node, node.carrier, node.pbx)
+    node.carrier.invite()
+    node.carrier.expect_response(100)
+    invite = node.pbx.expect_request("INVITE")
+    node.pbx.reply(invite, 183, sdp(node.pbx.host))
+    assert node.carrier.expect_response(183).body
     node.pbx.remote_tag = invite.from_tag
     pick_up(node.line2, node.pbx)
+    node.line2.expect_response(100)
+    answered_by_pick_up(node, invite)
+    hang_up(node, node.carrier, node.line2)
+    node.assert_clean()
+
+
+def test_an_answer_of_who_rang_crosses_the_pick_up() -> None:
+    """RFC 3261 section 13.2.2.4: nobody waits for it any more: ACK and BYE."""
+    node = Transfers()
+    invite = ringing(node)
+    pick_up(node.line2, node.pbx)
+    node.line2.expect_response(100)
+    node.carrier.expect_response(200)
+    node.pbx.reply(node.pbx.expect_request("CANCEL"), 200)
+    node.pbx.reply(invite, 200, sdp(node.pbx.host))
+    node.pbx.expect_request("ACK")
+    expect_bye(node.pbx)
+    node.carrier.ack()
+    accept_reinvite(node.carrier)
+    node.line2.expect_response(200)
+    node.line2.ack()
+    hang_up(node, node.line2, node.carrier)
+    node.assert_clean()
+
+
+def test_who_began_the_early_dialog_cannot_be_replaced() -> None:
+    """RFC 3891 section 3: 481, and the dialog is unchanged."""
+    node = Transfers()
+    invite = ring(node, node.pbx, node.carrier)
+    pick_up(node.line2, node.pbx)
     node.line2.ack_failure(node.line2.expect_response(481))
+    answer(node, node.pbx, node.carrier, invite)
+    hang_up(node, node.carrier, node.pbx)
+    node.assert_clean()
+
+
+@pytest.mark.parametrize(("body", "offer", "status"), [(b"", None, 481), (None, b"", 488)])
+def test_a_pick_up_without_two_offers_is_refused(body: bytes | None, offer: bytes | None, status: int) -> None:
+    """The caller's and the new one's each want an answer of the other; without one of them the call rings on."""
+    node = Transfers()
+    invite = ringing(node, body=body)
+    pick_up(node.line2, node.pbx, offer)
+    node.line2.ack_failure(node.line2.expect_response(status))
     node.pbx.reply(invite, 486)
     node.pbx.expect_request("ACK")
     node.carrier.ack_failure(node.carrier.expect_response(486))
+    node.assert_clean()
+
+
+def test_the_caller_gives_up_between_answer_and_join() -> None:
+    """Who picked up has nobody to talk to: 487."""
+    node = Transfers()
+    invite = ringing(node)
+    pick_up(node.line2, node.pbx)
+    node.line2.expect_response(100)
+    node.carrier.expect_response(200)
+    node.pbx.reply(node.pbx.expect_request("CANCEL"), 200)
+    node.pbx.reply(invite, 487)
+    node.pbx.expect_request("ACK")
+    node.carrier.ack()
+    reinvite = node.carrier.expect_request("INVITE")
+    node.carrier.request("BYE")
+    node.carrier.expect_response(200)
+    node.carrier.reply(reinvite, 487)
+    node.carrier.expect_request("ACK")
+    node.line2.ack_failure(node.line2.expect_response(487))
+    node.assert_clean()
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_who_picks_up_and_cancels_at_once_leaves_the_call_ringing(answers: bool) -> None:
+    """The media engine is still thinking: nobody was told anything."""
+    node = Transfers()
+    invite = ringing(node)
+    media, node.media = node.media, None
+    pick_up(node.line2, node.pbx)
+    node.line2.expect_response(100)
+    node.line2.cancel()
+    node.line2.expect_response(200)
+    node.line2.ack_failure(node.line2.expect_response(487))
+    (command,) = node.commands
+    node.commands.clear()
+    node.media = media
+    assert media is not None
+    node.act(node.engine.media_reply(command.id, media(command.command) if answers else None, node.now))
+    assert node.carrier.idle()
+    answer(node, node.carrier, node.pbx, invite)
+    hang_up(node, node.carrier, node.pbx)
+    assert_no_leak(node)
+    node.assert_clean()
+
+
+@pytest.mark.parametrize("refused", [rtpengine.Reply({"result": b"error", "error-reason": b"no"}), None])
+def test_media_that_fit_nobody_leave_the_call_ringing(refused: rtpengine.Reply | None) -> None:
+    """The engine refuses what the new one offers as an answer, or says nothing: 503 for it alone."""
+    node = Transfers()
+    invite = ringing(node)
+    media, node.media = node.media, None
+    pick_up(node.line2, node.pbx)
+    node.line2.expect_response(100)
+    (command,) = node.commands
+    node.commands.clear()
+    node.media = media
+    node.act(node.engine.media_reply(command.id, refused, node.now))
+    node.line2.ack_failure(node.line2.expect_response(503))
+    answer(node, node.carrier, node.pbx, invite)
+    hang_up(node, node.carrier, node.pbx)
     node.assert_clean()
 
 

@@ -284,3 +284,21 @@ def test_copy_of_a_2xx_whose_ack_waits_for_the_callers_answer_is_absorbed() -> N
     assert node.pbx.expect_request("ACK").body
     hang_up(node, node.carrier, node.pbx)
     node.assert_clean()
+
+
+def test_silence_of_the_engine_costs_early_media_and_not_the_call() -> None:
+    """The 183 goes without its description; the answer is asked about anew."""
+    node = Node(config(mode="anchor"))
+    node.carrier.invite()
+    node.carrier.expect_response(100)
+    invite = node.pbx.expect_request("INVITE")
+    media, node.media = node.media, None
+    node.pbx.reply(invite, 183, sdp(node.pbx.host))
+    (command,) = node.commands
+    node.commands.clear()
+    node.act(node.engine.media_reply(command.id, None, node.now))
+    node.media = media
+    assert node.carrier.expect_response(183).body == b""
+    answer(node, node.carrier, node.pbx, invite)
+    hang_up(node, node.carrier, node.pbx)
+    node.assert_clean()
