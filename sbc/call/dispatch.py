@@ -158,6 +158,8 @@ def receive_response(out: Outgoing, response: Response, exit_: Exit, now: Now) -
         if response.status < 300 or not outside.moves_on(call, out, response.status, response, exit_, now):
             relay.receive_response(call, out, response, exit_, now)
     elif kind is Kind.EVENT:
+        if out.dialog is None:
+            call.patience = 0.0
         subscribe.receive_response(call, out, response, exit_, now)
     elif kind is Kind.REFRESH:
         session.receive_response(call, out, response, exit_, now)
@@ -214,8 +216,11 @@ def receive_timeout(out: Outgoing, exit_: Exit, now: Now, status: int = 408) -> 
     """
     leg = out.leg
     call = leg.call
-    out.done = True
     kind = out.kind
+    if kind is Kind.EVENT:
+        subscribe.receive_timeout(call, out, status, exit_, now)
+        return
+    out.done = True
     if kind is Kind.INVITE:
         if out.hop is not None and status == 408 and not out.cancel_wanted:
             exit_.health(out.hop, False)
@@ -228,8 +233,6 @@ def receive_timeout(out: Outgoing, exit_: Exit, now: Now, status: int = 408) -> 
         relay.settle(call, out, status, None, exit_)
         if not call.is_over and ends_call(out.method, 408):
             end.hang_up(call, exit_, now, _lost(leg))
-    elif kind is Kind.EVENT:
-        subscribe.receive_timeout(call, out, status, exit_)
     elif kind is Kind.BYE:
         _forget(out, exit_)
     elif kind is Kind.JOIN:
@@ -393,7 +396,10 @@ def handle_timer(call: Call, exit_: Exit, now: Now) -> None:
         _run(call, exit_, now)
     if call.patience and call.patience <= time:
         if call.state is CallState.OUTSIDE:
-            outside.lose_patience(call, exit_, now)
+            if not outside.stays_patient(call, exit_, now):
+                for out in list(call.relays):
+                    moves_on = subscribe.moves_on if out.kind is Kind.EVENT else outside.moves_on
+                    moves_on(call, out, 408, None, exit_, now)
         else:
             setup.lose_patience(call, exit_, now)
             _run(call, exit_, now)

@@ -104,13 +104,10 @@ def moves_on(call: Call, out: Outgoing, status: int, response: Response | None, 
     return True
 
 
-def lose_patience(call: Call, exit_: Exit, now: Now) -> None:
-    """The next hop has said nothing for so long that it counts as silent: on to the next."""
+def stays_patient(call: Call, exit_: Exit, now: Now) -> bool:
+    """The next hop has said nothing for so long that it counts as silent, unless its answer may lie unread here."""
     call.patience = now.monotonic + max(0.5, 4 * exit_.lag) if exit_.lag > LATE else 0.0
-    if call.patience:
-        return
-    for out in list(call.relays):
-        moves_on(call, out, 408, None, exit_, now)
+    return call.patience > 0.0
 
 
 def reach(call: Call, exit_: Exit) -> tuple[Leg | None, NextHop | None]:

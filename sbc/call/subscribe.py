@@ -13,6 +13,7 @@ from sbc.call.forks import MAX_FORKS
 from sbc.call.outside import reach, seconds_of
 from sbc.call.parts import Exit, Incoming, Kind, Leg, Outgoing
 from sbc.call.relay import MAX_RELAYS, RELAY_SECONDS, settle
+from sbc.call.setup import be_patient, has_other
 from sbc.call.subscription import GRACE, Subscription, Watch
 from sbc.dialog import Dialog, DialogState
 from sbc.media import Side
@@ -61,7 +62,32 @@ def begin(call: Call, request: Request, exit_: Exit, now: Now) -> bool:
     if not _send(call, out, request, exit_, now):
         _end(call, exit_)
         return False
+    out.deadline = call.start.monotonic + RELAY_SECONDS
+    be_patient(call, out, exit_, now)
     exit_.respond(incoming, 100)  # held by the transaction until 3.5 s (RFC 4320 section 4.1)
+    return True
+
+
+def moves_on(call: Call, out: Outgoing, status: int, response: Response | None, exit_: Exit, now: Now) -> bool:
+    """Whether a first SUBSCRIBE goes to the next place or target instead of failing; it is sent then.
+
+    A notifier that has said something is not left. One that was only late finds its NOTIFY answered with 481, which
+    ends its subscription (RFC 6665 section 4.2.2).
+    """
+    subscription, incoming = call.subscription, call.invite_in
+    if subscription is None or subscription.watches or out.dialog is not None or out.hop is None or out.done:
+        return False
+    if incoming is None or incoming.request is None or not has_other(call, out, status, response):
+        return False
+    out.done = True
+    out.incoming = None
+    if out in call.relays:
+        call.relays.remove(out)
+    exit_.health(out.hop, status not in (408, 503))
+    exit_.forget(subscription.seed)
+    call.subscription = None
+    if not begin(call, incoming.request, exit_, now) and not call.relays:
+        exit_.ended(call)
     return True
 
 
@@ -227,14 +253,18 @@ def receive_response(call: Call, out: Outgoing, response: Response, exit_: Exit,
         settle(call, out, response.status, response, exit_)
     elif out.method == "NOTIFY":
         _notified(call, out, response.status, response, exit_)
-    elif out.dialog is None:
-        _subscribed(call, call.subscription, out, response, exit_, now)
-    else:
+    elif out.dialog is not None:
         _refreshed(call, call.subscription, out, response, exit_, now)
+    elif response.status < 300 or not moves_on(call, out, response.status, response, exit_, now):
+        _subscribed(call, call.subscription, out, response, exit_, now)
 
 
-def receive_timeout(call: Call, out: Outgoing, status: int, exit_: Exit) -> None:
+def receive_timeout(call: Call, out: Outgoing, status: int, exit_: Exit, now: Now) -> None:
     """Nobody answered, or it could not be sent: a NOTIFY that is lost ends its subscription (section 4.2.2)."""
+    if out.dialog is None and out.incoming is None:
+        return  # another one was asked long since
+    if moves_on(call, out, status, None, exit_, now):
+        return
     if call.subscription is None:
         settle(call, out, status, None, exit_)
     elif out.method == "NOTIFY":
