@@ -317,6 +317,8 @@ class Node:
 
     def _end_silent(self, worker: Worker) -> None:
         """End the adopted calls whose media sessions are nowhere any more."""
+        if not self._engine.active_calls:
+            return
         worker.media_lost(NOBODY)
         is_new = self._embedded is not None and not self._embedded.is_survivor
         if is_new or (self._berth is not None and self._berth.is_media_new and is_wanted(self.config)):
