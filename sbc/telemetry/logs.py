@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping, MutableMapping
+from functools import partial
 from typing import Any, Final, cast
 
 import structlog
@@ -23,19 +24,27 @@ LEVELS: Final[Mapping[str, int]] = {
 
 def build_logger(sink: Sink, style: str, level: str) -> FilteringBoundLogger:
     """A logger that writes to `sink` in `style` (`text` or `json`) what is at least as grave as `level`."""
-    render: Processor = _render_text if style == "text" else structlog.processors.JSONRenderer()
+    render = _render_text if style == "text" else structlog.processors.JSONRenderer()
+
+    def finish(logger: object, method: str, event: MutableMapping[str, Any]) -> str:
+        return str(render(logger, method, _stamp(event)))
+
+    def hand_over(logger: object, method: str, event: MutableMapping[str, Any]) -> tuple[tuple[object], dict[str, Any]]:
+        """The rest is for the sink's thread: a call does not wait for its log line to be rendered."""
+        event["time"] = time.time()
+        return (partial(finish, logger, method, event),), {}
+
     processors: list[Processor] = [
         structlog.processors.add_log_level,
-        _stamp,
         structlog.processors.format_exc_info,
-        render,
+        hand_over,
     ]
     wrapper = structlog.make_filtering_bound_logger(LEVELS[level])
     return cast(FilteringBoundLogger, structlog.wrap_logger(sink, processors=processors, wrapper_class=wrapper))
 
 
-def _stamp(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    now = time.time()
+def _stamp(event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    now = float(event["time"])
     event["time"] = f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(now))}.{int(now * 1000) % 1000:03d}Z"
     return event
 

@@ -188,7 +188,7 @@ def test_garbage_is_dropped_with_a_named_reason(shared: Running) -> None:
 
 def test_a_drain_waits_for_the_call_and_ends_it_at_the_deadline(node: Running) -> None:
     with node.invite() as caller:
-        assert node.sbc("drain", "--deadline", "1").stdout.startswith("draining: 1 call to go")
+        assert node.sbc("drain", "--deadline", "4").stdout.startswith("draining: 1 call to go")
         assert node.status()["state"] == "draining"
         answers = [caller.recv(4096)[:11]]
         while not answers[-1].startswith((b"SIP/2.0 4", b"SIP/2.0 5")):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import threading
+from functools import partial
 
 import pytest
 
@@ -166,3 +168,17 @@ def test_the_end_of_a_connection_is_logged_by_its_gravity_and_not_when_the_node_
         ("info", "idle"),
         ("warning", "peer does not read"),
     ]
+
+
+def test_a_line_is_rendered_by_the_writer_and_not_by_the_call() -> None:
+    """What a call pays for its log line is a dictionary in a queue, whoever reads the log."""
+
+    def line(number: int) -> str:
+        return f"{threading.current_thread().name} {number}"
+
+    stream = io.StringIO()
+    sink = Sink(stream)
+    for number in range(100):
+        sink.msg(partial(line, number))
+    sink.close()
+    assert stream.getvalue().splitlines() == [f"log writer {number}" for number in range(100)]
