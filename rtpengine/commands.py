@@ -193,6 +193,8 @@ class Options:
     """Counts in offers."""
     ptime: int = 0
     """Milliseconds a packet toward the receiver; 0: as it was. Needs an engine that repacketises."""
+    ptime_reverse: int = 0
+    """The same toward the sender of the offer."""
     t38: tuple[T38, ...] = ()
     owns_rtcp: bool = False
     """The engine takes the parties' RTCP for itself and reports to each on its own account: names in it do not cross,
@@ -223,8 +225,9 @@ class Options:
         codecs = self.codecs.to_dict() if self.codecs is not None else {}
         if codecs:
             request["codec"] = codecs
-        if self.ptime:
-            request["ptime"] = self.ptime
+        for key, time in (("ptime", self.ptime), ("ptime-reverse", self.ptime_reverse)):
+            if time:
+                request[key] = time
         if self.sdes:
             request["SDES"] = [*self.sdes]
         if self.endpoint_learning is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from sbc.adoption.codec import Reader, RecordError
-from sbc.call import Call, CallState, Leg, SessionTimer
+from sbc.call import Call, CallState, Leg, SessionTimer, leg_codecs
 from sbc.config import Listener, Realm, Target
 from sbc.dialog import Answer, Dialog, DialogState
 from sbc.media import NOBODY, MediaSession, Side, terms_named
@@ -69,6 +69,8 @@ def _media(reader: Reader, call: Call, engines: list[str]) -> MediaSession | Non
     except ValueError as error:
         raise RecordError(str(error)) from None
     session = MediaSession(call.mode, session_id, (tag, other_tag), (interface, other_interface), both)
+    if call.a is not None and call.b is not None:
+        session.codecs = (leg_codecs(call.a), leg_codecs(call.b))
     if offerer and call.a is not None and call.b is not None:
         side = Side.A if offerer == "A" else Side.B
         said = (call.a.said, call.b.said)

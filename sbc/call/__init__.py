@@ -38,6 +38,7 @@ from sbc.call.parts import Exit, Incoming, Kind, Leg, Outgoing, SessionTimer, St
 from sbc.call.refer import find_target
 from sbc.call.referral import Referral
 from sbc.call.replace import Refusal, find_place
+from sbc.call.security import leg_codecs
 from sbc.call.sending import Sending
 from sbc.call.subscribe import ALLOW_EVENTS, notifier
 from sbc.call.subscribe import begin as subscribe
@@ -81,6 +82,7 @@ __all__ = [
     "handle_timer",
     "hang_up",
     "is_unsupported",
+    "leg_codecs",
     "note_session_id",
     "receive_ack",
     "receive_cancel",

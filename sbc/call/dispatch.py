@@ -31,7 +31,7 @@ from sbc.call.forks import heard_last
 from sbc.call.parts import Exit, Incoming, Kind, Leg, Outgoing, Step, StepKind
 from sbc.call.usage import ends_call
 from sbc.dialog import AnswerUnacknowledged, DialogState
-from sbc.media import Side
+from sbc.media import NONE_LEFT, Side
 from sbc.sip import Request, Response
 from sbc.wire import Now
 
@@ -264,6 +264,8 @@ def receive_media(call: Call, reply: rtpengine.Reply | None, exit_: Exit, now: N
         except rtpengine.Refused as refusal:
             if reply.error_reason == NO_SUITE:
                 call.objection = "SRTP without a usable key"
+            elif refusal.reason == NONE_LEFT:
+                call.objection = NONE_LEFT
             elif step.kind is StepKind.OFFER and not refusal.is_limit and reply.error_reason in _UNFIT:
                 call.objection = "offer cannot be anchored"
     else:

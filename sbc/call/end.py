@@ -7,12 +7,12 @@ from typing import Final
 from sbc.call.call import Call, CallState
 from sbc.call.exchange import abort_attempt as abort_attempt
 from sbc.call.joint import Join, undo
-from sbc.call.parts import Exit, Incoming, Kind, Leg, Outgoing, Step, StepKind
+from sbc.call.parts import NO_FIELDS, Exit, Incoming, Kind, Leg, Outgoing, Step, StepKind
 from sbc.call.referral import Referral, tell
 from sbc.dialog import DialogState
-from sbc.media import Side
+from sbc.media import NONE_LEFT, Side
 from sbc.outputs import CallEnded
-from sbc.sip import Message
+from sbc.sip import Fields, Message
 from sbc.wire import Now
 
 ENGINE_LOST: Final = "media engine lost"
@@ -52,6 +52,16 @@ def _is_leaving(call: Call, leg: Leg) -> bool:
     )
 
 
+_SRTP: Final = ("SRTP", "the answer")
+
+
+def warning(leg: Leg, cause: str) -> Fields:
+    """What is wrong with a description (RFC 3261 section 20.43): its transport protocol (302), its formats (305), or
+    something else; in words of ours."""
+    code = 302 if cause.startswith(_SRTP) else 305 if cause == NONE_LEFT else 399
+    return [("Warning", f'{code} {leg.realm.domain} "{cause}"')]
+
+
 def finish(
     call: Call,
     exit_: Exit,
@@ -71,7 +81,8 @@ def finish(
     if call.is_over:
         return
     if call.invite_in is not None and call.invite_in.is_open:
-        exit_.respond(call.invite_in, status if status >= 300 else 500)
+        extra = warning(call.caller_leg, cause) if status == 488 else NO_FIELDS
+        exit_.respond(call.invite_in, status if status >= 300 else 500, extra=extra)
     call.state = CallState.ENDED
     call.status, call.released_by, call.cause = status, released_by, cause
     if call.referral is not None or call.behalf is not None or call.join is not None:

@@ -38,7 +38,7 @@ from sbc.call.exchange import ask
 from sbc.call.joint import Join, discard, drop_media, settle
 from sbc.call.parts import Exit, Kind, Leg, Outgoing, Step, StepKind
 from sbc.call.referral import tell
-from sbc.call.security import leg_terms
+from sbc.call.security import leg_codecs, leg_terms
 from sbc.call.session import granted
 from sbc.dialog import Answer, DialogState
 from sbc.media import MediaSession, Side
@@ -62,7 +62,10 @@ def joint_media(call: Call, place: Leg, new: Leg) -> MediaSession:
     a, b = (new, kept) if place.side is Side.A else (kept, new)
     mint = call.mint
     interfaces = (a.realm.media_interface, b.realm.media_interface)
-    return MediaSession(call.mode, mint.token(), (mint.tag(), mint.tag()), interfaces, (leg_terms(a), leg_terms(b)))
+    terms = (leg_terms(a), leg_terms(b))
+    media = MediaSession(call.mode, mint.token(), (mint.tag(), mint.tag()), interfaces, terms)
+    media.codecs = (leg_codecs(a), leg_codecs(b))
+    return media
 
 
 def begin(join: Join, exit_: Exit, now: Now) -> None:

@@ -6,7 +6,7 @@ from typing import Final
 
 from sbc.call.call import Call
 from sbc.call.parts import Leg
-from sbc.config import Realm
+from sbc.config import ANY, Codecs, Realm
 from sbc.media import CLEAR, MediaSession, Terms, terms_of
 
 NO_INTERFACES: Final = ("", "")
@@ -16,14 +16,17 @@ def media_session(call: Call, interfaces: tuple[str, str] = NO_INTERFACES) -> Me
     """The media of the call's next attempt: toward the callee that there is, or the target whose turn it is."""
     a, b = call.caller_leg, call.b
     if b is not None:
-        callee = leg_terms(b)
+        callee, codecs = leg_terms(b), leg_codecs(b)
     elif call.hop_index < len(call.hops):
         hop = call.hops[call.hop_index]
-        callee = _terms(call.config.realms[hop.realm], hop.transport)
+        realm = call.config.realms[hop.realm]
+        callee, codecs = _terms(realm, hop.transport), call.config.codecs_of(realm, hop.trunk)
     else:
-        callee = CLEAR
+        callee, codecs = CLEAR, ANY
     tags = (call.mint.tag(), call.mint.tag())
-    return MediaSession(call.mode, call.mint.token(), tags, interfaces, (leg_terms(a), callee))
+    media = MediaSession(call.mode, call.mint.token(), tags, interfaces, (leg_terms(a), callee))
+    media.codecs = (leg_codecs(a), codecs)
+    return media
 
 
 def leg_terms(leg: Leg) -> Terms:
@@ -31,10 +34,17 @@ def leg_terms(leg: Leg) -> Terms:
     return _terms(leg.realm, leg.listener.transport)
 
 
+def leg_codecs(leg: Leg) -> Codecs:
+    """Which codecs are spoken on this leg."""
+    return leg.call.config.codecs_of(leg.realm, leg.trunk)
+
+
 def takes_offer(call: Call, leg: Leg) -> bool:
-    """Whether the offer that the engine made for another target fits this one too: it holds keys, or it does not."""
-    media = call.media
-    return media is None or not media.is_anchored or media.terms[leg.side.value] is leg_terms(leg)
+    """Whether the offer that was made for another target fits this one too: its keys, and its codecs."""
+    media, side = call.media, leg.side.value
+    if media is None:
+        return True
+    return media.codecs[side] == leg_codecs(leg) and (not media.is_anchored or media.terms[side] is leg_terms(leg))
 
 
 def _terms(realm: Realm, transport: str) -> Terms:

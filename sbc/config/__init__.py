@@ -3,6 +3,7 @@
 Strict loading lives in `sbc.config.load` (not imported from here: it needs pydantic).
 """
 
+from sbc.config.codecs import ANY, Codecs
 from sbc.config.errors import ConfigError
 from sbc.config.model import (
     UNLIMITED,
@@ -29,6 +30,7 @@ from sbc.config.profile import DEFAULT_PROFILE, SWITCHES, Profile, Switch
 from sbc.config.tls_names import proves
 
 __all__ = [
+    "ANY",
     "DEFAULT_PROFILE",
     "SWITCHES",
     "UNLIMITED",
@@ -37,6 +39,7 @@ __all__ = [
     "Bounds",
     "Capacity",
     "Certificate",
+    "Codecs",
     "Config",
     "ConfigError",
     "Engine",

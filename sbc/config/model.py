@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from policies import Document
+from sbc.config.codecs import ANY, Codecs
 from sbc.config.profile import DEFAULT_PROFILE, Profile
 from sbc.sip import Limits, Uri
 
@@ -129,6 +130,8 @@ class Realm:
     """RTP and RTCP on one port toward this side: `never`, `offer` or `require`."""
     sdes_without_tls: bool = False
     """Keys may stand in SDP that crosses without TLS."""
+    codecs: Codecs = ANY
+    """Audio codecs spoken with peers of this side, where their trunk does not say."""
     connections: int = 16384
     """Stream connections at a time."""
     connections_per_source: int = 512
@@ -249,6 +252,8 @@ class Trunk:
     """OPTIONS of this trunk for a user: `answer` by this node, or `relay` to where the policy routes that user."""
     refer: str = ""
     """What becomes of a REFER from this trunk; empty: what its realm says."""
+    codecs: Codecs | None = None
+    """Audio codecs spoken with this peer; None: as its realm says."""
     profile: Profile | None = None
     """How this peer wants to be spoken to; None: as its realm says."""
 
@@ -329,6 +334,11 @@ class Config:
         by_realm = self.realms[realm]
         said = by_trunk.refer if by_trunk is not None else ""
         return said or by_realm.refer or ("terminate" if by_realm.trusted else "refuse")
+
+    def codecs_of(self, realm: Realm, trunk: str) -> Codecs:
+        """Which audio codecs are spoken with a peer in this realm: as its trunk says, or else the realm."""
+        found = self.trunks.get(trunk)
+        return realm.codecs if found is None or found.codecs is None else found.codecs
 
     def profile_of(self, realm: Realm, trunk: str) -> Profile:
         """How a peer in this realm wants to be spoken to: as its trunk says, or else the realm."""

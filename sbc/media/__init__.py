@@ -10,6 +10,7 @@ Not for: sending commands (the engine does, `rtpengine.client` repeats them), an
 `topology` builds that from the bytes given back here, which the engine made of a peer's SDP and nobody has checked.
 """
 
+from sbc.media.codecs import NONE_LEFT
 from sbc.media.pool import NOBODY, MediaPool
 from sbc.media.session import MachineMisuse, MediaSession, Objection, Phase, Side
 from sbc.media.terms import CLEAR, Security, Terms, terms_named, terms_of
@@ -17,6 +18,7 @@ from sbc.media.terms import CLEAR, Security, Terms, terms_named, terms_of
 __all__ = [
     "CLEAR",
     "NOBODY",
+    "NONE_LEFT",
     "MachineMisuse",
     "MediaPool",
     "MediaSession",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from rtpengine import (
     NO_WEAK_SUITES,
+    Codecs,
     EndpointLearning,
     Flag,
     Ice,
@@ -16,6 +18,7 @@ from rtpengine import (
     RtcpMux,
     Support,
 )
+from sbc.media.codecs import Choice
 from sbc.media.security import Profile
 from sbc.media.terms import Terms
 
@@ -95,6 +98,14 @@ def _offer_options(
         dtls_reverse="passive" if sender.has_dtls else "",
         owns_rtcp=owns_rtcp,
     )
+
+
+def translating(options: Options, choice: Choice, reverse: int, ptime: int) -> Options:
+    """The same for an offer in which the engine adds codecs and hides some, or joins and splits packets."""
+    if not (choice.added or choice.hidden or reverse or ptime):
+        return options
+    codecs = Codecs(transcode=tuple(choice.added), mask=tuple(choice.hidden))
+    return replace(options, codecs=codecs, ptime=ptime, ptime_reverse=reverse)
 
 
 _ICE_LITE: Final[dict[tuple[bool, bool], IceLite | None]] = {

@@ -6,8 +6,10 @@ from enum import Enum
 from typing import Final
 
 import rtpengine
+from sbc.config import ANY, Codecs
+from sbc.media.codecs import NONE_LEFT, Choice, choose, shown_to
 from sbc.media.errors import MachineMisuse as MachineMisuse
-from sbc.media.options import answer_options, offer_options
+from sbc.media.options import answer_options, offer_options, translating
 from sbc.media.security import (
     BARRED,
     lacks_keys,
@@ -78,7 +80,7 @@ class MediaSession:
     on the same party. An empty pair of interface names leaves the choice to the engine. `terms` say what each side's
     media are.
 
-    In bypass mode nothing is kept and every call returns the SDP it was given.
+    In bypass mode nothing is kept and every call returns the SDP it was given, but for codecs that may not be used.
 
     One command is under way at a time. While it is, only `reply`, `rollback` and `delete` may be called; the engine
     discards the reply to a command that was overtaken by one of the latter two.
@@ -93,6 +95,7 @@ class MediaSession:
         "_was_answered",
         "_was_sent",
         "call_id",
+        "codecs",
         "engine",
         "interfaces",
         "is_gone",
@@ -121,6 +124,8 @@ class MediaSession:
         self.tags: Final = tags
         self.interfaces: Final = interfaces
         self.terms: Final = terms
+        self.codecs: tuple[Codecs, Codecs] = (ANY, ANY)
+        """What audio codecs each side may use."""
         self.engine = -1
         """The pool's number of the engine that has the session; below zero: none was chosen yet."""
         self.tried: tuple[int, ...] = ()
@@ -160,14 +165,20 @@ class MediaSession:
         A new offer replaces one that was never answered.
         """
         if not self.is_anchored:
-            return sdp
+            return self._bypassed(side, sdp)
         if self.is_waiting or self.phase is Phase.DELETED:
             raise MachineMisuse(f"offer while {self.phase.value}")
         is_barred = self.terms[side.other.value].level is Security.BARRED
         objection = BARRED if is_barred else objection_to_offer(self.terms[side.value], sdp)
         if objection:
             return Objection(objection)
-        command = self._offer_command(side, sdp, self._said(side.other))
+        choice = self._choice(side, sdp)
+        if choice is not None and choice.is_empty:
+            return Objection(NONE_LEFT)
+        command = self._offer_command(side, sdp if choice is None else choice.sdp, self._said(side.other))
+        if choice is not None:
+            here, there = side.value, side.other.value
+            command.options = translating(command.options, choice, self.codecs[here].ptime, self.codecs[there].ptime)
         self._before = self._exchange
         self._offer = command
         self._answer = None
@@ -216,7 +227,7 @@ class MediaSession:
             raise rtpengine.Refused("the media engine returned another number of m-lines than were offered")
         sdp = self._without_foreign_keys(reply.sdp, offer, answer)
         if answer is None:
-            self._shown = sdp
+            self._shown = sdp = self._without_codecs(sdp, offer)
             self.phase = Phase.OFFERED
         else:
             self._exchange = _Exchange(offer, answer, sdp)
@@ -239,6 +250,30 @@ class MediaSession:
         if receiver.is_secure and lacks_keys(sdp):
             raise rtpengine.Refused("the media engine returned a secure stream without a key")
         return sdp
+
+    def _choice(self, side: Side, sdp: bytes) -> Choice | None:
+        """An offer of `side` with the codecs that both may use; None where neither cares."""
+        here, there = self.codecs[side.value], self.codecs[side.other.value]
+        return None if here is ANY and there is ANY else choose(sdp, here, there)
+
+    def _bypassed(self, side: Side, sdp: bytes) -> bytes | Objection:
+        """An offer that no engine sees: nothing in it can be translated."""
+        choice = self._choice(side, sdp)
+        if choice is not None and choice.hidden:
+            choice = shown_to(self.codecs[side.other.value], choice.sdp)
+        if choice is None:
+            return sdp
+        return Objection(NONE_LEFT) if choice.is_empty else choice.sdp
+
+    def _without_codecs(self, sdp: bytes, offer: rtpengine.Offer) -> bytes:
+        """An offer that the engine wrote, without what its receiver may not use: not every engine translates."""
+        receiver = self.codecs[1 - self.tags.index(offer.from_tag)]
+        if receiver is ANY:
+            return sdp
+        choice = shown_to(receiver, sdp)
+        if choice.is_empty:
+            raise rtpengine.Refused(NONE_LEFT)
+        return choice.sdp
 
     def rollback(self) -> list[rtpengine.Command]:
         """Undo the last offer, and answers given to it: what the engine must be told so that media runs as it did

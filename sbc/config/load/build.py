@@ -6,11 +6,20 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from policies import Document
+from sbc.config.codecs import ANY, Codecs
 from sbc.config.load.addresses import bracketed
 from sbc.config.load.certificates import own_pair, place, shown_tls
 from sbc.config.load.credentials import auth_of, register_of, shown_register
 from sbc.config.load.profiles import profiles_of
-from sbc.config.load.schema import CapacityTable, NodeFile, RealmLimitsTable, RealmTable, TlsTable, TrunkTable
+from sbc.config.load.schema import (
+    CapacityTable,
+    CodecsTable,
+    NodeFile,
+    RealmLimitsTable,
+    RealmTable,
+    TlsTable,
+    TrunkTable,
+)
 from sbc.config.model import (
     UNLIMITED,
     Audit,
@@ -93,7 +102,13 @@ def _media(realm: Realm, table: RealmTable) -> Realm:
         sdes_without_tls=table.sdes_without_tls,
         ice=table.ice,
         rtcp_mux=table.rtcp_mux,
+        codecs=_codecs(table.codecs),
     )
+
+
+def _codecs(table: CodecsTable) -> Codecs:
+    made = Codecs(tuple(table.allow), tuple(table.strip), tuple(table.order), tuple(table.transcode), table.ptime)
+    return ANY if made == ANY else made
 
 
 def _listeners(realm: str, table: RealmTable, first: int) -> tuple[Listener, ...]:
@@ -128,6 +143,8 @@ def _trunk(name: str, table: TrunkTable, folder: Path, profiles: dict[str, Profi
         trunk = replace(trunk, redirect=Redirect(table.redirect.mode, table.redirect.limit, hosts))
     if table.options != "answer":
         trunk = replace(trunk, options=table.options)
+    if table.codecs is not None:
+        trunk = replace(trunk, codecs=_codecs(table.codecs))
     if table.bodies:
         trunk = replace(trunk, bodies=frozenset(table.bodies))
     if table.challenges:
@@ -222,6 +239,7 @@ def _effective_realm(realm: Realm) -> dict[str, object]:
         "sdes_without_tls": realm.sdes_without_tls,
         "ice": realm.ice,
         "rtcp_mux": realm.rtcp_mux,
+        "codecs": asdict(realm.codecs),
         "limits": {
             "connections": realm.connections,
             "connections_per_source": realm.connections_per_source,
@@ -251,6 +269,8 @@ def _effective_trunk(trunk: Trunk) -> dict[str, object]:
         shown["redirect"] = {**asdict(trunk.redirect), "hosts": list(trunk.redirect.hosts)}
     if trunk.options != "answer":
         shown["options"] = trunk.options
+    if trunk.codecs is not None:
+        shown["codecs"] = asdict(trunk.codecs)
     if trunk.bodies:
         shown["bodies"] = sorted(trunk.bodies)
     if trunk.auth is not None:

@@ -6,7 +6,7 @@ from ipaddress import ip_address
 
 from policies.load import Decoded
 from sbc.config.load.addresses import address_of, is_inner
-from sbc.config.load.schema import NodeFile, RealmTable, TargetTable
+from sbc.config.load.schema import CodecsTable, NodeFile, RealmTable, TargetTable
 
 Decoding = Decoded[NodeFile]
 
@@ -24,6 +24,9 @@ def check_node(decoded: Decoding, file: NodeFile) -> None:
     for name, realm in file.realm.items():
         _check_shown(decoded, name, realm)
         _check_media(decoded, name, realm)
+        _check_codecs(decoded, ("realm", name), realm.codecs, file)
+    for name, trunk in file.trunk.items():
+        _check_codecs(decoded, ("trunk", name), trunk.codecs, file)
     _check_trunks(decoded, file)
     _check_sources(decoded, file)
     for name in file.media.interfaces:
@@ -51,6 +54,20 @@ def _check_media(decoded: Decoding, name: str, realm: RealmTable) -> None:
     if realm.ice and not takes_dtls:
         remedy = 'set srtp to "optional" or "required", and srtp_keys to "dtls" or "any"'
         decoded.add(("realm", name, "ice"), "ICE is for media with keys from DTLS", remedy=remedy)
+
+
+def _check_codecs(decoded: Decoding, path: tuple[str, str], codecs: CodecsTable | None, file: NodeFile) -> None:
+    """Wishes that contradict each other, or that no engine here can grant."""
+    if codecs is None:
+        return
+    for key in ("allow", "order", "transcode"):
+        both = [name for name in getattr(codecs, key) if name in codecs.strip]
+        if both:
+            decoded.add((*path, "codecs", key), f"{both[0]} is stripped", remedy="name it in one of the two")
+    if (codecs.transcode or codecs.ptime) and not file.media.engines:
+        key = "transcode" if codecs.transcode else "ptime"
+        found = "the embedded media engine does not touch the audio"
+        decoded.add((*path, "codecs", key), found, remedy="name an rtpengine in media.engines, or leave it out")
 
 
 def _has_tls(realm: RealmTable) -> bool:

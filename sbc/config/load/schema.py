@@ -19,6 +19,7 @@ _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _MEDIA_TYPE: Final = re.compile(r"[a-z0-9.!#$&^_+-]{1,64}/[a-z0-9.!#$&^_+-]{1,64}")
 _HIDE: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._:@+-]*|\[[0-9A-Fa-f:.]+\](?::\d+)?")
 _ENGINE: Final = re.compile(r"udp:(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+)):(\d{1,5})")
+_CODEC: Final = re.compile(r"[A-Za-z0-9_.-]{1,32}(?:/[0-9]{4,6})?")
 _USER: Final = re.compile(r"(?:[A-Za-z0-9_.!~*'()&=+$,;?/-]|%[0-9A-Fa-f]{2}){1,128}")
 _NAME_SERVER: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+))(?::(\d{1,5}))?")
 _PORTS: Final = re.compile(r"(\d{1,5})\s*-\s*(\d{1,5})")
@@ -249,6 +250,27 @@ class NatTable(Table):
     every: float = Field(default=25.0, ge=5, le=600)
 
 
+def _codec(value: object) -> Any:  # noqa: ANN401 - pydantic checks what comes out
+    if isinstance(value, str):
+        if not _CODEC.fullmatch(value):
+            refuse(shown(value), allowed='a name as in rtpmap, such as "PCMA", "opus" or "opus/48000"')
+        return value.lower()
+    return value
+
+
+CodecNames = Annotated[list[Annotated[str, BeforeValidator(_codec)]], Field(max_length=32)]
+
+
+class CodecsTable(Table):
+    """`codecs` of a realm or a trunk."""
+
+    allow: CodecNames = Field(default_factory=list)
+    strip: CodecNames = Field(default_factory=list)
+    order: CodecNames = Field(default_factory=list)
+    transcode: CodecNames = Field(default_factory=list)
+    ptime: Literal[0, 10, 20, 30, 40, 60] = 0
+
+
 class RealmTable(Table):
     """`[realm.NAME]`."""
 
@@ -264,6 +286,7 @@ class RealmTable(Table):
     sdes_without_tls: bool = False
     ice: bool = False
     rtcp_mux: Literal["never", "offer", "require"] = "never"
+    codecs: CodecsTable = Field(default_factory=CodecsTable)
     refer: Refer | None = None
     nat: NatTable = Field(default_factory=NatTable)
     profile: str = ""
@@ -354,6 +377,7 @@ class TrunkTable(Table):
     redirect: RedirectTable = Field(default_factory=RedirectTable)
     bodies: list[Annotated[str, BeforeValidator(_body)]] = Field(default_factory=list, max_length=64)
     challenges: list[Annotated[str, BeforeValidator(_auth_realm)]] = Field(default_factory=list, max_length=64)
+    codecs: CodecsTable | None = None
     refer: Refer | None = None
     auth: AuthTable | None = None
     register_: RegisterTable | None = Field(default=None, alias="register")
