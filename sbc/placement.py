@@ -6,7 +6,7 @@ from typing import Final
 
 import rtpengine
 from sbc.call import Call
-from sbc.config import Config
+from sbc.config import Config, Engine
 from sbc.media import NOBODY, MediaPool, MediaSession
 from sbc.mint import Mint
 
@@ -18,8 +18,7 @@ class Placement:
     """The pool, and what a session's fate teaches about its engines."""
 
     def __init__(self, config: Config, mint: Mint) -> None:
-        engines = config.media.engines
-        shown = [(f"{_bracketed(one.host)}:{one.port}", one.weight) for one in engines] or [(EMBEDDED, 1)]
+        shown = [(engine_name(one), one.weight) for one in config.media.engines] or [(EMBEDDED, 1)]
         self.pool: Final = MediaPool(shown)
         self.names: Final = [name for name, _ in shown]
         """The engines' names in the pool's order."""
@@ -87,5 +86,6 @@ def media_rows(placement: Placement, live: list[Call], now: float) -> list[dict[
     ]
 
 
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
+def engine_name(engine: Engine) -> str:
+    """What a configured engine is called, by operators and in records."""
+    return f"[{engine.host}]:{engine.port}" if ":" in engine.host else f"{engine.host}:{engine.port}"

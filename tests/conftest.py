@@ -20,7 +20,7 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 INTEROP = Path(__file__).resolve().parent / "interop"
 
 # What `tools/peers` installs; every interop test may count on all of them.
-PEERS = ("sipp", "baresip", "kamailio", "rtpengine", "tshark", "tcpdump", "ip", "nft", "stunnel4")
+PEERS = ("sipp", "baresip", "kamailio", "rtpengine", "tshark", "tcpdump", "ip", "nft", "stunnel4", "redis-server")
 
 _NET_ADMIN, _SYS_ADMIN = 1 << 12, 1 << 21
 

@@ -30,8 +30,10 @@ Said = tuple[int, Json]
 class RelayServer(ControlSite):
     """Serves the same table of operations as a worker does. `members` are the workers' own control sockets."""
 
-    def __init__(self, members: Sequence[Path], path: Path, check: Check) -> None:
+    def __init__(self, members: Sequence[Path], path: Path, check: Check, journal: Callable[[], Json]) -> None:
+        """`journal` is how the one writer of all of them does."""
         super().__init__(path)
+        self._journal: Final = journal
         self._members: Final = members
         self._check: Final = check
 
@@ -69,6 +71,7 @@ class RelayServer(ControlSite):
         whole = merged([body for _, body in said])
         if request.path == "/status":
             whole["workers"] = [_brief(body) for _, body in said]
+            whole["journal"] = merged([self._journal(), whole["journal"]])
         return answer(whole)
 
     async def _relay_one(self, request: web.Request) -> web.Response:

@@ -10,15 +10,18 @@ from sbc.adoption.adopt import CSEQ_GAP, Unadoptable, adopt
 from sbc.adoption.codec import RecordError
 from sbc.adoption.keeper import keep
 from sbc.adoption.moved import divide, pack_moved, unpack_moved
+from sbc.adoption.needs import Needs, needs
 from sbc.adoption.take import take
 
 __all__ = [
     "CSEQ_GAP",
+    "Needs",
     "RecordError",
     "Unadoptable",
     "adopt",
     "divide",
     "keep",
+    "needs",
     "pack_moved",
     "take",
     "unpack_moved",

@@ -38,6 +38,7 @@ PACKAGES: Final = (
     "netifaces-plus",
     "pydantic",
     "pyroute2",
+    "redis",
     "scapy",
     "structlog",
     "typer",

@@ -44,8 +44,9 @@ def examine(path: Path | None, control: Path) -> Iterator[Check]:
     import sys
     from datetime import UTC, datetime
 
-    from sbc.cli import checks, checks_host, checks_network, checks_tls
+    from sbc.cli import checks, checks_host, checks_network, checks_store, checks_tls
     from sbc.sip import parse_message
+    from sbc.supervisor import look_at_store
 
     yield from checks.check_python()
     yield checks.check_compiled(str(sys.modules[parse_message.__module__].__file__))
@@ -57,6 +58,7 @@ def examine(path: Path | None, control: Path) -> Iterator[Check]:
     yield from checks_network.check_interfaces(checks_network.interfaces(), loaded)
     if loaded is not None:
         yield from checks_tls.check_certificates(loaded, datetime.now(UTC))
+        yield from checks_store.check_store(loaded, look_at_store)
         yield from checks_network.check_routes(loaded, checks_network.kernel_route)
         socket = control if control != Path() else Path(loaded.control_socket)
         yield from checks_network.check_ports(loaded, checks_network.is_node_running(socket))

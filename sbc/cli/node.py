@@ -24,6 +24,7 @@ def status(control: Control = DEFAULT_SOCKET, json: AsJson = False) -> None:
             ("calls", found["calls"]),
             ("connections", found["connections"]),
             ("media", _in_words(found.get("media", {}))),
+            ("journal", _in_words(found.get("journal", {}))),
         ]
     )
     print("listeners")

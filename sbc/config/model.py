@@ -320,6 +320,10 @@ class Config:
     workers: int = 1
     drain_deadline: float = 300.0
     store: str = "sqlite"
+    """`memory`, `sqlite`, or the URL of a server, without a password."""
+    store_password_file: str = ""
+    store_ca: str = ""
+    """A file of authorities for the server's certificate; empty: those of the machine."""
     state: str = ".sbc"
     """Directory for what the node keeps."""
     control_socket: str = ".sbc/control.sock"
@@ -327,6 +331,11 @@ class Config:
     """The file it was read from; empty for the quickstart."""
     version: int = 1
     """Counts reloads."""
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other machines can go on with the calls of this one."""
+        return "://" in self.store
 
     def refer_of(self, realm: str, trunk: str) -> str:
         """What becomes of a REFER of a peer in this realm: `terminate`, `bridge` or `refuse`."""

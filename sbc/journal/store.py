@@ -5,9 +5,11 @@ from __future__ import annotations
 import queue
 import sqlite3
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
+from sbc.journal.folding import folded
 from sbc.outputs import ACKED, KEPT, CallEnded, Journal, TargetChanged
 
 BACKLOG: Final = 200_000
@@ -137,6 +139,13 @@ class SqliteStore:
         """What an earlier process has left; before the first `append`."""
         return _rows(self._database)
 
+    def replace_live(self, calls: Sequence[Journal]) -> None:
+        """These live calls and no others, before the first `append`. Raises sqlite3.Error."""
+        self._database.execute("BEGIN")
+        self._database.execute("DELETE FROM live")
+        self._database.executemany(_KEEP, map(_live_row, calls))
+        self._database.execute("COMMIT")
+
     def flush(self) -> None:
         """Wait for the writer; ten seconds at the longest."""
         done = threading.Event()
@@ -175,10 +184,10 @@ class SqliteStore:
 
     def _write(self, batch: list[Journal | CallEnded]) -> None:
         try:
-            live, acked, ended = _folded(batch)
+            kept, acked, ended = folded(batch)
             self._database.execute("BEGIN")
-            self._database.executemany(_KEEP, live)
-            self._database.executemany(_ACK, acked)
+            self._database.executemany(_KEEP, map(_live_row, kept))
+            self._database.executemany(_ACK, [(call,) for call in acked])
             self._database.executemany(_FORGET, [(record.call,) for record in ended])
             self._database.executemany(_INSERT_CDR, [_row(record) for record in ended])
             self._database.execute("COMMIT")
@@ -235,30 +244,13 @@ def _rows(database: sqlite3.Connection) -> list[Journal]:
     return [Journal(call, ACKED if acked else KEPT, wall, record) for call, acked, wall, record in found]
 
 
-def _folded(
-    batch: list[Journal | CallEnded],
-) -> tuple[list[tuple[str, float, bool, bytes]], list[tuple[str]], list[CallEnded]]:
-    """What is left to do: the last whole record of each call that goes on, who had an ACK beside that, what ended."""
-    whole: dict[str, Journal] = {}
-    acked: dict[str, None] = {}
-    ended: list[CallEnded] = []
-    for record in batch:
-        if isinstance(record, CallEnded):
-            whole.pop(record.call, None)
-            acked.pop(record.call, None)
-            ended.append(record)
-        elif record.kind == ACKED:
-            acked[record.call] = None
-        else:
-            whole[record.call] = record
-            acked.pop(record.call, None)
-    live = [(one.call, one.wall, one.call in acked, one.record) for one in whole.values()]
-    return live, [(call,) for call in acked if call not in whole], ended
-
-
 def open_store(kind: str, state: Path) -> Store:
-    """The store that `state.store` names: `memory`, or `sqlite` in the state directory."""
+    """The store that `state.store` names: `memory`, or a file in the state directory."""
     return MemoryStore() if kind == "memory" else SqliteStore(state / _FILE)
+
+
+def _live_row(record: Journal) -> tuple[object, ...]:
+    return record.call, record.wall, record.kind == ACKED, record.record
 
 
 def _row(record: CallEnded) -> tuple[object, ...]:

@@ -8,5 +8,6 @@ from sbc.supervisor.child import run_child
 from sbc.supervisor.embedded import EmbeddedError
 from sbc.supervisor.fleet import Fleet
 from sbc.supervisor.node import Node, changes_that_need_a_restart
+from sbc.supervisor.sharing import look_at_store
 
-__all__ = ["EmbeddedError", "Fleet", "Node", "changes_that_need_a_restart", "run_child"]
+__all__ = ["EmbeddedError", "Fleet", "Node", "changes_that_need_a_restart", "look_at_store", "run_child"]

@@ -18,7 +18,7 @@ from typing import Final
 from sbc.admin import RelayServer
 from sbc.config import Config
 from sbc.crew import Ring, counts_memory, open_mailbox, ring_memory
-from sbc.journal import Store, open_store
+from sbc.journal import SharedStore, Store
 from sbc.kernel import Steering
 from sbc.outputs import CallEnded, Journal
 from sbc.steering import assign
@@ -28,6 +28,7 @@ from sbc.supervisor.embedded import EmbeddedEngine, is_wanted
 from sbc.supervisor.life import live
 from sbc.supervisor.node import Announce, Reload, changes_that_need_a_restart
 from sbc.supervisor.ports import choose_ports, keep_ports
+from sbc.supervisor.sharing import SLOTS, check_ours, follow, journal_status, open_lasting
 from sbc.supervisor.tasks import Tasks, guard_callbacks
 from sbc.telemetry import Telemetry
 from sbc.transport import Bound, ListenError, open_datagrams, open_stream_listener
@@ -40,8 +41,6 @@ _PATIENCE: Final = 2.0
 """Seconds that the workers of a node that was killed may take to let its ports go."""
 _READY: Final = 60.0
 _FAREWELL: Final = 5.0
-_SLOTS: Final = "slots"
-"""The file in the state directory that keeps who owns which slot: tokens outlive the node."""
 
 
 class Fleet:
@@ -58,7 +57,7 @@ class Fleet:
         self._embedded: EmbeddedEngine | None = None
         self._had_media = True
         self._is_steered = False
-        self._table: Final = assign(_owners(config), config.workers, secrets.randbelow)
+        self._table = assign(b"", config.workers, secrets.randbelow)
         self._sockets: Final[list[dict[int, socket.socket]]] = [{} for _ in self._hands]
         self._mailboxes: Final = [open_mailbox() for _ in self._hands]
         self._rings: Final = [ring_memory() for _ in self._hands]
@@ -69,15 +68,22 @@ class Fleet:
         """Serve until told to stop; `announce` hears what listens where. A start that fails raises OSError or
         EmbeddedError, and nothing is left open.
         """
-        store = open_store(self.config.store, Path(self.config.state))
-        (Path(self.config.state) / _SLOTS).write_text(self._table.owners.hex() + "\n", encoding="ascii")
+        store = await open_lasting(self.config, self._telemetry.logger)
+        self._table = assign(_owners(self.config), self.config.workers, secrets.randbelow)
+        owners = self._table.owners.hex()
+        (Path(self.config.state) / SLOTS).write_text(owners + "\n", encoding="ascii")
+        if isinstance(store, SharedStore):
+            store.replica.keep_slots(owners)
         await live(lambda tasks: self._serve(tasks, announce, store), self._telemetry, store)
+        check_ours(store)
 
     async def _serve(self, tasks: Tasks, announce: Announce, store: Store) -> None:
         loop = asyncio.get_running_loop()
         guard_callbacks(loop, self._telemetry)
         members = [Path(self._control_of(hand.number)) for hand in self._hands]
-        control = RelayServer(members, Path(self.config.control_socket), self._check)
+        control = RelayServer(
+            members, Path(self.config.control_socket), self._check, lambda: journal_status(self.config.store, store)
+        )
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._terminate, tasks, control)
         loop.add_signal_handler(signal.SIGHUP, lambda: tasks.create_task(self._reload(control), name="reload"))
@@ -93,6 +99,7 @@ class Fleet:
                 tasks.create_task(self._embedded.watch(), name="media engine")
             understudy = Understudy(self._command, self._descriptors())
             tasks.create_task(self._pump(store), name="journal")
+            tasks.create_task(follow(store, self._telemetry.logger, self._stop.set), name="shared store")
             for hand in self._hands:
                 tasks.create_task(self._keep(hand, understudy, store, tasks), name=f"worker {hand.number}")
             async with asyncio.timeout(_READY):
@@ -272,6 +279,6 @@ def _wall(record: Journal | CallEnded) -> float:
 def _owners(config: Config) -> bytes:
     """The table of slots that an earlier start has left, nothing where there is none."""
     try:
-        return bytes.fromhex((Path(config.state) / _SLOTS).read_text(encoding="ascii"))
+        return bytes.fromhex((Path(config.state) / SLOTS).read_text(encoding="ascii"))
     except (OSError, ValueError):
         return b""

@@ -20,7 +20,7 @@ from sbc.admin import ControlServer, Json, Recorder
 from sbc.adoption import divide
 from sbc.config import Config
 from sbc.engine import Engine
-from sbc.journal import Store, open_store
+from sbc.journal import Store
 from sbc.kernel import NetworkWatch
 from sbc.lookup import Resolver, nameservers
 from sbc.media import NOBODY
@@ -33,6 +33,7 @@ from sbc.supervisor.outlets import NodeOutlets
 from sbc.supervisor.pings import watch_engines
 from sbc.supervisor.ports import choose_ports, keep_ports, without
 from sbc.supervisor.shares import share_counts
+from sbc.supervisor.sharing import check_ours, follow, journal_status, open_lasting
 from sbc.supervisor.steersman import CONNECTION_BITS, Steersman
 from sbc.supervisor.tasks import Tasks, guard_callbacks
 from sbc.telemetry import Telemetry
@@ -91,8 +92,10 @@ class Node:
         EmbeddedError, and nothing is left open.
         """
         berth = self._berth
-        self._store = store = open_store(self.config.store, Path(self.config.state)) if berth is None else berth.store
+        store = await open_lasting(self.config, self._telemetry.logger) if berth is None else berth.store
+        self._store = store
         await live(lambda tasks: self._serve(tasks, announce), self._telemetry, store)
+        check_ours(store)
 
     async def _serve(self, tasks: Tasks, announce: Announce) -> None:
         loop = asyncio.get_running_loop()
@@ -126,6 +129,7 @@ class Node:
             self._certificates.take(self.config)
             tasks.create_task(self._certificates.remind(), name="certificates")
             tasks.create_task(self._tick(), name="telemetry")
+            tasks.create_task(follow(self._store, self._telemetry.logger, self.stop), name="shared store")
             if clients:
                 hearer = worker if self._embedded is None else EmbeddedHearer(worker, self._embedded)
                 watch = watch_engines(clients, hearer, self.config.media.lost_after)
@@ -179,7 +183,7 @@ class Node:
             "transport": transports.counters.as_dict(),
             "events": dict(sorted(self._telemetry.counters.items())),
             "media": self._media_status(),
-            "journal": {"store": self.config.store, "lost": self._store.lost if self._store is not None else 0},
+            "journal": journal_status(self.config.store, self._store),
             "engine": self._engine.status(system_clock()),
         } | ({"steering": self._steersman.status()} if self._steersman is not None else {})
 
@@ -437,7 +441,7 @@ def changes_that_need_a_restart(old: Config, new: Config) -> list[Json]:
         ),
         ("name_servers", old.name_servers != new.name_servers),
         ("media", old.media != new.media),
-        ("state", (old.store, old.state) != (new.store, new.state)),
+        ("state", _state_of(old) != _state_of(new)),
         ("control", old.control_socket != new.control_socket),
     ]
     return [
@@ -445,6 +449,11 @@ def changes_that_need_a_restart(old: Config, new: Config) -> list[Json]:
         for key, differs in changed
         if differs
     ]
+
+
+def _state_of(config: Config) -> tuple[str, ...]:
+    shared = (config.name, config.store_password_file, config.store_ca) if config.is_shared else ()
+    return (config.store, config.state, *shared)
 
 
 def _settle_memory() -> None:

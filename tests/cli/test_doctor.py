@@ -14,6 +14,7 @@ from sbc.cli import app
 from sbc.cli.checks import State, check_compiled
 from sbc.cli.checks_host import check_capabilities, check_files, check_receive_buffer, check_state
 from sbc.cli.checks_network import check_interfaces, check_routes
+from sbc.cli.checks_store import check_store
 from sbc.cli.checks_tls import check_certificates
 from sbc.config import Config, Tls
 from sbc.config.load import load_config
@@ -100,3 +101,18 @@ def test_this_machine_can_be_looked_at() -> None:
         c["name"] for c in checks
     }
     assert all(check["remedy"] for check in checks if check["state"] == "fail")
+
+
+def test_the_shared_store_is_asked_who_has_the_nodes_name(quickstart: Config) -> None:
+    shared = replace(quickstart, store="redis://10.0.0.1:6379/0")
+    assert list(check_store(quickstart, lambda config: pytest.fail("there is none"))) == []
+    (fine,) = check_store(shared, lambda config: ("7.0.15", "noeviction", "edge/1234"))
+    assert (fine.state, "edge/1234" in fine.found) == (State.OK, True)
+    _, warned = check_store(shared, lambda config: ("7.0.15", "allkeys-lru", ""))
+    assert warned.state is State.WARN
+
+    def refused(config: Config) -> tuple[str, str, str]:
+        raise OSError("connection refused")
+
+    (failed,) = check_store(shared, refused)
+    assert failed.state is State.FAIL

@@ -107,7 +107,7 @@ def _targets(hosts: tuple[str, ...]) -> str:
 class Node:
     """`sbc run` in a namespace. `config` None means the packaged quickstart."""
 
-    def __init__(self, directory: Path, namespace: str, config: str | None) -> None:
+    def __init__(self, directory: Path, namespace: str, config: str | None, *, waits: bool = True) -> None:
         self.directory = directory
         directory.mkdir(parents=True, exist_ok=True)
         argv = [sys.executable, "-m", "sbc", "run", "--state", str(directory)]
@@ -117,6 +117,11 @@ class Node:
         self.control = directory / "control.sock"
         self._judged = 0
         self.process = Process(argv, namespace=namespace, log=directory / "node.log")
+        if waits:
+            self.await_ready()
+
+    def await_ready(self) -> None:
+        """Until it serves; one that does not is killed."""
         try:
             wait_until(lambda: not self.process.running or self.is_ready(), 60, "the node's control socket")
             assert self.process.running, f"the node ended with {self.process.returncode}\n{self.log()[-4000:]}"

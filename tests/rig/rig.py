@@ -88,6 +88,13 @@ class Rig:
         self.nodes.append(node)
         return node
 
+    def stand_by(self, config: Callable[[Path], str]) -> Node:
+        """Start a node that will wait for its turn: `await_ready` says when that has come."""
+        state = self.directory / f"node{next(self._numbers)}"
+        node = Node(state, self.network.node, config(state), waits=False)
+        self.nodes.append(node)
+        return node
+
     def start_with(self, **keys: Any) -> Node:  # noqa: ANN401
         """Start a node with some keys of `node_file` set."""
         return self.start(lambda state: node_file(state=state, **keys))

@@ -9,6 +9,7 @@ Not for: what only starting can tell (ports in use, engines that do not answer).
 from sbc.config.errors import ConfigError
 from sbc.config.load.build import effective
 from sbc.config.load.certificates import Expiry, expiries
+from sbc.config.load.credentials import read_password
 from sbc.config.load.node import load_config, parse_config, quickstart_text
 from sbc.config.load.profiles import shipped_profiles
 
@@ -20,5 +21,6 @@ __all__ = [
     "load_config",
     "parse_config",
     "quickstart_text",
+    "read_password",
     "shipped_profiles",
 ]

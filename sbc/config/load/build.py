@@ -88,6 +88,8 @@ def build(file: NodeFile, document: Document, source: str, folder: Path) -> Conf
         name_servers=tuple(file.node.name_servers),
         drain_deadline=file.node.drain_deadline,
         store=file.state.store,
+        store_password_file=place(file.state.password_file, folder) if file.state.password_file else "",
+        store_ca=place(file.state.ca, folder) if file.state.ca else "",
         control_socket=file.control.socket,
         source=source,
     )
@@ -220,7 +222,9 @@ def effective(config: Config) -> dict[str, object]:
             },
         },
         "audit": {"mode": config.audit.mode, "hide": list(config.audit.hide)},
-        "state": {"store": config.store, "directory": config.state},
+        "state": {"store": config.store, "directory": config.state}
+        | ({"password_file": config.store_password_file} if config.store_password_file else {})
+        | ({"ca": config.store_ca} if config.store_ca else {}),
         "control": {"socket": config.control_socket},
     }
 

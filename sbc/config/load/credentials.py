@@ -8,7 +8,7 @@ from typing import Final
 
 from policies.load import Decoded
 from sbc.config.load.certificates import place
-from sbc.config.load.schema import AuthTable, NodeFile, RegisterTable, TrunkTable
+from sbc.config.load.schema import AuthTable, NodeFile, RegisterTable, StateTable, TrunkTable
 from sbc.config.model import Auth, Register
 
 LONGEST: Final = 1024
@@ -27,6 +27,24 @@ def check_credentials(decoded: Decoded[NodeFile], file: NodeFile, folder: Path) 
         if trunk.register_ is not None and not trunk.register_.user and trunk.auth is None:
             remedy = "add auth, or register.user"
             decoded.add(("trunk", name, "register"), "nobody to register", remedy=remedy)
+    _check_state(decoded, file.state, folder)
+
+
+def _check_state(decoded: Decoded[NodeFile], state: StateTable, folder: Path) -> None:
+    for key, value in (("password_file", state.password_file), ("ca", state.ca)):
+        if value and "://" not in state.store:
+            decoded.add(("state", key), f"nothing to use it for: the store is {state.store}", remedy="leave it out")
+    if state.password_file:
+        wrong, remedy = _fault(Path(place(state.password_file, folder)))
+        if wrong:
+            decoded.add(("state", "password_file"), wrong, remedy=remedy)
+    if state.ca and not Path(place(state.ca, folder)).is_file():
+        decoded.add(("state", "ca"), f"{place(state.ca, folder)} is no file", remedy="a file of PEM certificates")
+
+
+def read_password(path: str) -> str:
+    """The password in a file that the node file names; empty for no file. Raises OSError or UnicodeDecodeError."""
+    return _text(Path(path)) if path else ""
 
 
 def _fault(path: Path) -> tuple[str, str]:

@@ -21,6 +21,10 @@ _HIDE: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._:@+-]*|\[[0-9A-Fa-f:.]+\](?:
 _ENGINE: Final = re.compile(r"udp:(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+)):(\d{1,5})")
 _CODEC: Final = re.compile(r"[A-Za-z0-9_.-]{1,32}(?:/[0-9]{4,6})?")
 _USER: Final = re.compile(r"(?:[A-Za-z0-9_.!~*'()&=+$,;?/-]|%[0-9A-Fa-f]{2}){1,128}")
+_STORE: Final = re.compile(
+    r"(?:redis|valkey)s?://(?:[^\s:@/]*(?P<password>:[^\s@/]*)?@)?"
+    r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(?P<port>\d{1,5}))?(?:/\d{0,4})?"
+)
 _NAME_SERVER: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+))(?::(\d{1,5}))?")
 _PORTS: Final = re.compile(r"(\d{1,5})\s*-\s*(\d{1,5})")
 
@@ -152,11 +156,15 @@ def _hide(value: object) -> str:
 
 
 def _store(value: object) -> str:
-    if isinstance(value, str) and value.startswith(("redis:", "rediss:", "valkey:")):
-        refuse(f"{shown(value)}: a store shared by several nodes is {NOT_YET}", allowed='"memory", "sqlite"')
-    if value not in ("memory", "sqlite"):
-        refuse(shown(value), allowed='"memory", "sqlite"')
-    return str(value)
+    if value in ("memory", "sqlite"):
+        return str(value)
+    found = _STORE.fullmatch(value) if isinstance(value, str) else None
+    if found is None or not 0 < int(found["port"] or 1) <= 65535 or found["password"]:
+        allowed = '"memory", "sqlite", or a server: "redis://HOST:PORT/0", "rediss://...", "valkey://..."'
+        if found is not None and found["password"]:
+            refuse("a password in the URL", allowed=f"{allowed}, with state.password_file beside it")
+        refuse(shown(value), allowed=allowed)
+    return found[0]
 
 
 def _workers(value: object) -> Any:  # noqa: ANN401
@@ -414,6 +422,8 @@ class StateTable(Table):
     """`[state]`."""
 
     store: Annotated[str, PlainValidator(_store)] = "sqlite"
+    password_file: str = Field(default="", max_length=1000)
+    ca: str = Field(default="", max_length=1000)
 
 
 class ControlTable(Table):

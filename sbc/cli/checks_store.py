@@ -1,0 +1,28 @@
+"""`doctor`'s check of the server that the live calls are shared by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from sbc.cli.checks import Check, State
+
+if TYPE_CHECKING:
+    from sbc.config import Config
+
+
+def check_store(config: Config, look: Callable[[Config], tuple[str, str, str]]) -> Iterator[Check]:
+    """Whether it answers, keeps what it is given, and who has the node's name there; `look` asks it."""
+    if not config.is_shared:
+        return
+    try:
+        version, policy, holder = look(config)
+    except OSError as error:
+        remedy = "start it, or see state.store and state.password_file; calls go on meanwhile, on this machine alone"
+        yield Check("shared store", State.FAIL, f"{config.store}: {error}", remedy)
+        return
+    held = f"{config.name} is {holder}" if holder else f"nobody is {config.name}"
+    yield Check("shared store", State.OK, f"{config.store}, version {version}, {held}")
+    if policy.startswith("allkeys"):
+        remedy = "maxmemory-policy noeviction, or volatile-ttl on a server of its own"
+        yield Check("shared store memory", State.WARN, f"maxmemory-policy {policy} throws live calls away", remedy)
