@@ -65,6 +65,7 @@ def joint_media(call: Call, place: Leg, new: Leg) -> MediaSession:
     terms = (leg_terms(a), leg_terms(b))
     media = MediaSession(call.mode, mint.token(), (mint.tag(), mint.tag()), interfaces, terms)
     media.codecs = (leg_codecs(a), leg_codecs(b))
+    media.succeed(None, (a.said, b.said))
     return media
 
 

@@ -91,6 +91,7 @@ class MediaSession:
         "_before",
         "_exchange",
         "_offer",
+        "_presumed",
         "_shown",
         "_was_answered",
         "_was_sent",
@@ -139,6 +140,7 @@ class MediaSession:
         self._answer: rtpengine.Answer | None = None
         self._exchange: _Exchange | None = None
         self._before: _Exchange | None = None
+        self._presumed = (b"", b"")
         self._shown = b""
         """The offer as the engine wrote it."""
         self._was_sent = False
@@ -158,6 +160,12 @@ class MediaSession:
     def movable(self) -> rtpengine.Offer | None:
         """The offer under way, where nothing was ever shown to a peer: another engine may be asked in its place."""
         return self._offer if self.phase is Phase.OFFERING and not self._shown else None
+
+    def succeed(self, former: MediaSession | None, said: tuple[bytes, bytes]) -> None:
+        """Take the place of a former session: the sides have `said` this of themselves, and are offered the like."""
+        self._presumed = said
+        if former is not None:
+            self.codecs = former.codecs
 
     def offer(self, side: Side, sdp: bytes) -> rtpengine.Command | bytes | Objection:
         """`side` offers `sdp`, in whatever message: INVITE, a 2xx to an INVITE without offer, re-INVITE, UPDATE, PRACK.
@@ -356,10 +364,10 @@ class MediaSession:
         )
 
     def _said(self, side: Side) -> bytes:
-        """What a side said of itself in the last exchange that both agreed on; empty before that."""
+        """What a side said of itself in the last exchange that both agreed on, or in a former session."""
         exchange = self._exchange
         if exchange is None:
-            return b""
+            return self._presumed[side.value]
         return exchange.offer.sdp if exchange.offer.from_tag == self.tags[side.value] else exchange.answer.sdp
 
 

@@ -148,6 +148,15 @@ def test_secure_caller_of_an_optional_realm_keeps_its_profile() -> None:
     assert (command.options.transport_protocol, command.options.osrtp) == ("RTP/SAVP", ())
 
 
+def test_session_in_the_place_of_another_offers_what_was_agreed_there() -> None:
+    """A transfer or a lost engine moves no browser to another profile."""
+    media = agreed_on("optional sdes dtls ice mux", "never")
+    media.succeed(agreed_on("never", "never"), (browser_sdp("192.0.2.1"), PLAIN))
+    command = media.offer(Side.B, PLAIN)
+    assert isinstance(command, Offer)
+    assert (command.options.transport_protocol, command.options.ice) == (BROWSER, Ice.FORCE)
+
+
 def test_nothing_that_names_the_other_peer_gets_through() -> None:
     """Whatever an engine passes on: fingerprint, credentials, candidates. Without a fingerprint of ours: nothing."""
     media = agreed_on(WEB, WEB)
