@@ -24,7 +24,7 @@ from sbc.requests import Requests
 from sbc.routing import NextHop, TargetState
 from sbc.sip import Address, Fields, Message, Response
 from sbc.snapshot import Snapshot, listener_for
-from sbc.topology import emergency_service
+from sbc.topology import DialogIds, emergency_service
 from sbc.trunks import Trunks, longest
 from sbc.wire import Flow, Now
 
@@ -47,6 +47,10 @@ class Egress(Requests):
         """Trunk and user behind the Contacts that we have registered ourselves."""
         self.redirects: Final = Redirects()
         self.subscriptions: Final = calls.Subscriptions()
+        self.told: dict[DialogIds, DialogIds] = {}
+        """Dialogs of other workers that the message at hand names, as its viewer has them."""
+        self.is_told = False
+        """Others were asked for them already."""
         self.entity_tags: Final = calls.EntityTags()
         self.calls: Final[dict[str, Call]] = {}
         self.waiting: Final[dict[int, Call | None]] = {}
@@ -211,7 +215,7 @@ class Egress(Requests):
 
     def body(self, leg: Leg, message: Message) -> tuple[bytes, str] | None:
         """The body of a message of the other leg, and its type, as this leg may see it; None where it must not."""
-        return shown_body(leg, message, self.dialogs, self.bindings, self.now.monotonic)
+        return shown_body(leg, message, self.dialogs, self.bindings, self.now.monotonic, self.told)
 
     def entity_tag(self, token: str, realm: str) -> calls.EntityTag | None:
         """The entity tag behind one that we have shown to this realm; None where there is none."""

@@ -11,6 +11,7 @@ from sbc import call as calls
 from sbc.call import Alarm, Call, Outgoing
 from sbc.config import Config
 from sbc.evacuation import Evacuation
+from sbc.inquiries import Waiting
 from sbc.keepalive import Beat
 from sbc.locating import NOTHING, Unanswered, Watch
 from sbc.outputs import DropReason, Journal, Output
@@ -19,9 +20,10 @@ from sbc.probes import Tick
 from sbc.reception import Reception
 from sbc.records import Located
 from sbc.registrations import Registration
-from sbc.sip import ParseError, Response, parse_message
+from sbc.sip import ParseError, Request, Response, parse_message
 from sbc.snapshot import Snapshot
 from sbc.status import status_of
+from sbc.topology import DialogIds
 from sbc.transaction import (
     ClientTransaction,
     InviteClientTransaction,
@@ -119,6 +121,8 @@ class Engine(Reception):
                 self.registrations.handle_timer(machine, now)
             elif isinstance(machine, Stranded):
                 self._move_on()
+            elif isinstance(machine, Waiting):
+                self._go_on(self.inquiries.go_on(machine))
             elif isinstance(machine, Evacuation):
                 machine.handle_timer()
             elif isinstance(
@@ -212,6 +216,26 @@ class Engine(Reception):
             outputs += self.receive(data, flow, now)
             self.moves.arrive(False)
         return outputs
+
+    def inquire(self, sender: str, viewer: str, questions: list[DialogIds]) -> list[tuple[DialogIds, DialogIds]]:
+        """What another worker asks for by an `Inquiry`: those that we have, each with how the viewer has it."""
+        return self.inquiries.answer(sender, viewer, questions)
+
+    def told(self, number: int, told: list[tuple[DialogIds, DialogIds]], now: Now) -> list[Output]:
+        """What an `Inquiry` gave."""
+        self._begin(now)
+        self._go_on(self.inquiries.take(number, told))
+        return self._end()
+
+    def _go_on(self, waiting: Waiting | None) -> None:
+        """Take a message again that has waited for what others know."""
+        if waiting is None:
+            return
+        message = parse_message(waiting.data, self._limits)
+        assert isinstance(message, Request)
+        self.egress.told, self.egress.is_told = waiting.told, True
+        self._receive_request(message, waiting.data, waiting.flow)
+        self.egress.told, self.egress.is_told = {}, False
 
     def hangup(self, call: str, now: Now) -> list[Output]:
         """End a call on both legs; an unknown id does nothing."""

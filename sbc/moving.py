@@ -39,6 +39,19 @@ class Moves:
 
     # What another worker has
 
+    @property
+    def has_others(self) -> bool:
+        """True on a node of several workers."""
+        return bool(self._others)
+
+    def slot_of_tag(self, tag: str) -> int:
+        """A slot of the other worker that has the dialog with this tag of ours, -1 where we have it, or nobody."""
+        moved = self._moved.get(tag, -1)
+        if moved >= 0 or not is_minted(tag):
+            return moved
+        slot = slot_of(tag)
+        return slot if slot in self._others else -1
+
     def passes_on(self, tag: str, incoming: Incoming | None, data: bytes, flow: Flow) -> bool:
         """Whether a message about the dialog with this tag of ours was passed on to who has its call now.
 
@@ -48,7 +61,7 @@ class Moves:
         if slot < 0:
             return False
         if incoming is not None:
-            self._let_go(incoming)
+            self.let_go(incoming)
         self.egress.outputs.append(HandOver(slot, data, flow))
         return True
 
@@ -78,7 +91,7 @@ class Moves:
             return True
         if request.to_tag and leg.dialog is not None:
             leg.dialog.remote_cseq = min(leg.dialog.remote_cseq, request.cseq.number - 1)  # it is judged there
-        self._let_go(incoming)
+        self.let_go(incoming)
         self._give(call, slot, data, flow)
         return True
 
@@ -86,13 +99,12 @@ class Moves:
         """Of who has the dialog, -1 where that is us or nobody."""
         if self.egress.find(named.call_id, named.to_tag, named.from_tag, leg.realm.name) is not None:
             return -1
-        moved = self._moved.get(named.to_tag, -1)
-        if moved >= 0 or self._is_arrival or not is_minted(named.to_tag):
-            return moved  # what was brought here for its sake is not sent away for what its tag says
-        slot = slot_of(named.to_tag)
-        return slot if slot in self._others else -1
+        if self._is_arrival:
+            return self._moved.get(named.to_tag, -1)  # brought here for its sake, it is not sent away by its tag alone
+        return self.slot_of_tag(named.to_tag)
 
-    def _let_go(self, incoming: Incoming) -> None:
+    def let_go(self, incoming: Incoming) -> None:
+        """Forget the transaction of a request without a word: it is another worker's, or comes again."""
         tx = incoming.tx
         if tx is not None:
             self.egress.run(tx, tx.abandon(self.egress.now.monotonic))

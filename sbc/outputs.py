@@ -51,6 +51,19 @@ class HandOver:
 
 
 @dataclass(frozen=True, slots=True)
+class Inquiry:
+    """Ask the worker that mints with `slot` for dialogs: Call-ID, the sender's tag and ours, as `sender` (a realm) has
+    them. How `viewer` has them comes back as `Engine.told(number, …)`, or never.
+    """
+
+    slot: int
+    number: int
+    sender: str
+    viewer: str
+    questions: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Lookup:
     """Locate the servers of a name; the answer comes back as `Engine.lookup_answer(id, …)`, or never."""
 
@@ -259,4 +272,4 @@ Event = (
     | MediaEngineLost
     | CallEnded
 )
-Output = Transmit | MediaCommand | Lookup | HandOver | Journal | Event
+Output = Transmit | MediaCommand | Lookup | HandOver | Inquiry | Journal | Event

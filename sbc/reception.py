@@ -14,6 +14,7 @@ from sbc.dialog import Dialog, DialogState
 from sbc.egress import Egress
 from sbc.evacuation import Evacuation
 from sbc.firewall import sanity
+from sbc.inquiries import Inquiries
 from sbc.keepalive import Keeper
 from sbc.lingering import Remains, release
 from sbc.mint import Mint, is_minted
@@ -63,6 +64,7 @@ class Reception:
         self.evacuation: Final = Evacuation(self.egress)
         self.stranded: Final = Stranded()
         self.moves: Final = Moves(self.egress, self.adopter, others)
+        self.inquiries: Final = Inquiries(self.egress, self.moves)
         self.refusals: Final = Refusals(self.egress)
         self.admission: Final = Admission(self.egress, self.refusals, self.moves)
         self.transfers: Final = Transfers(self.egress, self.admission)
@@ -198,6 +200,8 @@ class Reception:
             self.refusals.count("dialog.wrong-source")
             self.refusals.refuse(incoming, 481, flow, "not from the peer of the dialog")
             return
+        if request.method == "NOTIFY" and self.inquiries.holds_back(leg, incoming, data, flow):
+            return  # it comes again
         call = leg.call
         incoming.leg = leg
         self.egress.record(call.id, "in", flow, data)

@@ -25,6 +25,7 @@ from sbc.outputs import (
     Dropped,
     DropReason,
     HandOver,
+    Inquiry,
     Journal,
     Lookup,
     MediaCommand,
@@ -35,6 +36,7 @@ from sbc.outputs import (
 from sbc.records import Located
 from sbc.sip import ParseError
 from sbc.telemetry import Telemetry
+from sbc.topology import DialogIds
 from sbc.wire import Flow, Now
 
 FAILURES: Final = 256
@@ -76,6 +78,12 @@ class Drivable(Protocol):
 
     def take_over(self, call: str, record: bytes, data: bytes, flow: Flow, now: Now) -> list[Output]:
         """A call that another worker gives us, and the message that it came for."""
+
+    def inquire(self, sender: str, viewer: str, questions: list[DialogIds]) -> list[tuple[DialogIds, DialogIds]]:
+        """What another worker asks for."""
+
+    def told(self, number: int, told: list[tuple[DialogIds, DialogIds]], now: Now) -> list[Output]:
+        """What another worker was asked for."""
 
     def handle_timer(self, now: Now) -> list[Output]:
         """What is due."""
@@ -131,6 +139,9 @@ class Outlets(Protocol):
 
     def hand_over(self, output: HandOver) -> bool:
         """Give a message, and perhaps its call, to another worker; False where it cannot be given."""
+
+    def inquire(self, output: Inquiry) -> None:
+        """Ask another worker; the answer comes to `Worker.told`."""
 
 
 class Alarm(Protocol):
@@ -198,6 +209,14 @@ class Worker:
     def take_over(self, call: str, record: bytes, data: bytes, flow: Flow) -> None:
         """A call that another worker gives us, and the message that it came for."""
         self._input("take over", lambda now: self._engine.take_over(call, record, data, flow, now))
+
+    def inquire(self, sender: str, viewer: str, questions: list[DialogIds]) -> list[tuple[DialogIds, DialogIds]]:
+        """What another worker asks for: dialogs as a viewer has them."""
+        return self._engine.inquire(sender, viewer, questions)
+
+    def told(self, number: int, told: list[tuple[DialogIds, DialogIds]]) -> None:
+        """What another worker was asked for."""
+        self._input("told", lambda now: self._engine.told(number, told, now))
 
     def ring(self) -> None:
         """The alarm."""
@@ -308,6 +327,8 @@ class Worker:
                 case HandOver():
                     if not outlets.hand_over(output) and output.record:
                         self._returned.append(output)
+                case Inquiry():
+                    outlets.inquire(output)
                 case Journal():
                     self._store.append(output)
                 case TargetChanged() if output.state in ("disabled", "enabled"):

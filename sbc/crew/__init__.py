@@ -7,7 +7,17 @@ Not for: SIP; who owns a message is `sbc.steering`'s word.
 """
 
 from sbc.crew.counts import Counts, counts_memory
-from sbc.crew.letters import Letter, open_letter, pack_call, seal, unpack_call
+from sbc.crew.letters import (
+    Letter,
+    open_letter,
+    pack_answers,
+    pack_call,
+    pack_questions,
+    seal,
+    unpack_answers,
+    unpack_call,
+    unpack_questions,
+)
 from sbc.crew.mailbox import Mailbox, open_mailbox
 from sbc.crew.ring import Ring, RingStore, ring_memory
 
@@ -20,8 +30,12 @@ __all__ = [
     "counts_memory",
     "open_letter",
     "open_mailbox",
+    "pack_answers",
     "pack_call",
+    "pack_questions",
     "ring_memory",
     "seal",
+    "unpack_answers",
     "unpack_call",
+    "unpack_questions",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+from collections.abc import Sequence
 from enum import IntEnum
 from typing import Final
 
@@ -24,6 +25,10 @@ class Letter(IntEnum):
     """What you gave us to send for this flow did not leave; the message is the reason."""
     MOVE = 4
     """A call is yours from now on, and the message that it goes to you for; `pack_call` has made one of the two."""
+    ASK = 5
+    """Which dialogs of yours are these? As `pack_questions` wrote them."""
+    TELL = 6
+    """These, as `pack_answers` wrote them."""
 
 
 def seal(kind: Letter, data: bytes, flow: Flow, writer: int = 0) -> bytes:
@@ -71,3 +76,33 @@ def unpack_call(data: bytes) -> tuple[str, bytes, bytes, Homes]:
         body[size:],
         [(int(at), str(host), int(port), int(to)) for at, host, port, to in homes],
     )
+
+
+Ids = tuple[str, ...]
+"""Call-ID and two tags."""
+
+
+def pack_questions(number: int, sender: str, viewer: str, questions: Sequence[Ids]) -> bytes:
+    """What an ASK brings: dialogs as one realm has them, wanted as another one does."""
+    return json.dumps([number, sender, viewer, questions]).encode()
+
+
+def unpack_questions(data: bytes) -> tuple[int, str, str, list[Ids]]:
+    """What `pack_questions` was given."""
+    number, sender, viewer, questions = json.loads(data)
+    return int(number), str(sender), str(viewer), [_ids(one) for one in questions]
+
+
+def pack_answers(number: int, answers: Sequence[tuple[Ids, Ids]]) -> bytes:
+    """What a TELL brings: of the questions those that have an answer, with it."""
+    return json.dumps([number, answers]).encode()
+
+
+def unpack_answers(data: bytes) -> tuple[int, list[tuple[Ids, Ids]]]:
+    """What `pack_answers` was given."""
+    number, answers = json.loads(data)
+    return int(number), [(_ids(one), _ids(other)) for one, other in answers]
+
+
+def _ids(texts: list[object]) -> Ids:
+    return tuple([str(text) for text in texts])

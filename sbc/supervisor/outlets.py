@@ -8,7 +8,7 @@ from typing import Final, Protocol
 import rtpengine
 from rtpengine.client import Client
 from sbc.lookup import Resolver
-from sbc.outputs import HandOver, Lookup, MediaCommand
+from sbc.outputs import HandOver, Inquiry, Lookup, MediaCommand
 from sbc.records import Located
 from sbc.supervisor.locator import Locator
 from sbc.supervisor.tasks import Tasks
@@ -32,6 +32,9 @@ class Crew(Protocol):
 
     def hand_over(self, output: HandOver) -> bool:
         """Give a message, and perhaps its call, to another worker; False where it cannot be given."""
+
+    def inquire(self, output: Inquiry) -> None:
+        """Ask another worker."""
 
 
 class Answers(Protocol):
@@ -79,6 +82,11 @@ class NodeOutlets:
     def hand_over(self, output: HandOver) -> bool:
         """To the worker that mints with its slot, on a node that has several."""
         return self._crew is not None and self._crew.hand_over(output)
+
+    def inquire(self, output: Inquiry) -> None:
+        """To the worker that mints with its slot."""
+        if self._crew is not None:
+            self._crew.inquire(output)
 
     def ask(self, command: MediaCommand) -> None:
         """To the client of the engine that the command names."""

@@ -5,16 +5,30 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Final, Protocol, TypeVar
 
-from sbc.crew import Letter, Mailbox, open_letter, pack_call, seal, unpack_call
-from sbc.outputs import HandOver
+from sbc.crew import (
+    Letter,
+    Mailbox,
+    open_letter,
+    pack_answers,
+    pack_call,
+    pack_questions,
+    seal,
+    unpack_answers,
+    unpack_call,
+    unpack_questions,
+)
+from sbc.outputs import HandOver, Inquiry
 from sbc.sip import ParseError
 from sbc.steering import SLOTS, Table, call_id_of, key_of, named_key
+from sbc.topology import DialogIds
 from sbc.transport import Ended, NotTaken, Receiver
 from sbc.wire import Flow
 
 CONNECTION_BITS: Final = 24
 """Bits of a connection's number; those above say whose it is."""
 _REMEMBERED: Final = 16_384
+_NOWHERE: Final = Flow(0, "UDP", "", 0)
+"""What letters say that are about no message."""
 
 
 class Sender(Protocol):
@@ -29,6 +43,12 @@ class Worker(Receiver, Protocol):
 
     def take_over(self, call: str, record: bytes, data: bytes, flow: Flow) -> None:
         """A call that another worker gives us, and the message that it came for."""
+
+    def inquire(self, sender: str, viewer: str, questions: list[DialogIds]) -> list[tuple[DialogIds, DialogIds]]:
+        """What another worker asks for."""
+
+    def told(self, number: int, told: list[tuple[DialogIds, DialogIds]]) -> None:
+        """What another worker was asked for."""
 
 
 class Steersman:
@@ -149,6 +169,11 @@ class Steersman:
         self.handed += is_posted
         return is_posted
 
+    def inquire(self, output: Inquiry) -> None:
+        """A question for another worker; without room for it there is no answer, which costs no more than a name."""
+        data = pack_questions(output.number, output.sender, output.viewer, output.questions)
+        self._mailbox.post(self._table.owner(output.slot), seal(Letter.ASK, data, _NOWHERE, self._me))
+
     def _home(self, flow: Flow) -> int:
         """The worker that has a peer's connection, us where it has none: whoever asks may make one."""
         key = (flow.listener, flow.host, flow.port)
@@ -169,6 +194,13 @@ class Steersman:
             for listener, host, port, home in homes:
                 _remember(self._homes, (listener, host, port), home)
             self._worker.take_over(call, record, message, flow)
+        elif kind is Letter.ASK:
+            number, sender, viewer, questions = unpack_questions(data)
+            found = self._worker.inquire(sender, viewer, [DialogIds(*ids) for ids in questions])
+            self._mailbox.post(writer, seal(Letter.TELL, pack_answers(number, found), _NOWHERE, self._me))
+        elif kind is Letter.TELL:
+            number, answers = unpack_answers(data)
+            self._worker.told(number, [(DialogIds(*ids), DialogIds(*other)) for ids, other in answers])
         elif kind is Letter.SEND:
             assert self._sender is not None
             _remember(self._askers, flow, writer)

@@ -7,8 +7,9 @@ from random import Random
 from sbc.adoption import divide
 from sbc.config import Config
 from sbc.engine import Engine
-from sbc.outputs import HandOver, Output
+from sbc.outputs import HandOver, Inquiry, Output
 from sbc.steering import SLOTS, Table, assign, call_id_of, key_of, named_key
+from sbc.topology import DialogIds
 from sbc.wire import Flow
 from tests.kit.peer import Peer
 from tests.kit.transfers import Transfers, transfer_config
@@ -47,12 +48,21 @@ class Workers(Transfers):
 
     def act(self, outputs: list[Output]) -> None:
         """As the node with one engine; what is for another one goes there."""
-        given = [output for output in outputs if isinstance(output, HandOver)]
-        super().act([output for output in outputs if not isinstance(output, HandOver)])
+        given = [output for output in outputs if isinstance(output, HandOver | Inquiry)]
+        super().act([output for output in outputs if not isinstance(output, HandOver | Inquiry)])
         for output in given:
+            if isinstance(output, Inquiry):
+                self._ask(output)
+                continue
             self.handed.append(output)
             assert len(self.handed) < 50, "engines give each other the same over and over"
             self._give(output)
+
+    def _ask(self, output: Inquiry) -> None:
+        if self.has_room:
+            asker, other = self.engine, self.engines[self.table.owner(output.slot)]
+            found = other.inquire(output.sender, output.viewer, [DialogIds(*ids) for ids in output.questions])
+            self.act(asker.told(output.number, found, self.now))
 
     def _give(self, output: HandOver) -> None:
         giver, taker = self.engine, self.engines[self.table.owner(output.slot)]

@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 import rtpengine
 from sbc.config import Config
-from sbc.outputs import CallEnded, HandOver, Journal, Lookup, MediaCommand, Output, TargetChanged
+from sbc.outputs import CallEnded, HandOver, Inquiry, Journal, Lookup, MediaCommand, Output, TargetChanged
 from sbc.records import Located
 from sbc.sip import ParseError
+from sbc.topology import DialogIds
 from sbc.wire import Flow, Now
 
 FLOW = Flow(0, "UDP", "192.0.2.1", 5060)
@@ -45,6 +46,13 @@ class FakeEngine:
 
     def take_over(self, call: str, record: bytes, data: bytes, flow: Flow, now: Now) -> list[Output]:
         return self._hear("take over", call, record, data, flow)
+
+    def inquire(self, sender: str, viewer: str, questions: list[DialogIds]) -> list[tuple[DialogIds, DialogIds]]:
+        self.heard.append(("inquire", sender, viewer))
+        return [(ids, DialogIds("c", "l", "r")) for ids in questions]
+
+    def told(self, number: int, told: list[tuple[DialogIds, DialogIds]], now: Now) -> list[Output]:
+        return self._hear("told", number, told)
 
     def handle_timer(self, now: Now) -> list[Output]:
         return self._hear("timer", now.monotonic)
@@ -106,6 +114,9 @@ class FakeOutlets:
 
     def resolve(self, lookup: Lookup) -> None:
         self.done.append(lookup)
+
+    def inquire(self, output: Inquiry) -> None:
+        self.done.append(output)
 
     def hand_over(self, output: HandOver) -> bool:
         self.done.append(output)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from sbc.crew import Letter, open_letter, seal
-from sbc.outputs import HandOver
+from sbc.outputs import HandOver, Inquiry
 from sbc.sip import ParseError
 from sbc.steering import NOBODY, SLOTS, Table, key_of
 from sbc.supervisor.steersman import CONNECTION_BITS, Steersman
+from sbc.topology import DialogIds
 from sbc.wire import Flow
 from tests.node.fakes import FLOW
 
@@ -49,6 +50,13 @@ class FakeWorker:
     def take_over(self, call: str, record: bytes, data: bytes, flow: Flow) -> None:
         self.heard.append(("take over", call, record, data, flow))
 
+    def inquire(self, sender: str, viewer: str, questions: list[DialogIds]) -> list[tuple[DialogIds, DialogIds]]:
+        self.heard.append(("inquire", sender, viewer))
+        return [(questions[0], DialogIds("other", "ours", "theirs"))]
+
+    def told(self, number: int, told: list[tuple[DialogIds, DialogIds]]) -> None:
+        self.heard.append(("told", number, told))
+
     def malformed(self, error: ParseError, flow: Flow) -> None:
         self.heard.append(("malformed",))
 
@@ -76,11 +84,11 @@ class FakeSender:
 
 
 class Rig:
-    """The first worker's steersman."""
+    """One worker's steersman."""
 
-    def __init__(self) -> None:
+    def __init__(self, me: int = 0) -> None:
         self.worker, self.mailbox, self.sender = FakeWorker(), FakeMailbox(), FakeSender()
-        self.steersman = Steersman(self.worker, self.mailbox, TABLE, 0)  # type: ignore[arg-type]
+        self.steersman = Steersman(self.worker, self.mailbox, TABLE, me)  # type: ignore[arg-type]
         self.steersman.start(self.sender)
 
     def posted(self) -> list[tuple[int, Letter, bytes]]:
@@ -116,9 +124,7 @@ def test_a_call_goes_with_its_message_and_where_its_streams_are() -> None:
     """A connection is its acceptor's: the new holder sends by it through its acceptor."""
     rig = Rig()
     rig.steersman.hand_over(HandOver(5, b"REFER", FLOW, "c1", b"record", (STREAM, FLOW)))
-    other = Rig()
-    other.steersman = Steersman(other.worker, other.mailbox, TABLE, 1)  # type: ignore[arg-type]
-    other.steersman.start(other.sender)
+    other = Rig(1)
     worker, letter = rig.mailbox.letters[0]
     assert worker == 1
     other.mailbox.read(letter)
@@ -136,6 +142,20 @@ def test_a_message_alone_is_as_if_it_had_come_there() -> None:
     rig.mailbox.has_room = False
     assert not rig.steersman.hand_over(HandOver(5, b"BYE", FLOW))
     assert rig.steersman.handed == 1
+
+
+def test_a_question_comes_back_with_its_answer() -> None:
+    rig, other = Rig(), Rig(1)
+    first, second = DialogIds("a@h", "x", "y"), DialogIds("b@h", "x", "z")
+    rig.steersman.inquire(Inquiry(5, 7, "inside", "outside", (tuple(first), tuple(second))))
+    ((worker, letter),) = rig.mailbox.letters
+    assert worker == 1
+    other.mailbox.read(letter)
+    assert other.worker.heard == [("inquire", "inside", "outside")]
+    ((worker, letter),) = other.mailbox.letters
+    assert worker == 0
+    rig.mailbox.read(letter)
+    assert rig.worker.heard == [("told", 7, [(first, DialogIds("other", "ours", "theirs"))])]
 
 
 def test_letters_are_for_the_engine() -> None:
