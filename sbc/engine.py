@@ -20,6 +20,7 @@ from sbc.probes import Tick
 from sbc.reception import Reception
 from sbc.records import Located
 from sbc.registrations import Registration
+from sbc.relocation import Relocation
 from sbc.sip import ParseError, Request, Response, parse_message
 from sbc.snapshot import Snapshot
 from sbc.status import status_of
@@ -123,7 +124,7 @@ class Engine(Reception):
                 self._move_on()
             elif isinstance(machine, Waiting):
                 self._go_on(self.inquiries.go_on(machine))
-            elif isinstance(machine, Evacuation):
+            elif isinstance(machine, Evacuation | Relocation):
                 machine.handle_timer()
             elif isinstance(
                 machine, InviteClientTransaction | ClientTransaction | InviteServerTransaction | ServerTransaction
@@ -295,8 +296,9 @@ class Engine(Reception):
     def swap(self, config: Config, now: Now) -> list[Output]:
         """New calls get `config`; live ones keep theirs. Its listeners must be those of the old one, in their order."""
         self._begin(now)
-        trunks = self.egress.trunks
+        trunks, before = self.egress.trunks, self.config.listeners
         self.egress.snapshot = Snapshot(config, trunks.health, now.monotonic)
+        self.relocation.move(before, config.listeners)
         trunks.retain(config)
         self.egress.users.follow(config)
         self.registrations.follow(now)

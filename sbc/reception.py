@@ -24,6 +24,7 @@ from sbc.probes import SILENCE, Prober, Question, fault_of
 from sbc.reach import is_known, may_speak, note_seen
 from sbc.refusals import Refusals
 from sbc.registrations import Registering, Registrations
+from sbc.relocation import Relocation
 from sbc.sip import Request, Response
 from sbc.snapshot import Snapshot
 from sbc.transaction import (
@@ -62,6 +63,7 @@ class Reception:
         self.registrations: Final = Registrations(self.egress)
         self.adopter: Final = Adopter(self.egress)
         self.evacuation: Final = Evacuation(self.egress)
+        self.relocation: Final = Relocation(self.egress)
         self.stranded: Final = Stranded()
         self.moves: Final = Moves(self.egress, self.adopter, others)
         self.inquiries: Final = Inquiries(self.egress, self.moves)

@@ -59,6 +59,7 @@ LEVELS = {
     "sbc.egress": 3,
     "sbc.placement": 3,
     "sbc.evacuation": 3,
+    "sbc.relocation": 3,
     "sbc.aliases": 3,
     "sbc.detours": 3,
     "sbc.keepalive": 3,
@@ -188,6 +189,9 @@ SIDEWAYS = {
     ("sbc.engine", "sbc.evacuation"),
     ("sbc.reception", "sbc.evacuation"),
     ("sbc.evacuation", "sbc.egress"),  # calls speak by the one exit
+    ("sbc.engine", "sbc.relocation"),
+    ("sbc.reception", "sbc.relocation"),
+    ("sbc.relocation", "sbc.egress"),
     ("sbc.egress", "sbc.trunks"),
     ("sbc.egress", "sbc.placement"),
     ("sbc.engine", "sbc.placement"),

@@ -40,6 +40,7 @@ from sbc.call.referral import Referral
 from sbc.call.replace import Refusal, find_place
 from sbc.call.security import leg_codecs
 from sbc.call.sending import Sending
+from sbc.call.session import readdress
 from sbc.call.subscribe import ALLOW_EVENTS, notifier
 from sbc.call.subscribe import begin as subscribe
 from sbc.call.subscription import Subscriptions
@@ -84,6 +85,7 @@ __all__ = [
     "is_unsupported",
     "leg_codecs",
     "note_session_id",
+    "readdress",
     "receive_ack",
     "receive_cancel",
     "find_target",

@@ -37,12 +37,11 @@ class Reliability(Enum):
 class Leg:
     """One side of a call: who the peer is to us, who we are to the peer, and the dialog we share.
 
-    `local_uri` and `remote_uri` are From/To values without tags. `contact` is the user part of our Contact.
-    `passage` says
-    what may cross from the other leg to this one. `shown` is the last SDP body we sent on this leg, `said` the last one
-    of the peer that counts, `target` the Request-URI outside a dialog. `allows_update` and `min_se` are what the peer
-    last let us know of itself; `timer` runs where it supports session timers. `partner` is the leg that this one is
-    being joined to, and `referral` the last transfer that its peer asked for.
+    `local_uri` and `remote_uri` are From/To values without tags. `contact` is the user part of our Contact. `passage`
+    says what may cross from the other leg to this one. `shown` is the last SDP body we sent on this leg, `said` the
+    last one of the peer that counts, `target` the Request-URI outside a dialog. `allows_update` and `min_se` are what
+    the peer last let us know of itself; `timer` runs where it supports session timers. `partner` is the leg that this
+    one is being joined to, and `referral` the last transfer that its peer asked for.
 
     A leg may change its call and its side: `join` has two of them exchange places.
     """
@@ -62,6 +61,7 @@ class Leg:
         "flow",
         "has_referred",
         "heard",
+        "is_moved",
         "learned",
         "listener",
         "local_tag",
@@ -97,7 +97,8 @@ class Leg:
         self.call = call
         self.side = side
         self.realm: Final = realm
-        self.listener: Final = listener
+        self.listener = listener
+        self.is_moved = False  # its listener has another address, of which the peer does not know yet
         self.passage = passage
         self.flow = flow
         self.target = ""
@@ -181,8 +182,7 @@ class Incoming:
     """A peer's request that waits for our answer: just what every response must repeat (RFC 3261 section 8.2.6.2).
 
     `vias` holds the Via values with `received` and `rport` filled in; `reply_flow` is where responses go (section
-    18.2.2,
-    RFC 3581). `request` is dropped with the final response.
+    18.2.2, RFC 3581). `request` is dropped with the final response.
     """
 
     __slots__ = (

@@ -96,19 +96,36 @@ def _refresh(call: Call, leg: Leg, exit_: Exit, now: Now, *, is_retry: bool = Fa
     timer = leg.timer
     if timer is None or leg.dialog is None:
         return
-    if call.is_busy or (not leg.allows_update and not leg.shown):
+    if not _may_send(call, leg):
         timer.refresh_at = now.monotonic + _BUSY_SECONDS
         return
+    timer.refresh_at = 0.0
+    if not _send(call, leg, exit_, is_retry, challenged):
+        timer.refresh_at = now.monotonic + _AGAIN_SECONDS
+
+
+def _may_send(call: Call, leg: Leg) -> bool:
+    return not call.is_busy and (leg.allows_update or bool(leg.shown))
+
+
+def readdress(call: Call, leg: Leg, exit_: Exit) -> bool:
+    """Tell the peer our new address with a Contact (RFC 3261 section 12.2.1.2); False where that cannot be now."""
+    if call.state is not CallState.TALKING or leg.dialog is None or not _may_send(call, leg):
+        return False
+    return _send(call, leg, exit_)
+
+
+def _send(call: Call, leg: Leg, exit_: Exit, is_retry: bool = False, challenged: int = 0) -> bool:
     out = Outgoing(Kind.REFRESH, leg, "UPDATE" if leg.allows_update else "INVITE", leg.dialog)
     out.fields = asked(leg)
     out.is_retry, out.challenged = is_retry, challenged
     body = b"" if leg.allows_update else leg.shown
-    timer.refresh_at = 0.0
     if out.method == "INVITE":
         call.refresh = out
-    if not exit_.request(out, None, body, SDP_TYPE if body else ""):
-        call.refresh = None
-        timer.refresh_at = now.monotonic + _AGAIN_SECONDS
+    if exit_.request(out, None, body, SDP_TYPE if body else ""):
+        return True
+    call.refresh = None
+    return False
 
 
 def receive_response(call: Call, out: Outgoing, response: Response, exit_: Exit, now: Now) -> None:
@@ -129,6 +146,7 @@ def receive_response(call: Call, out: Outgoing, response: Response, exit_: Exit,
     if call.is_over:
         return
     if status < 300:
+        leg.is_moved = False
         out.dialog.refresh_target(response)
         learn(leg, response, now)
     else:

@@ -16,6 +16,7 @@ from tests.rig.needs import need
 from tests.rig.node import node_file
 from tests.rig.process import wait_until
 from tests.rig.rig import INSIDE, OUTSIDE, Rig
+from tests.rig.ua import DialogOf
 
 VIP, MOVED = "198.51.100.77", "198.51.100.2"
 
@@ -36,7 +37,9 @@ def rig() -> Iterator[Rig]:
     with Rig() as rig:
         rig.start(config)
         yield rig
-        rig.assert_clean_end()
+        rig.node.wait_idle()
+        trouble = rig.node.trouble(without="media engine lost")  # it starts again with the interface's new address
+        assert not trouble, trouble
 
 
 def listener(rig: Rig, transport: str, which: int = 0) -> dict[str, Any]:
@@ -96,3 +99,27 @@ def test_a_listener_named_after_its_interface_follows_its_address_and_media_do_t
     call(rig, MOVED)
     [line] = events(rig, "listener moved")
     assert (line["listener"], line["was"], line["interface"]) == (f"udp {MOVED}:5060", "198.51.100.1:5060", "outside")
+
+
+def test_a_live_call_goes_on_at_the_new_address(rig: Rig) -> None:
+    """Its peer is told by a target refresh, answers it, and is reached by the other side's BYE (RFC 3261 12.2)."""
+    caller, callee = rig.ua(OUTSIDE, call=True), rig.ua(INSIDE, call=False)
+    invite = caller.request("INVITE", f"sip:4930222@{OUTSIDE.node_address}", body=caller.sdp())
+    caller.send(invite)
+    got = callee.expect("INVITE")
+    callee.respond(got, 200, tag="far", body=callee.sdp())
+    answered = caller.expect(200, "INVITE")
+    caller.send(caller.in_dialog("ACK", DialogOf.as_caller(answered)))
+    callee.expect("ACK")
+    change(rig, f"addr del {OUTSIDE.node}/24 dev outside", f"addr add {MOVED}/24 dev outside")
+    told = caller.expect("INVITE", timeout=20)
+    while MOVED not in told.get("contact"):
+        told = caller.expect("INVITE", timeout=20)
+    assert told.source[0] == MOVED
+    caller.respond(told, 200, tag=told.tag("to"), body=caller.sdp())
+    caller.expect("ACK")
+    callee.send(callee.in_dialog("BYE", DialogOf.as_callee(got, "far")))
+    callee.expect(200, "BYE")
+    bye = caller.expect("BYE")
+    assert bye.source[0] == MOVED
+    caller.respond(bye, 200)

@@ -166,13 +166,16 @@ class Node:
         """All it logged."""
         return self.process.output()
 
-    def trouble(self, *, leaks: bool = True) -> str:
+    def trouble(self, *, leaks: bool = True, without: str = "") -> str:
         """What the log holds of exceptions and errors since the last question, with what surrounds it.
 
-        `leaks` False leaves out what the audit reported: a fuzzer makes a peer say anybody's address.
+        `leaks` False leaves out what the audit reported: a fuzzer makes a peer say anybody's address. `without` leaves
+        out lines that hold these words.
         """
         text = self.log()[self._judged :]
         self._judged += len(text)
+        if without:
+            text = "\n".join(line for line in text.splitlines() if without not in line)
         if not leaks:
             text = "\n".join(line for line in text.splitlines() if '"event": "leak"' not in line)
         match = _TROUBLE.search(text)
