@@ -56,7 +56,8 @@ def receive_request(call: Call, leg: Leg, incoming: Incoming, target: Uri, exit_
         return
     event = f"refer;id={request.cseq.number}" if leg.has_referred else "refer"
     leg.has_referred = True
-    other.bridged = (*other.bridged, (out.cseq, event))[-_MAX_BRIDGED:]
+    asker = leg.dialog.local_tag if leg.dialog is not None else ""
+    other.bridged = (*other.bridged, (out.cseq, event, asker))[-_MAX_BRIDGED:]
 
 
 def _fields(request: Request, leg: Leg, other: Leg, target: Uri) -> Fields:
@@ -77,8 +78,8 @@ def receive_notify(call: Call, leg: Leg, incoming: Incoming, exit_: Exit) -> Non
         exit_.respond(incoming, 489)
         return
     known = [one for one in leg.bridged if not event.id or event.id == str(one[0])]
-    if not known or asker is None or asker.dialog is None:
-        exit_.respond(incoming, 481)
+    if not known or asker is None or asker.dialog is None or asker.dialog.local_tag != known[0][2]:
+        exit_.respond(incoming, 481)  # who has taken the asker's place has asked for nothing
         return
     status = fragment_status(request.body)
     if request.content_type != SIPFRAG_TYPE or not status:

@@ -425,7 +425,8 @@ def handle_timer(call: Call, exit_: Exit, now: Now) -> None:
         for leg in (call.a, call.b):
             if leg is not None and leg.heard + liveness <= time and leg.dialog is not None:
                 leg.heard = time
-                exit_.request(Outgoing(Kind.LIVENESS, leg, "OPTIONS", leg.dialog))
+                if leg.dialog.state is not DialogState.TERMINATED:
+                    exit_.request(Outgoing(Kind.LIVENESS, leg, "OPTIONS", leg.dialog))
 
 
 def _repeat_answer(call: Call, leg: Leg, exit_: Exit, now: Now) -> None:

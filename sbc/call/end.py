@@ -34,7 +34,7 @@ def receive_bye(call: Call, leg: Leg, incoming: Incoming, exit_: Exit, now: Now)
     if leg.dialog is not None:
         exit_.forget(leg.dialog)
         leg.dialog.state = DialogState.TERMINATED
-    leg.answer = None
+    leg.answer = leg.timer = None
     released_by = "caller" if leg.side is Side.A else "callee"
     if call.is_over or _is_leaving(call, leg):
         return
@@ -184,8 +184,12 @@ def _abandon_exchanges(call: Call, exit_: Exit) -> None:
     if modify is not None:
         if modify.incoming.is_open:
             exit_.respond(modify.incoming, 487)
-        if modify.out is not None and not modify.out.done and modify.out.method == "INVITE":
-            abort_attempt(modify.out, exit_)
+        out = modify.out
+        if out is not None and out.method == "INVITE" and out.dialog is not None:
+            if not out.done:
+                abort_attempt(out, exit_)
+            elif out.dialog.remote_tag not in out.acks:
+                exit_.acknowledge(out, out.dialog)  # its answer will not come any more (RFC 3261 section 13.2.2.4)
     for relay in call.relays:
         if relay.incoming is not None and relay.incoming.is_open:
             exit_.respond(relay.incoming, 487)
@@ -203,17 +207,20 @@ def _release(call: Call, leg: Leg, exit_: Exit, crossing: Message | None) -> Non
                 exit_.forget(fork.dialog)
             if fork.a_dialog is not call.caller_leg.dialog:
                 exit_.forget(fork.a_dialog)
-    if dialog is None or dialog.state is DialogState.TERMINATED:
+    if dialog is None:
         return
-    if dialog.state is not DialogState.CONFIRMED:
+    if dialog.state is not DialogState.CONFIRMED and dialog.state is not DialogState.TERMINATED:
         exit_.forget(dialog)
+        return
+    invite = call.attempt if leg.side is Side.B else None
+    if invite is not None and invite.done and dialog.remote_tag not in invite.acks:
+        exit_.acknowledge(invite, dialog)  # each 2xx has its ACK, though its sender has hung up already
+    if dialog.state is DialogState.TERMINATED:
         return
     if leg.answer is not None:
         # RFC 3261 section 15: no BYE before the ACK, or before we stop waiting for it.
         leg.bye_wanted = True
         return
-    if leg.side is Side.B and call.attempt is not None and dialog.remote_tag not in call.attempt.acks:
-        exit_.acknowledge(call.attempt, dialog)
     say_bye(leg, exit_, crossing)
 
 

@@ -25,9 +25,7 @@ def fork_of(call: Call, out: Outgoing, response: Response, exit_: Exit) -> Fork 
     if incoming is None or incoming.request is None or out.flow is None or len(out.forks) >= MAX_FORKS:
         return None
     a_leg = call.caller_leg
-    # A tag that came with the INVITE stands in every response to it: there is no second one to tell forks by.
-    is_one = bool(incoming.request.to_tag) or a_leg.profile.early_dialogs == "one"
-    is_first = is_one or (not out.forks and call.hop_index <= 1)
+    is_first = is_shown_as_one(call) or (not out.forks and call.hop_index <= 1)
     own_tag = a_leg.local_tag if is_first else call.mint.tag()
     a_dialog = Dialog.uas(incoming.request, own_tag, a_leg.flow)
     leg = out.leg
@@ -41,6 +39,15 @@ def fork_of(call: Call, out: Outgoing, response: Response, exit_: Exit) -> Fork 
         leg.dialog = dialog
         a_leg.dialog = a_dialog
     return fork
+
+
+def is_shown_as_one(call: Call) -> bool:
+    """Whether all forks are one early dialog to the caller: a tag that came with the INVITE stands in every response to
+    it, and some peers want no other. There no fork may give a reliable answer, since another one may take the call.
+    """
+    incoming = call.invite_in
+    has_tag = incoming is not None and incoming.request is not None and bool(incoming.request.to_tag)
+    return has_tag or call.caller_leg.profile.early_dialogs == "one"
 
 
 def find_fork(call: Call, leg: Leg, request: Request) -> Fork | None:

@@ -236,6 +236,9 @@ def _receive_answer(call: Call, out: Outgoing, response: Response, exit_: Exit, 
 def _show_answer(call: Call, modify: Modify, response: Response, raw: bytes, exit_: Exit, now: Now) -> None:
     leg, incoming = modify.leg, modify.incoming
     body = shown_sdp(leg, raw)
+    if not body and modify.is_late:
+        hang_up(call, exit_, now, "offer not acceptable")  # it was made in a 2xx: nobody can refuse it any more
+        return
     if not body:
         refuse(call, 488, None, exit_)
         return

@@ -125,8 +125,9 @@ class Leg:
         self.partner: Leg | None = None
         self.referral: Referral | None = None
         self.has_referred = False
-        self.bridged: tuple[tuple[int, str], ...] = ()
-        """REFERs that were passed on to this peer: our CSeq number, and the Event value that their asker knows."""
+        self.bridged: tuple[tuple[int, str, str], ...] = ()
+        """REFERs that were passed on to this peer: our CSeq number, the Event value that their asker knows, and our tag
+        toward the asker."""
         self.reliability = Reliability.NONE
         self.min_se = int(call.config.timers.min_se)
         self.timer: SessionTimer | None = None

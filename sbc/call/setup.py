@@ -10,7 +10,7 @@ from sbc.call.body import dressed, is_unsupported, session_of, shown_sdp
 from sbc.call.call import Call, CallState
 from sbc.call.end import finish, hang_up
 from sbc.call.exchange import abort_attempt, ask
-from sbc.call.forks import MAX_FORKS, end_fork, fork_of, is_late, late_media, spend, tell_ends
+from sbc.call.forks import MAX_FORKS, end_fork, fork_of, is_late, is_shown_as_one, late_media, spend, tell_ends
 from sbc.call.parts import Exit, Fork, Kind, Outgoing, Reliability, Step, StepKind
 from sbc.call.security import media_session, takes_offer
 from sbc.dialog import Answer, Dialog, DialogState
@@ -100,7 +100,9 @@ def _invite(call: Call, out: Outgoing, request: Request, exit_: Exit, now: Now) 
         if not body:
             finish(call, exit_, now, status=488, released_by="sbc", cause="offer not acceptable")
             return
-    may_be_reliable = not call.late_offer or call.caller_leg.reliability is not Reliability.NONE
+    # An offer in a reliable response needs a caller who answers it there, and who is told forks from each other.
+    has_prack = call.caller_leg.reliability is not Reliability.NONE and not is_shown_as_one(call)
+    may_be_reliable = not call.late_offer or has_prack
     out.fields = session.asked(leg, supported_of(leg, may_be_reliable))
     if may_be_reliable and leg.profile.reliable == "require":
         out.fields = [*out.fields, ("Require", "100rel")]
@@ -210,9 +212,14 @@ def show_provisional(
         status, wanted = early.provisional_for(call, status, wanted)
         if not status:
             return
+    is_reliable = leg.reliability is not Reliability.NONE
+    if wanted and is_reliable and is_shown_as_one(call):
+        # As a preview, which is never reliable; who insists on that gets the session with the answer alone.
+        is_reliable = leg.reliability is Reliability.REQUIRED
+        wanted = not is_reliable
     body = shown_sdp(leg, raw) if wanted else b""
     incoming.local_tag = fork.a_dialog.local_tag
-    if leg.reliability is Reliability.REQUIRED or (body and leg.reliability is Reliability.SUPPORTED):
+    if is_reliable and (body or leg.reliability is Reliability.REQUIRED):
         reliable.send(call, incoming, response, status, fork, body, is_offer, exit_, now)
     else:
         body, kind = dressed(leg, response, body)

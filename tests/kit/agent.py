@@ -72,17 +72,23 @@ class Agent:
         self.ours_is_late = False
         self.settled = False
         """The first INVITE's offer has had its answer before the call was answered."""
+        self.settled_tags: set[str] = set()
+        """Early dialogs in which we, as the caller, have the answer."""
         self.said = b""
         """Our last session description."""
         self.unanswered = False
         self.acks: dict[tuple[int, str], bytes] = {}
         self.final: bytes = b""
-        self.flow = Flow(listener, "UDP", host, 5060)
+        self.flow = Flow(listener, chaos.node.config.listeners[listener].transport, host, 5060)
+        self.contact = f"sip:{name}@{host}" + (";transport=tcp" if self.flow.is_reliable else "")
         self.messages: list[bytes] = []
+        self.elsewhere = f"sip:+4977@{host}"
+        """Where it sends away to."""
         self.is_dead = False
         """It says nothing any more and hears nothing."""
         self.is_cancelled = False
         """It has taken its call back: what answers all the same gets ACK and BYE."""
+        self.cancels: set[tuple[str, str]] = set()
         self.identity = ""
         """What its INVITE says beside what it must: lines that name people and places of its side."""
         self._due: dict[Transaction, float] = {}
@@ -177,7 +183,7 @@ class Agent:
         body = b"" if late else offer or self.offer()
         self.ours_is_late = late
         self.pending_offer = not late
-        self.ours = self._request("INVITE", body)
+        self.ours = self._request("INVITE", body, extra="" if self.remote_tag else self.identity)
         tx = InviteClientTransaction(
             (self.ours.top_via.branch, "INVITE"), self.messages.pop(), self.flow, self.timers, self.chaos.time
         )
@@ -236,7 +242,8 @@ class Agent:
             f"CSeq: {invite.cseq.number} CANCEL\r\nContent-Length: 0\r\n\r\n"
         )
         key = (invite.top_via.branch, "CANCEL")
-        if key not in self.table._clients:
+        if key not in self.cancels:
+            self.cancels.add(key)
             self._start(ClientTransaction(key, head.encode(), self.flow, self.timers, self.chaos.time))
             self.chaos.later(32, lambda: self._abandon(invite))
 
@@ -250,14 +257,18 @@ class Agent:
 
     # Building
 
+    def _via(self) -> str:
+        branch = f"z9hG4bK{self.name}{self.random.getrandbits(50):x}"
+        return f"SIP/2.0/{self.flow.transport} {self.host}:5060;branch={branch};rport"
+
     def _request(self, method: str, body: bytes = b"", kind: str = "application/sdp", extra: str = "") -> Request:
         self.cseq += 1
         to = f"{self.remote};tag={self.remote_tag}" if self.remote_tag else self.remote
         head = (
-            f"{method} {self.target} SIP/2.0\r\nVia: SIP/2.0/UDP {self.host}:5060;branch=z9hG4bK{self.name}"
-            f"{self.random.getrandbits(50):x};rport\r\nMax-Forwards: 70\r\nFrom: {self.local};tag={self.tag}\r\n"
+            f"{method} {self.target} SIP/2.0\r\nVia: {self._via()}\r\nMax-Forwards: 70\r\n"
+            f"From: {self.local};tag={self.tag}\r\n"
             f"To: {to}\r\nCall-ID: {self.call_id}\r\nCSeq: {self.cseq} {method}\r\n"
-            f"Contact: <sip:{self.name}@{self.host}>\r\nUser-Agent: {self.name}-agent/9.9\r\n{extra}"
+            f"Contact: <{self.contact}>\r\nUser-Agent: {self.name}-agent/9.9\r\n{extra}"
             f"{self.abilities(method)}"
         )
         if body:
@@ -270,8 +281,8 @@ class Agent:
 
     def _ack(self, number: int, tag: str, body: bytes) -> bytes:
         head = (
-            f"ACK {self.target} SIP/2.0\r\nVia: SIP/2.0/UDP {self.host}:5060;branch=z9hG4bK{self.name}"
-            f"{self.random.getrandbits(50):x};rport\r\nMax-Forwards: 70\r\nFrom: {self.local};tag={self.tag}\r\n"
+            f"ACK {self.target} SIP/2.0\r\nVia: {self._via()}\r\nMax-Forwards: 70\r\n"
+            f"From: {self.local};tag={self.tag}\r\n"
             f"To: {self.remote};tag={tag}\r\nCall-ID: {self.call_id}\r\nCSeq: {number} ACK\r\n"
         )
         if body:
@@ -287,23 +298,26 @@ class Agent:
         ).encode()
 
     def _reply(self, request: Request, status: int, body: bytes = b"", extra: str = "") -> bytes:
+        data = self._response(request, status, body, extra)
+        tx = self.table.match_request(request, self.flow)
+        if isinstance(tx, InviteServerTransaction | ServerTransaction):
+            self._run(tx, tx.respond(status, data, self.chaos.time))
+        return data
+
+    def _response(self, request: Request, status: int, body: bytes = b"", extra: str = "", tag: str = "") -> bytes:
         to = request.require("To")
         if status > 100 and not request.to_tag:
-            to += f";tag={self.tag}"
+            to += f";tag={tag or self.tag}"
         head = f"SIP/2.0 {status} By {self.name}\r\n" + "".join([f"Via: {via}\r\n" for via in request.vias])
         head += (
             f"From: {request.require('From')}\r\nTo: {to}\r\nCall-ID: {request.call_id}\r\nCSeq: {request.cseq}\r\n"
-            f"Contact: <sip:{self.name}@{self.host}>\r\n{extra}"
+            f"Contact: <{self.contact if status != 302 else self.elsewhere}>\r\n{extra}"
         )
         if status < 300:
             head += self.abilities(request.method)
         if body:
             head += "Content-Type: application/sdp\r\n"
-        data = f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
-        tx = self.table.match_request(request, self.flow)
-        if isinstance(tx, InviteServerTransaction | ServerTransaction):
-            self._run(tx, tx.respond(status, data, self.chaos.time))
-        return data
+        return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
     # What comes
 
@@ -336,6 +350,8 @@ class Agent:
 
     def _receive_request(self, request: Request) -> None:
         method = request.method
+        if method == "REFER" and "REFER" not in self.abilities("INVITE"):
+            self.faults.append("REFER to an agent that lacks it")
         if method == "CANCEL":
             self._reply(request, 200)
             if self.phase is Phase.RINGING and self.invite is not None:
@@ -461,7 +477,7 @@ class Agent:
         if key in self.acks:
             self._send(self.acks[key])
             return
-        is_settled = self.settled and self.phase is Phase.CALLING
+        is_settled = response.to_tag in self.settled_tags and self.phase is Phase.CALLING
         if bool(response.body) == is_settled:
             self.faults.append("2xx with a second answer" if is_settled else "2xx without a session description")
         self.remote_tag = response.to_tag

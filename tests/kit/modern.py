@@ -26,7 +26,7 @@ class ModernAgent(Agent):
         self.waiting = b""
         """Our reliable response without its PRACK."""
         self.answers_next = False
-        self.got_rseq = 0
+        self.got_rseq: dict[str, int] = {}
         self.offered_in = 0
         """CSeq number of an UPDATE of ours that carries an offer."""
 
@@ -164,15 +164,17 @@ class ModernAgent(Agent):
         if not self.has_100rel:
             super()._receive_provisional(response)
             return
-        if self.got_rseq and rseq != self.got_rseq + 1:
+        before = self.got_rseq.get(response.to_tag)
+        if before is not None and rseq != before + 1:
             return
-        self.got_rseq = rseq
+        self.got_rseq[response.to_tag] = rseq
         self.remote_tag = response.to_tag
         self.target = str(response.contacts[0].uri)
         answer = self.offer() if response.body and self.ours_is_late else b""
         if response.body:
-            if self.settled:
+            if response.to_tag in self.settled_tags:
                 self.faults.append("reliable response with a second answer")
+            self.settled_tags.add(response.to_tag)
             self.settled = True
             self.pending_offer = False
         offers = bool(response.body) and not self.ours_is_late and self.random.random() < 0.3
@@ -186,7 +188,7 @@ class ModernAgent(Agent):
     def act(self) -> None:
         roll = self.random.random()
         talks = self.phase is Phase.TALKING and self.ours is None and self.invite_tx is None
-        early = self.phase is Phase.CALLING and self.settled and self.has_update
+        early = self.phase is Phase.CALLING and self.remote_tag in self.settled_tags and self.has_update
         if (talks or early) and not self.pending_offer and not self.offered_in and roll < 0.5:
             if early or (self.has_update and roll < 0.25):
                 self._update(offers=self.random.random() < 0.7)

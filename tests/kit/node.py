@@ -134,13 +134,17 @@ class Node:
 
     def restart(self, settings: Config | None = None) -> None:
         """The process is killed and another one goes on: all that is known to it is the journal."""
+        for one in self.begin_anew(settings):
+            self.act(self.engine.adopt(one, self.now))
+
+    def begin_anew(self, settings: Config | None = None) -> list[Journal]:
+        """Another process in the place of this one, and what it is to adopt."""
         kept = list(self.journal.values())
         self.config = settings or self.config
         self.starts += 1
         self.engine = Engine(self.config, self.starts.to_bytes(2) + bytes(30), self.now)
         self.journal.clear()
-        for one in kept:
-            self.act(self.engine.adopt(one, self.now))
+        return kept
 
     def locate(self, lookup: Lookup, *addresses: str, seconds: float = 60.0) -> None:
         """DNS knows nothing but addresses of the name; none: there is no such name."""

@@ -6,14 +6,24 @@ import heapq
 from collections.abc import Callable
 from random import Random
 
+import rtpengine
 from sbc.outputs import CallEnded, Event, Journal, Leaked, MediaCommand, Output, Transmit
 from sbc.wire import Flow
 from tests.kit.node import FakeMedia, Node
 from tests.kit.referee import Referee
 
+FULL = rtpengine.Reply({"result": b"error", "error-reason": b"Ran out of ports"})
+"""What an engine says that has no place for a session."""
+MEDIA_SECONDS = 7.9
+"""After so long without a reply its client says that there is none."""
+
 
 class Chaos:
-    """The node of the kit behind a bad network: `loss`, `repeat` are probabilities, `delay` the longest in seconds."""
+    """The node of the kit behind a bad network: `loss`, `repeat` are probabilities, `delay` the longest in seconds.
+
+    Streams lose nothing and keep their order, until they break. `trouble` is the probability that a media command is
+    answered late, refused, or not at all; `has_icmp`: the node hears of datagrams that reach nobody.
+    """
 
     def __init__(self, node: Node, random: Random, *, loss: float, repeat: float, delay: float) -> None:
         self.node = node
@@ -26,7 +36,20 @@ class Chaos:
         self.events: list[Event] = []
         self.ends: dict[tuple[str, int], Callable[[bytes], None]] = {}
         self.shown: dict[str, list[bytes]] = {}
+        """What each host has been sent."""
+        self.sent: dict[int, list[bytes]] = {}
+        """What each listener has sent."""
         self._queue: list[tuple[float, int, Callable[[], None]]] = []
+        self.trouble = 0.0
+        self.has_icmp = False
+        self.has_cut = False
+        """A stream broke: what was on its way is lost, and nobody says it again."""
+        self.engines: dict[str, int] = {}
+        """Media sessions, and the engines that they are on."""
+        self._streams: dict[tuple[str, int], int] = {}
+        self._behind: dict[tuple[str, int, bool], float] = {}
+        """When the last message of a stream arrives: none of this direction overtakes it."""
+        self._opened = 0
         self._serial = 0
 
     @property
@@ -53,7 +76,36 @@ class Chaos:
 
     def to_node(self, data: bytes, flow: Flow) -> None:
         """A peer sends."""
-        self._carry(lambda: self._deliver(data, flow))
+        if not flow.is_reliable:
+            self._carry(lambda: self._deliver(data, flow))
+            return
+        place = (flow.host, flow.port)
+        number = self._connection(place)
+        seen = Flow(flow.listener, flow.transport, flow.host, flow.port, number)
+        self._stream(place, True, number, lambda: self._deliver(data, seen))
+
+    def _connection(self, place: tuple[str, int]) -> int:
+        if place not in self._streams:
+            self._opened += 1
+            self._streams[place] = self._opened
+        return self._streams[place]
+
+    def _stream(self, place: tuple[str, int], is_inward: bool, number: int, deliver: Callable[[], None]) -> None:
+        """What is on its way when its connection breaks is lost."""
+        key = (*place, is_inward)
+        arrival = max(self._behind.get(key, 0.0), self.time + self.random.random() * self.delay)
+        self._behind[key] = arrival
+        self.at(arrival, lambda: deliver() if self._streams.get(place) == number else None)
+
+    def cut(self, place: tuple[str, int]) -> None:
+        """The connection to this peer breaks."""
+        self._streams.pop(place, None)
+        self.has_cut = True
+
+    def lose_engine(self, engine: int) -> None:
+        """A media engine begins anew."""
+        self.media.sessions -= {session for session, place in self.engines.items() if place == engine}
+        self._act(self.node.engine.media_lost(engine, self.node.now))
 
     def _deliver(self, data: bytes, flow: Flow) -> None:
         self.referee.received(data, flow, self.time)
@@ -75,17 +127,49 @@ class Chaos:
     def _to_peer(self, output: Transmit) -> None:
         host, port = output.flow.host, output.flow.port
         self.shown.setdefault(host, []).append(output.data)
+        self.sent.setdefault(output.flow.listener, []).append(output.data)
         self.referee.sent(output.data, output.flow, self.time)
-        end = self.ends.get((host, port))
-        if end is not None:
+        flow, place = output.flow, (host, port)
+        end = self.ends.get(place)
+        if flow.is_reliable:
+            if end is None or (flow.connection and flow.connection != self._streams.get(place)):
+                self.later(0.0, lambda: self._fail(flow))
+                return
+            self._stream(place, False, self._connection(place), lambda: end(output.data))
+        elif end is not None:
             self._carry(lambda: end(output.data))
+        elif self.has_icmp:
+            self._carry(lambda: self._fail(flow))
+
+    def _fail(self, flow: Flow) -> None:
+        self._act(self.node.engine.send_failed(flow, self.node.now))
 
     def _ask_media(self, output: MediaCommand) -> None:
-        reply = self.media(output.command)
-        self.later(
-            self.random.random() * 0.05,
-            lambda: self._act(self.node.engine.media_reply(output.id, reply, self.node.now)),
-        )
+        random, command = self.random, output.command
+        seconds = random.random() * 0.05
+        is_delete = isinstance(command, rtpengine.Delete)
+        roll = random.random() / self.trouble if self.trouble and not is_delete else 1.0
+        if isinstance(command, rtpengine.Offer):
+            self.engines[command.call_id] = output.engine
+        reply = None if roll < 0.2 else FULL if roll < 0.4 else self.media(command)
+        if roll < 0.2 or 0.4 <= roll < 0.6:
+            reply, seconds = None, MEDIA_SECONDS
+        elif roll < 1.0:
+            seconds = random.random() * 7
+        engine = self.node.engine
+
+        def answer() -> None:
+            if engine is self.node.engine:
+                self._act(engine.media_reply(output.id, reply, self.node.now))
+
+        self.later(seconds, answer)
+
+    def restart(self) -> None:
+        """The process is killed, and another one goes on with what is in the journal."""
+        self.referee.restart()
+        kept = self.node.begin_anew()
+        for one in kept:
+            self._act(self.node.engine.adopt(one, self.node.now))
 
     def run(self, seconds: float) -> None:
         """Let that much time pass, event by event."""

@@ -1,0 +1,149 @@
+"""What scripts at random have found where media engines fail, forks answer and calls end half-way."""
+
+from __future__ import annotations
+
+import pytest
+
+from sbc.config import Timers
+from sbc.outputs import CallEnded
+from sbc.sip import Request
+from tests.engine.test_reliable import REL, REQUIRED, prack, start
+from tests.kit.flows import answer, hang_up, talk
+from tests.kit.flows import ring as ring_plainly
+from tests.kit.node import CARRIER, PBX, Node, config
+from tests.kit.peer import sdp
+from tests.kit.profiles import node_with
+from tests.kit.transfers import TO_CARRIER2, TO_PBX2, Transfers, accepted, expect_bye, expect_notify, refer
+from tests.kit.transfers import transfer_config as transfers
+
+
+def silent(node: Node) -> None:
+    """What the media engine was asked is never answered."""
+    commands, node.commands = node.commands, []
+    for command in commands:
+        node.act(node.engine.media_reply(command.id, None, node.now))
+
+
+def test_an_answer_that_the_media_engine_says_nothing_to_may_be_given_again() -> None:
+    """Early media cannot be had while the engine is silent; the call that is answered behind it can."""
+    node = Node(config(mode="anchor"))
+    invite = start(node)
+    fake, node.media = node.media, None
+    assert fake is not None
+    node.pbx.reply(invite, 183, sdp(PBX))
+    node.pbx.reply(invite, 200, sdp(PBX, version=2))
+    silent(node)
+    node.pbx.expect_request("ACK")
+    commands, node.commands = node.commands, []
+    for command in commands:
+        node.act(node.engine.media_reply(command.id, fake(command.command), node.now))
+    assert node.events_of(CallEnded) == []
+    assert node.carrier.expect_response(183).body == b""
+    assert node.carrier.expect_response(200).body
+
+
+def test_an_answer_behind_a_bye_has_its_ack() -> None:
+    """RFC 3261 section 13.2.2.4: each 2xx, though its sender hung up before the caller had said what it answers."""
+    node = Node()
+    invite = start(node, body=b"")
+    node.pbx.reply(invite, 200, sdp(PBX))
+    node.carrier.expect_response(200)
+    node.pbx.remote_tag, node.pbx.target = invite.from_tag, str(invite.contacts[0].uri)
+    node.pbx.request("BYE")
+    kinds = [one.method if isinstance(one, Request) else str(one.status) for one in node.pbx.inbox]
+    assert sorted(kinds) == ["200", "ACK"]
+
+
+def test_an_offer_in_an_answer_has_its_ack_when_the_call_ends_meanwhile() -> None:
+    """RFC 3261 section 13.2.2.4: the caller hangs up before its ACK could say what it answers."""
+    node = Node()
+    talk(node, node.carrier, node.pbx)
+    node.carrier.request("INVITE")
+    node.carrier.expect_response(100)
+    reinvite = node.pbx.expect_request("INVITE")
+    node.pbx.reply(reinvite, 200, sdp(PBX, version=2))
+    node.carrier.expect_response(200)
+    node.carrier.request("BYE")
+    assert node.pbx.expect_request("ACK").cseq.number == reinvite.cseq.number
+    assert node.pbx.expect_request("BYE").cseq.number > reinvite.cseq.number
+
+
+@pytest.mark.parametrize("timers", [Timers(session=90), Timers(session=0, liveness=20)])
+def test_nothing_is_asked_of_who_has_left_during_a_transfer(timers: Timers) -> None:
+    """RFC 5057: neither a session refresh nor the question whether it lives comes behind its BYE."""
+    node = Transfers(transfers(timers=timers))
+    extra = "Supported: timer\nSession-Expires: 90;refresher=uas\nAllow: UPDATE, REFER\n"
+    invite = ring_plainly(node, node.carrier, node.pbx, extra=extra)
+    answer(node, node.carrier, node.pbx, invite)
+    refer(node.carrier, f"sip:{TO_PBX2}@sbc.example.net")
+    accepted(node.carrier)
+    invite = node.pbx2.expect_request("INVITE")
+    node.pbx2.reply(invite, 180)
+    expect_notify(node.carrier, 180)
+    node.carrier.request("BYE")
+    node.carrier.expect_response(200)
+    node.advance(70)
+    asked = {one.method for one in node.carrier.inbox if isinstance(one, Request)}
+    assert asked <= {"NOTIFY"}
+
+
+@pytest.mark.parametrize(("asked", "is_reliable"), [(REL, False), (REL + REQUIRED, True)])
+def test_a_caller_who_wants_one_early_dialog_gets_no_reliable_answer_of_a_fork(asked: str, is_reliable: bool) -> None:
+    """RFC 3261 section 13.2.1: another fork may take the call, and no second answer can stand behind a reliable one."""
+    node = node_with("carrier", early_dialogs="one")
+    invite = start(node, asked)
+    node.pbx.reply(invite, 183, sdp(PBX), tag="one")
+    early = node.carrier.expect_response(183)
+    assert (early.rseq is not None) is is_reliable
+    assert bool(early.body) is not is_reliable
+    if is_reliable:
+        prack(node, early)
+        node.carrier.expect_response(200)
+    node.pbx.reply(invite, 200, sdp(PBX, version=2), tag="two")
+    node.pbx.expect_request("ACK")
+    final = node.carrier.expect_response(200)
+    assert final.to_tag == early.to_tag
+    assert final.body
+    node.carrier.ack()
+    node.pbx.tag = "two"
+    hang_up(node, node.carrier, node.pbx)
+    node.assert_clean()
+
+
+def test_who_took_the_place_of_an_asker_hears_nothing_of_the_transfer() -> None:
+    """RFC 3515 section 2.4.4: the subscription was the asker's."""
+    node = Transfers(transfers(inside="bridge"))
+    node.carrier.invite(extra="Allow: INVITE, ACK, BYE, CANCEL, NOTIFY, REFER\n")
+    node.carrier.expect_response(100)
+    invite = node.pbx.expect_request("INVITE")
+    node.pbx.reply(invite, 200, sdp(PBX))
+    node.pbx.expect_request("ACK")
+    node.carrier.expect_response(200)
+    node.carrier.ack()
+    refer(node.pbx, f"sip:{TO_CARRIER2}@sbc.example.net")
+    node.carrier.reply(node.carrier.expect_request("REFER"), 202)
+    node.pbx.expect_response(202)
+    replaces = f"Replaces: {node.pbx.call_id};to-tag={node.pbx.remote_tag};from-tag={node.pbx.tag}\n"
+    node.line2.invite(extra=replaces)
+    node.line2.expect_response(100)
+    reinvite = node.carrier.expect_request("INVITE")
+    node.carrier.reply(reinvite, 200, sdp(CARRIER, version=2))
+    node.carrier.expect_request("ACK")
+    node.line2.expect_response(200)
+    node.line2.ack()
+    expect_bye(node.pbx)
+    node.carrier.request(
+        "NOTIFY", b"SIP/2.0 200 OK\r\n", "Event: refer\nSubscription-State: terminated\n", "message/sipfrag"
+    )
+    node.carrier.expect_response(481)
+    assert node.line2.idle()
+
+
+def test_an_adopted_call_tells_transfers_apart() -> None:
+    """RFC 3515 section 2.4.6: who asks in an adopted call may have asked before; an id is never wrong."""
+    node = Transfers(transfers())
+    talk(node, node.carrier, node.pbx)
+    node.restart()
+    asked = refer(node.carrier, f"sip:{TO_PBX2}@sbc.example.net")
+    node.carrier.expect_response(202)
+    assert node.carrier.expect_request("NOTIFY").get("Event") == f"refer;id={asked.cseq.number}"
