@@ -74,7 +74,8 @@ def show_update(call: Call, fork: Fork, raw: bytes, exit_: Exit) -> None:
     _accept(modify.leg, fork, modify.incoming, modify.incoming.request, modify.leg.shown, exit_)
     incoming, caller = call.invite_in, call.caller_leg
     before = caller.shown
-    may_show = incoming is not None and caller.profile.early_media == "pass"
+    # To a caller who has made no offer it would be one (RFC 3261 section 13.2.1).
+    may_show = incoming is not None and caller.profile.early_media == "pass" and not call.inserted
     if may_show and incoming is not None and incoming.is_open and shown_sdp(caller, raw) != before:
         incoming.local_tag = fork.a_dialog.local_tag
         exit_.respond(incoming, 183, None, caller.shown, SDP_TYPE if caller.shown else "")

@@ -105,7 +105,7 @@ class Chaos:
     def lose_engine(self, engine: int) -> None:
         """A media engine begins anew."""
         self.media.sessions -= {session for session, place in self.engines.items() if place == engine}
-        self._act(self.node.engine.media_lost(engine, self.node.now))
+        self._act(self.node.engine.media_lost(engine, 0.0, self.node.now))
 
     def _deliver(self, data: bytes, flow: Flow) -> None:
         self.referee.received(data, flow, self.time)
