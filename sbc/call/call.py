@@ -64,6 +64,9 @@ class Call:
     Transfers: `referral` is the one of this call that is under way, `behalf` the one that this call was placed for,
     `join` two legs on their way to each other (both their calls know it), `transfers` how many made this call what it
     is. With `is_parted` one side was joined to somebody else: what is left waits for its BYE.
+
+    Ringing: `rung` is 1 once the caller has had a provisional response, 2 once one with a session description; `rseq`
+    is the number of our last reliable one to a caller to whom all forks are one.
     """
 
     __slots__ = (
@@ -108,6 +111,7 @@ class Call:
         "relays",
         "released_by",
         "restoring",
+        "rseq",
         "rule",
         "rung",
         "serial",
@@ -178,7 +182,7 @@ class Call:
         """What the journal knows of the call, as far as it would have to be told of a change; empty: nothing."""
         self.adopted_at = 0.0
         """When another process's call became ours (monotonic seconds); 0 for a call of our own."""
-        self.rung = 0  # 1 once the caller has had a provisional response, 2 once one with a session description
+        self.rung = self.rseq = 0
         self.answer_wall = 0.0
         self.status = 0
         self.rule = self.released_by = self.cause = ""

@@ -220,6 +220,10 @@ def receive_timeout(out: Outgoing, exit_: Exit, now: Now, status: int = 408) -> 
     if kind is Kind.EVENT:
         subscribe.receive_timeout(call, out, status, exit_, now)
         return
+    if kind is Kind.JOIN:
+        join.fail(out, status, None, exit_, now)
+        _run_join(call, exit_, now)
+        return
     out.done = True
     if kind is Kind.INVITE:
         if out.hop is not None and status == 408 and not out.cancel_wanted:
@@ -235,9 +239,6 @@ def receive_timeout(out: Outgoing, exit_: Exit, now: Now, status: int = 408) -> 
             end.hang_up(call, exit_, now, _lost(leg))
     elif kind is Kind.BYE:
         _forget(out, exit_)
-    elif kind is Kind.JOIN:
-        join.fail(out, status, None, exit_, now)
-        _run_join(call, exit_, now)
     elif kind is Kind.NOTIFY:
         referral.notified(out, status, exit_)
     elif kind is Kind.PRACK:

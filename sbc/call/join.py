@@ -218,8 +218,11 @@ def fail(out: Outgoing, status: int, response: Response | None, exit_: Exit, now
     out.done = True
     if join is None or join.out is not out:
         return
+    call = leg.call
     if join.is_broken:
         settle(join, leg, False, exit_)
+        if status in (408, 481) and not call.is_over:
+            hang_up(call, exit_, now, "callee lost" if leg.side is Side.B else "caller lost")
     elif _is_glare(status, response) and join.tries < _TRIES:
         join.tries += 1
         join.next_timer = now.monotonic + interval.glare_pause(leg)
@@ -227,7 +230,6 @@ def fail(out: Outgoing, status: int, response: Response | None, exit_: Exit, now
     elif interval.may_retry(out, response):
         _send(join, leg.shown, exit_, now, is_retry=True)
     else:
-        call = leg.call
         _fail(join, status, exit_, now, leg)
         if status in (408, 481) and not call.is_over:
             hang_up(call, exit_, now, "callee lost" if leg.side is Side.B else "caller lost")

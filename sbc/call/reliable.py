@@ -15,7 +15,7 @@ from sbc.call.body import SDP_TYPE, dressed, session_of
 from sbc.call.call import Call, CallState
 from sbc.call.end import hang_up
 from sbc.call.exchange import ask
-from sbc.call.forks import fork_of, is_late
+from sbc.call.forks import fork_of, is_late, is_shown_as_one
 from sbc.call.parts import Exit, Fork, Incoming, Kind, Leg, Outgoing, Reliability, Step, StepKind, Unacknowledged
 from sbc.media import Side
 from sbc.outputs import Transmit
@@ -100,7 +100,8 @@ def send(
     now: Now,
 ) -> None:
     """Send a provisional response reliably (section 3); `call.unacknowledged` repeats it until its PRACK."""
-    fork.rseq_shown = fork.rseq_shown + 1 if fork.rseq_shown else call.mint.number(30)
+    last = call.rseq if is_shown_as_one(call) else fork.rseq_shown  # RFC 3262 section 3: one count for each To tag
+    call.rseq = fork.rseq_shown = last + 1 if last else call.mint.number(30)
     extra: Fields = [("Require", "100rel"), ("RSeq", str(fork.rseq_shown)), ("Allow", allow_of(incoming.leg))]
     whole, kind = dressed(call.caller_leg, response, body)
     wire = exit_.respond(incoming, status, response, whole, kind, extra)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from sbc.outputs import CallEnded
 from sbc.sip import Request
-from tests.engine.test_reliable import REL, pracked, start
+from tests.engine.test_reliable import REL, REQUIRED, prack, pracked, start
 from tests.engine.test_reliable import ring as ring_reliably
 from tests.kit.flows import hang_up, talk
 from tests.kit.node import PBX, Node
 from tests.kit.peer import sdp
-from tests.kit.transfers import TO_PBX2, Transfers, accept_reinvite, accepted, refer
+from tests.kit.profiles import node_with
+from tests.kit.transfers import TO_PBX2, Transfers, accept_reinvite, accepted, expect_bye, expect_notify, refer
 
 
 def test_bye_to_an_answer_that_crossed_our_cancel_has_a_number_behind_the_pracks() -> None:
@@ -118,3 +120,67 @@ def test_who_is_being_transferred_speaks_to_nobody_that_has_left(method: str, st
     node.pbx2.expect_request("ACK")
     accept_reinvite(node.pbx)
     hang_up(node, node.pbx, node.pbx2)
+
+
+def test_a_transfer_ends_where_who_is_transferred_says_nothing() -> None:
+    """RFC 3261 section 12.2.1.2: a re-INVITE without an answer ends its dialog, and the asker hears of it."""
+    node = Transfers()
+    talk(node, node.carrier, node.pbx)
+    refer(node.carrier, f"sip:{TO_PBX2}@sbc.example.net")
+    accepted(node.carrier)
+    invite = node.pbx2.expect_request("INVITE")
+    node.pbx2.reply(invite, 200, sdp(node.pbx2.host))
+    node.pbx2.expect_request("ACK")
+    node.pbx.expect_request("INVITE")
+    node.advance(33)
+    expect_notify(node.carrier, 408)
+    expect_bye(node.carrier)
+    expect_bye(node.pbx2)
+    causes = [one.cause for one in node.events_of(CallEnded) if isinstance(one, CallEnded)]
+    assert sorted(causes) == ["callee lost", "transfer failed"]
+
+
+def test_a_broken_transfer_still_finds_that_nobody_is_there() -> None:
+    """RFC 3261 section 12.2.1.2: the re-INVITE was taken back meanwhile, but nobody ever said anything to it."""
+    node = Transfers()
+    talk(node, node.carrier, node.pbx)
+    refer(node.carrier, f"sip:{TO_PBX2}@sbc.example.net")
+    accepted(node.carrier)
+    invite = node.pbx2.expect_request("INVITE")
+    node.pbx2.reply(invite, 200, sdp(node.pbx2.host))
+    node.pbx2.expect_request("ACK")
+    node.pbx.expect_request("INVITE")
+    node.pbx2.remote_tag, node.pbx2.target = invite.from_tag, str(invite.contacts[0].uri)
+    node.pbx2.request("BYE")
+    node.advance(33)
+    assert [one.cause for one in node.events_of(CallEnded) if isinstance(one, CallEnded)][-1] == "callee lost"
+
+
+def test_a_caller_to_whom_all_forks_are_one_gets_one_count_of_reliable_responses() -> None:
+    """RFC 3262 section 3: RSeq rises by one, whichever fork speaks."""
+    node = node_with("carrier", early_dialogs="one")
+    invite = start(node, REL + REQUIRED)
+    seen = []
+    for tag in ("one", "two", "one"):
+        node.pbx.reply(invite, 180, tag=tag)
+        response = node.carrier.expect_response(180)
+        assert response.rseq is not None
+        seen.append(response.rseq)
+        prack(node, response)
+        node.carrier.expect_response(200)
+    assert seen == [seen[0], seen[0] + 1, seen[0] + 2]
+
+
+def test_a_caller_without_an_offer_is_shown_no_better_answer_before_the_2xx() -> None:
+    """RFC 3261 section 13.2.1: in a provisional response that is not reliable it would be an offer."""
+    node = node_with("pbx", mode="anchor", delayed_offer="insert")
+    node.carrier.invite(body=b"")
+    node.carrier.expect_response(100)
+    invite = node.pbx.expect_request("INVITE")
+    ring_reliably(node, invite, 7)
+    pracked(node, invite, 7)
+    assert node.carrier.expect_response(183).body == b""
+    node.pbx.remote_tag, node.pbx.target = invite.from_tag, str(invite.contacts[0].uri)
+    node.pbx.request("UPDATE", sdp(PBX, version=2))
+    node.pbx.expect_response(200)
+    assert not any(one.body for one in node.carrier.inbox)
