@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 import rtpengine
@@ -54,6 +55,8 @@ class Egress(Requests):
         self.entity_tags: Final = calls.EntityTags()
         self.calls: Final[dict[str, Call]] = {}
         self.waiting: Final[dict[int, Call | None]] = {}
+        self.inquiries: Final[dict[int, Callable[[rtpengine.Reply | None], None]]] = {}
+        """Who wants to know the reply to a command that no call waits for."""
         self._serial = 0
         self.trunks: Final = Trunks(snapshot.router.health)
         self.delay = 0.0
@@ -180,6 +183,12 @@ class Egress(Requests):
         now = self.now
         engine = self.placement.names[call.media.engine] if call.media is not None else ""
         self.report(CallReanchored(call.id, now.wall, engine, now.monotonic - former.lost_at))
+
+    def inquire(self, engine: int, command: rtpengine.Command, then: Callable[[rtpengine.Reply | None], None]) -> None:
+        """Ask an engine for nobody's call in particular; `then` gets its reply, None for silence."""
+        self._serial += 1
+        self.inquiries[self._serial] = then
+        self.outputs.append(MediaCommand(self._serial, command, engine))
 
     def forget_media(self, call_id: str, engine: int) -> None:
         """A silent engine may have made the session that another one has now."""

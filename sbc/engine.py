@@ -39,7 +39,7 @@ from sbc.wire import Flow, Now
 
 class Engine(Reception):
     """One SBC. `mint_key` is entropy (32 bytes); `slots` are the token slots this worker owns (design 3a, Mint), and
-    `others` those of the other workers.
+    `others` those of the other workers. `mark` begins the names of its sessions at media engines.
     """
 
     @property
@@ -145,7 +145,10 @@ class Engine(Reception):
     def media_reply(self, command_id: int, reply: rtpengine.Reply | None, now: Now) -> list[Output]:
         """The media engine's reply to a `MediaCommand`; None where it said nothing."""
         self._begin(now)
-        waiting = self.egress.waiting
+        waiting, inquiry = self.egress.waiting, self.egress.inquiries.pop(command_id, None)
+        if inquiry is not None:
+            inquiry(reply)
+            return self._end()
         if command_id not in waiting:
             self.refusals.drop(DropReason.LATE_REPLY, Flow(0, "UDP", "", 0))
             return self._end()
@@ -264,6 +267,20 @@ class Engine(Reception):
         self.evacuation.lose(engine, silent)
         return self._end()
 
+    def media_listed(
+        self, engine: int, listed: frozenset[str], uptime: float, is_complete: bool, now: Now
+    ) -> list[Output]:
+        """The sessions that a media engine holds, all of them or some, and the seconds for which it has run."""
+        self._begin(now)
+        self.reconciler.compare(engine, listed, uptime, is_complete=is_complete)
+        return self._end()
+
+    def media_timed_out(self, session: str, now: Now) -> list[Output]:
+        """A media engine has given up a session for want of packets: its call ends."""
+        self._begin(now)
+        self.reconciler.time_out(session)
+        return self._end()
+
     def media_engines(self, now: Now) -> list[dict[str, object]]:
         """The pool, one row an engine."""
         return media_rows(self.egress.placement, list(self.egress.calls.values()), now.monotonic)
@@ -309,7 +326,7 @@ class Engine(Reception):
 
     def status(self, now: Now) -> dict[str, object]:
         """What `sbc status` shows."""
-        return status_of(self.admission, self.started, now)
+        return status_of(self.admission, self.started, now) | {"media": self.reconciler.status()}
 
     def trunks(self, now: Now) -> list[dict[str, object]]:
         """One row a trunk with its targets, in the order of the configuration."""

@@ -4,7 +4,6 @@ engines meet a flood."""
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
 from typing import Final
 
 from sbc import call as calls
@@ -36,20 +35,20 @@ class Evacuation:
     def __len__(self) -> int:
         return len(self._ready) + len(self._again)
 
-    def lose(self, engine: int, silent: float, has_gone: Callable[[str], bool] = lambda _: True) -> None:
+    def lose(self, engine: int, silent: float, sessions: frozenset[str] | None = None) -> None:
         """An engine is lost, which has not been heard of for `silent` seconds.
 
-        `has_gone` says of a session, by its name at the engine, whether it is one of those lost.
+        With `sessions` it has begun anew: these are gone, by their names there, and it takes others.
         """
         egress = self._egress
         now, names = egress.now, egress.placement.names
-        if 0 <= engine < len(names):
+        if sessions is None and 0 <= engine < len(names):
             egress.placement.pool.note_loss(engine)
         hit = 0
         for call in list(egress.calls.values()):
             lost = False
-            for media in _sessions(call):
-                if media.engine == engine and not media.is_gone and has_gone(media.call_id):
+            for media in sessions_of(call):
+                if media.engine == engine and not media.is_gone and (sessions is None or media.call_id in sessions):
                     media.is_gone = lost = True
                     media.lost_at = media.lost_at or now.monotonic - silent
             if not lost:
@@ -109,7 +108,7 @@ class Evacuation:
             self._again.append((now.monotonic + AGAIN, call))
 
 
-def _sessions(call: Call) -> list[MediaSession]:
+def sessions_of(call: Call) -> list[MediaSession]:
     """All that a call has at engines, the one of a transfer under way included."""
     join = call.join
     found = [call.media] if join is None else [call.media, join.media, join.former]

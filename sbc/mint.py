@@ -17,14 +17,18 @@ _STEP: Final = 10  # bytes behind each minted value: 80 bits
 
 
 class Mint:
-    """Makes identifiers from `key` (16 bytes of entropy or more) for the owner of `slots` (1 to 256 byte values)."""
+    """Makes identifiers from `key` (16 bytes of entropy or more) for the owner of `slots` (1 to 256 byte values).
 
-    __slots__ = ("_counter", "_key", "_pool", "_position", "_slots", "_turn")
+    `mark` is what this node's sessions at media engines are known by.
+    """
 
-    def __init__(self, key: bytes, slots: bytes = b"\x00") -> None:
+    __slots__ = ("_counter", "_key", "_mark", "_pool", "_position", "_slots", "_turn")
+
+    def __init__(self, key: bytes, slots: bytes = b"\x00", mark: str = "") -> None:
         if len(key) < 16 or not slots:
             raise ValueError("a mint needs 16 bytes of entropy and a slot")
         self._key: Final = key[:64]
+        self._mark: Final = mark
         self._slots: Final = [f"{slot:02x}" for slot in slots]
         self._counter = 0
         self._pool = ""
@@ -54,6 +58,10 @@ class Mint:
     def tag(self) -> str:
         """A From or To tag (RFC 3261 section 19.3 wants 32 random bits; this has 80)."""
         return self.token()
+
+    def session(self) -> str:
+        """The name of a session at a media engine: the node's mark, and a token. Peers never see it."""
+        return self._mark + self.token()
 
     def call_id(self) -> str:
         """A Call-ID without a host part."""

@@ -57,6 +57,7 @@ class Placement:
 
     def _choose(self, media: MediaSession, now: float) -> None:
         media.engine = self.pool.choose(self._draw, now, media.tried)
+        media.placed_at = now
         if media.is_gone:
             media.is_gone, media.lost_at = False, 0.0
         if media.engine != NOBODY:

@@ -22,6 +22,7 @@ from sbc.moving import Moves
 from sbc.outputs import DropReason
 from sbc.probes import SILENCE, Prober, Question, fault_of
 from sbc.reach import is_known, may_speak, note_seen
+from sbc.reconciler import Reconciler
 from sbc.refusals import Refusals
 from sbc.registrations import Registering, Registrations
 from sbc.relocation import Relocation
@@ -55,8 +56,9 @@ class Reception:
         now: Now,
         slots: bytes = b"\x00",
         others: frozenset[int] = frozenset(),
+        mark: str = "",
     ) -> None:
-        self.mint: Final = Mint(mint_key, slots)
+        self.mint: Final = Mint(mint_key, slots, mark)
         self.egress: Final = Egress(Snapshot(config, None, now.monotonic), self.mint, now, RECORDED)
         self.prober: Final = Prober(self.egress)
         self.keeper: Final = Keeper(self.egress, self.prober)
@@ -64,6 +66,7 @@ class Reception:
         self.adopter: Final = Adopter(self.egress)
         self.evacuation: Final = Evacuation(self.egress)
         self.relocation: Final = Relocation(self.egress)
+        self.reconciler: Final = Reconciler(self.egress, self.evacuation, mark, slots, others)
         self.stranded: Final = Stranded()
         self.moves: Final = Moves(self.egress, self.adopter, others)
         self.inquiries: Final = Inquiries(self.egress, self.moves)

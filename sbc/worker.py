@@ -109,6 +109,14 @@ class Drivable(Protocol):
     def media_lost(self, engine: int, silent: float, now: Now) -> list[Output]:
         """A media engine is gone, for `silent` seconds already."""
 
+    def media_listed(
+        self, engine: int, listed: frozenset[str], uptime: float, is_complete: bool, now: Now
+    ) -> list[Output]:
+        """What a media engine holds."""
+
+    def media_timed_out(self, session: str, now: Now) -> list[Output]:
+        """A media engine has given up a session."""
+
     def switch_media(self, engine: str, is_enabled: bool, now: Now) -> list[Output]:
         """New sessions for a media engine, or none."""
 
@@ -275,6 +283,16 @@ class Worker:
     def media_lost(self, engine: int, silent: float = 0.0) -> None:
         """A media engine is gone, for `silent` seconds already: calls on it move to another one."""
         self._input("media lost", lambda now: self._engine.media_lost(engine, silent, now))
+        self.settle()
+
+    def media_listed(self, engine: int, listed: frozenset[str], uptime: float, is_complete: bool) -> None:
+        """The sessions that a media engine holds: those of no call are deleted, calls without theirs end or move."""
+        self._input("media list", lambda now: self._engine.media_listed(engine, listed, uptime, is_complete, now))
+        self.settle()
+
+    def media_timed_out(self, session: str) -> None:
+        """A media engine has given up a session: its call ends."""
+        self._input("media timeout", lambda now: self._engine.media_timed_out(session, now))
         self.settle()
 
     def switch_media(self, engine: str, is_enabled: bool) -> None:

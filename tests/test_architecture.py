@@ -60,6 +60,7 @@ LEVELS = {
     "sbc.placement": 3,
     "sbc.evacuation": 3,
     "sbc.relocation": 3,
+    "sbc.reconciler": 3,
     "sbc.aliases": 3,
     "sbc.detours": 3,
     "sbc.keepalive": 3,
@@ -188,6 +189,9 @@ SIDEWAYS = {
     ("sbc.adopter", "sbc.egress"),
     ("sbc.engine", "sbc.evacuation"),
     ("sbc.reception", "sbc.evacuation"),
+    ("sbc.reception", "sbc.reconciler"),
+    ("sbc.reconciler", "sbc.evacuation"),  # engines that have begun anew are lost ones
+    ("sbc.reconciler", "sbc.egress"),
     ("sbc.evacuation", "sbc.egress"),  # calls speak by the one exit
     ("sbc.engine", "sbc.relocation"),
     ("sbc.reception", "sbc.relocation"),

@@ -63,7 +63,7 @@ def joint_media(call: Call, place: Leg, new: Leg) -> MediaSession:
     mint = call.mint
     interfaces = (a.realm.media_interface, b.realm.media_interface)
     terms = (leg_terms(a), leg_terms(b))
-    media = MediaSession(call.mode, mint.token(), (mint.tag(), mint.tag()), interfaces, terms)
+    media = MediaSession(call.mode, mint.session(), (mint.tag(), mint.tag()), interfaces, terms)
     media.codecs = (leg_codecs(a), leg_codecs(b))
     media.succeed(None, (a.said, b.said))
     return media

@@ -63,7 +63,7 @@ def _move(call: Call, exit_: Exit, now: Now) -> bool:
 def _repeat_offer(call: Call, former: MediaSession, exit_: Exit) -> None:
     """Another engine has the caller's offer from now on; who rings already is told of it once it has answered."""
     mint, sdp = call.mint, call.inserted or call.caller_leg.said
-    fresh = MediaSession(call.mode, mint.token(), (mint.tag(), mint.tag()), former.interfaces, former.terms)
+    fresh = MediaSession(call.mode, mint.session(), (mint.tag(), mint.tag()), former.interfaces, former.terms)
     fresh.succeed(former, (sdp, b""))
     fresh.lost_at = former.lost_at
     discard(call, former, exit_)

@@ -24,7 +24,7 @@ def media_session(call: Call, interfaces: tuple[str, str] = NO_INTERFACES) -> Me
     else:
         callee, codecs = CLEAR, ANY
     tags = (call.mint.tag(), call.mint.tag())
-    media = MediaSession(call.mode, call.mint.token(), tags, interfaces, (leg_terms(a), callee))
+    media = MediaSession(call.mode, call.mint.session(), tags, interfaces, (leg_terms(a), callee))
     media.codecs = (leg_codecs(a), codecs)
     return media
 

@@ -265,6 +265,8 @@ class Engine:
     host: str
     port: int
     weight: int = 1
+    http: tuple[str, int] | None = None
+    """Its HTTP listener, for listings that no datagram holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,6 +280,10 @@ class Media:
     fast_path: str = "auto"
     timeout: float = 1.0
     """Seconds to wait for one reply before the command is repeated."""
+    sweep: float = 30.0
+    """Seconds between two comparisons of the engines' sessions with the calls; 0: none."""
+    timeouts: tuple[str, int] | None = None
+    """Address and port where engines tell of media timeouts (XML-RPC)."""
     lost_after: float = 4.0
     """Seconds of silence after which an engine counts as lost, and its calls move to others."""
 

@@ -103,6 +103,7 @@ class MediaSession:
         "lost_at",
         "mode",
         "phase",
+        "placed_at",
         "tags",
         "terms",
         "tried",
@@ -131,6 +132,8 @@ class MediaSession:
         """The pool's number of the engine that has the session; below zero: none was chosen yet."""
         self.tried: tuple[int, ...] = ()
         """Engines that were silent or full."""
+        self.placed_at = 0.0
+        """When an engine was chosen for it (monotonic seconds); 0: by another process."""
         self.is_gone = False
         """The engine that had it is lost, and the session with it."""
         self.lost_at = 0.0
@@ -155,6 +158,11 @@ class MediaSession:
     def is_waiting(self) -> bool:
         """True while the engine owes a reply."""
         return self.phase is Phase.OFFERING or self.phase is Phase.ANSWERING
+
+    @property
+    def is_agreed(self) -> bool:
+        """True once an offer was answered: the engine must have the session, unless it was lost there."""
+        return self._was_answered and self.phase is not Phase.DELETED
 
     @property
     def movable(self) -> rtpengine.Offer | None:

@@ -26,6 +26,7 @@ from sbc.supervisor.child import MEDIA_LOST, STOP, Orders
 from sbc.supervisor.crew import Hand, Understudy
 from sbc.supervisor.embedded import EmbeddedEngine, is_wanted
 from sbc.supervisor.life import live
+from sbc.supervisor.mark import session_mark
 from sbc.supervisor.node import Announce, Reload, changes_that_need_a_restart
 from sbc.supervisor.ports import choose_ports, keep_ports
 from sbc.supervisor.sharing import SLOTS, check_ours, follow, journal_status, open_lasting
@@ -74,6 +75,7 @@ class Fleet:
         (Path(self.config.state) / SLOTS).write_text(owners + "\n", encoding="ascii")
         if isinstance(store, SharedStore):
             store.replica.keep_slots(owners)
+        session_mark(Path(self.config.state))  # made before the workers read it
         await live(lambda tasks: self._serve(tasks, announce, store), self._telemetry, store)
         check_ours(store)
 

@@ -16,6 +16,7 @@ from typing import Final
 
 import rtpengine.client
 import sbc
+from rtpengine.http import HttpClient
 from sbc.admin import ControlServer, Json, Recorder
 from sbc.adoption import divide
 from sbc.config import Config
@@ -29,12 +30,14 @@ from sbc.supervisor.certificates import Certificates
 from sbc.supervisor.embedded import LOOPBACK, EmbeddedEngine, EmbeddedHearer, is_wanted
 from sbc.supervisor.following import Following
 from sbc.supervisor.life import live
+from sbc.supervisor.mark import session_mark
 from sbc.supervisor.outlets import NodeOutlets
 from sbc.supervisor.pings import watch_engines
 from sbc.supervisor.ports import choose_ports, keep_ports, without
 from sbc.supervisor.shares import share_counts
 from sbc.supervisor.sharing import check_ours, follow, journal_status, open_lasting
 from sbc.supervisor.steersman import CONNECTION_BITS, Steersman
+from sbc.supervisor.sweeps import open_timeouts, sweep_engines
 from sbc.supervisor.tasks import Tasks, guard_callbacks
 from sbc.telemetry import Telemetry
 from sbc.transport import Bound, Transports
@@ -66,7 +69,9 @@ class Node:
         self._read_again: Final = read_again
         self._berth: Final = berth
         slots, others = (b"\x00", frozenset[int]()) if berth is None else berth.slots
-        self._engine: Final = Engine(config, secrets.token_bytes(32), system_clock(), slots, others)
+        self._engine: Final = Engine(
+            config, secrets.token_bytes(32), system_clock(), slots, others, session_mark(Path(config.state))
+        )
         self._steersman: Steersman | None = None
         self._started = time.monotonic()
         self._stop: Final = asyncio.Event()
@@ -78,6 +83,7 @@ class Node:
         self._embedded: EmbeddedEngine | None = None
         self._tasks: Tasks | None = None
         self._watch: NetworkWatch | None = None
+        self._notices: asyncio.Server | None = None
         self._certificates: Final = Certificates(telemetry.logger)
 
     @property
@@ -131,9 +137,7 @@ class Node:
             tasks.create_task(self._tick(), name="telemetry")
             tasks.create_task(follow(self._store, self._telemetry.logger, self.stop), name="shared store")
             if clients:
-                hearer = worker if self._embedded is None else EmbeddedHearer(worker, self._embedded)
-                watch = watch_engines(clients, hearer, self.config.media.lost_after)
-                tasks.create_task(watch, name="media pings")
+                await self._watch_media(tasks, worker, clients)
             tasks.create_task(self._beat(worker, transports, clients), name="load")
             for trunk, target in self._store.disabled():
                 self.switch_trunk(trunk, target, False)
@@ -147,6 +151,8 @@ class Node:
             alarm.cancel()
             if self._watch is not None:
                 self._watch.close()
+            if self._notices is not None:
+                self._notices.close()
             transports.close()
             if self._embedded is not None:
                 await self._embedded.stop()
@@ -318,6 +324,17 @@ class Node:
             await rtpengine.client.Client.connect(host, port, interval=media.timeout, attempts=attempts)
             for host, port in addresses
         ]
+
+    async def _watch_media(self, tasks: Tasks, worker: Worker, clients: list[rtpengine.client.Client]) -> None:
+        """Whether the engines live, and whether they have what our calls think they have."""
+        media = self.config.media
+        hearer = worker if self._embedded is None else EmbeddedHearer(worker, self._embedded)
+        tasks.create_task(watch_engines(clients, hearer, media.lost_after), name="media pings")
+        by_http = [HttpClient(*one.http) if one.http is not None else None for one in media.engines] or [None]
+        if media.sweep:
+            tasks.create_task(sweep_engines(clients, by_http, worker, media.sweep), name="media sweeps")
+        if media.timeouts is not None and self._berth is None:
+            self._notices = await open_timeouts(*media.timeouts, worker)
 
     def _end_silent(self, worker: Worker) -> None:
         """End the adopted calls whose media sessions are nowhere any more."""

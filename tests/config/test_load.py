@@ -148,7 +148,9 @@ probe = { every = 10, up_after = 1 }
 limits = { calls = 500, duration = 7200 }
 [media]
 mode = "bypass"
-engines = [{ ng = "udp:[::1]:2223" }]
+engines = [{ ng = "udp:[::1]:2223", http = "[::1]:2225" }]
+sweep = 5
+timeouts = "127.0.0.1:8190"
 ports = "40000-40099"
 fast_path = "none"
 timeout = 0.5
@@ -187,7 +189,8 @@ socket = "/run/sbc.sock"
     assert config.bounds == Bounds(300, 500_000, 0)
     media = config.media
     assert (media.mode, media.ports, media.fast_path, media.timeout) == ("bypass", (40000, 40099), "none", 0.5)
-    assert media.lost_after == 2.5
+    assert (media.lost_after, media.sweep, media.timeouts) == (2.5, 5, ("127.0.0.1", 8190))
+    assert media.engines[0].http == ("::1", 2225)
     assert (media.engines[0].host, media.engines[0].port) == ("::1", 2223)
     assert (config.audit.mode, config.audit.hide) == ("block", ("pbx.corp.local", "10.20.0.0/16"))
     assert (config.name, config.store, config.control_socket) == ("edge-1", "memory", "/run/sbc.sock")

@@ -81,6 +81,14 @@ class FakeEngine:
     def media_lost(self, engine: int, silent: float, now: Now) -> list[Output]:
         return self._hear("media lost", engine)
 
+    def media_listed(
+        self, engine: int, listed: frozenset[str], uptime: float, is_complete: bool, now: Now
+    ) -> list[Output]:
+        return self._hear("media list", engine, listed, uptime, is_complete)
+
+    def media_timed_out(self, session: str, now: Now) -> list[Output]:
+        return self._hear("media timeout", session)
+
     def switch_media(self, engine: str, is_enabled: bool, now: Now) -> list[Output]:
         return self._hear("media switch", engine, is_enabled)
 

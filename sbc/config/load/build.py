@@ -77,10 +77,12 @@ def build(file: NodeFile, document: Document, source: str, folder: Path) -> Conf
         bounds=Bounds(limits.calls, limits.transactions, limits.delay),
         media=Media(
             mode=file.media.mode,
-            engines=tuple([Engine(*engine.ng, engine.weight) for engine in file.media.engines]),
+            engines=tuple([Engine(*engine.ng, engine.weight, engine.http) for engine in file.media.engines]),
             ports=file.media.ports,
             fast_path=file.media.fast_path,
             timeout=file.media.timeout,
+            sweep=file.media.sweep,
+            timeouts=file.media.timeouts,
             lost_after=file.media.lost_after,
         ),
         audit=Audit(file.audit.mode, tuple(file.audit.hide)),
@@ -211,11 +213,14 @@ def effective(config: Config) -> dict[str, object]:
             "mode": config.media.mode,
             "engines": [
                 {"ng": f"udp:{bracketed(engine.host)}:{engine.port}", "weight": engine.weight}
+                | ({"http": _place(engine.http)} if engine.http is not None else {})
                 for engine in config.media.engines
             ],
             "ports": f"{config.media.ports[0]}-{config.media.ports[1]}",
             "fast_path": config.media.fast_path,
             "timeout": config.media.timeout,
+            "sweep": config.media.sweep,
+            "timeouts": _place(config.media.timeouts) if config.media.timeouts is not None else "",
             "lost_after": config.media.lost_after,
             "interfaces": {
                 realm.name: realm.media_interface for realm in config.realms.values() if realm.media_interface
@@ -227,6 +232,10 @@ def effective(config: Config) -> dict[str, object]:
         | ({"ca": config.store_ca} if config.store_ca else {}),
         "control": {"socket": config.control_socket},
     }
+
+
+def _place(place: tuple[str, int]) -> str:
+    return f"{bracketed(place[0])}:{place[1]}"
 
 
 def _effective_realm(realm: Realm) -> dict[str, object]:

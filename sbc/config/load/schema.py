@@ -20,6 +20,7 @@ _MEDIA_TYPE: Final = re.compile(r"[a-z0-9.!#$&^_+-]{1,64}/[a-z0-9.!#$&^_+-]{1,64
 _HIDE: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._:@+-]*|\[[0-9A-Fa-f:.]+\](?::\d+)?")
 _ENGINE: Final = re.compile(r"udp:(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+)):(\d{1,5})")
 _CODEC: Final = re.compile(r"[A-Za-z0-9_.-]{1,32}(?:/[0-9]{4,6})?")
+_HTTP: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+)):(\d{1,5})")
 _USER: Final = re.compile(r"(?:[A-Za-z0-9_.!~*'()&=+$,;?/-]|%[0-9A-Fa-f]{2}){1,128}")
 _STORE: Final = re.compile(
     r"(?:redis|valkey)s?://(?:[^\s:@/]*(?P<password>:[^\s@/]*)?@)?"
@@ -120,6 +121,13 @@ def _engine(value: object) -> tuple[str, int]:
     found = _ENGINE.fullmatch(value) if isinstance(value, str) else None
     if found is None or not 0 < int(found[3]) <= 65535:
         refuse(shown(value), allowed='"udp:HOST:PORT", such as "udp:127.0.0.1:2223"')
+    return found[1] or found[2], int(found[3])
+
+
+def _http(value: object) -> tuple[str, int]:
+    found = _HTTP.fullmatch(value) if isinstance(value, str) else None
+    if found is None or not 0 < int(found[3]) <= 65535:
+        refuse(shown(value), allowed='"HOST:PORT", such as "127.0.0.1:8080"')
     return found[1] or found[2], int(found[3])
 
 
@@ -397,6 +405,7 @@ class EngineTable(Table):
 
     ng: Annotated[tuple[str, int], PlainValidator(_engine)]
     weight: int = Field(default=1, ge=1, le=1000)
+    http: Annotated[tuple[str, int], PlainValidator(_http)] | None = None
 
 
 class MediaTable(Table):
@@ -407,6 +416,8 @@ class MediaTable(Table):
     ports: Annotated[tuple[int, int], PlainValidator(_ports)] = (30000, 39999)
     fast_path: Annotated[Literal["none", "auto"], BeforeValidator(_fast_path)] = "auto"
     timeout: float = Field(default=1.0, ge=0.1, le=10)
+    sweep: float = Field(default=30.0, ge=0, le=3600)
+    timeouts: Annotated[tuple[str, int], PlainValidator(_http)] | None = None
     lost_after: float = Field(default=4.0, ge=1, le=3600)
     interfaces: dict[str, Name] = Field(default_factory=dict)
 
