@@ -16,7 +16,7 @@ class Rtpengine:
 
     ng = f"127.0.0.1:{PORT}"
 
-    def __init__(self, directory: Path, namespace: str, number: int = 0) -> None:
+    def __init__(self, directory: Path, namespace: str, number: int = 0, options: tuple[str, ...] = ()) -> None:
         self._namespace = namespace
         self._port = PORT + number
         self.ng = f"127.0.0.1:{self._port}"
@@ -33,6 +33,7 @@ class Rtpengine:
             f"--interface=outside/{OUTSIDE_NODE}",
             f"--interface=inside/{INSIDE_NODE}",
             f"--pidfile={directory / f'rtpengine{number}.pid'}",
+            *options,
         ]
         self.process = Process(argv, namespace=namespace, log=directory / f"rtpengine{number}.log")
         wait_until(self._answers, 10, "rtpengine to answer a ping")
