@@ -33,7 +33,7 @@ _SETTLED: Final = 5.0
 
 
 class Reconciler:
-    """What was found at each engine the last time. `slots` are ours, and `others` those of workers with the same mark."""
+    """What was found at each engine the last time. `slots` are ours, `others` those of workers with the same mark."""
 
     def __init__(self, egress: Egress, evacuation: Evacuation, mark: str, slots: bytes, others: frozenset[int]) -> None:
         self.orphans = 0
