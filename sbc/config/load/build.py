@@ -209,28 +209,30 @@ def effective(config: Config) -> dict[str, object]:
         },
         "realm": {name: _effective_realm(realm) for name, realm in config.realms.items()},
         "trunk": {name: _effective_trunk(trunk) for name, trunk in config.trunks.items()},
-        "media": {
-            "mode": config.media.mode,
-            "engines": [
-                {"ng": f"udp:{bracketed(engine.host)}:{engine.port}", "weight": engine.weight}
-                | ({"http": _place(engine.http)} if engine.http is not None else {})
-                for engine in config.media.engines
-            ],
-            "ports": f"{config.media.ports[0]}-{config.media.ports[1]}",
-            "fast_path": config.media.fast_path,
-            "timeout": config.media.timeout,
-            "sweep": config.media.sweep,
-            "timeouts": _place(config.media.timeouts) if config.media.timeouts is not None else "",
-            "lost_after": config.media.lost_after,
-            "interfaces": {
-                realm.name: realm.media_interface for realm in config.realms.values() if realm.media_interface
-            },
-        },
+        "media": _effective_media(config),
         "audit": {"mode": config.audit.mode, "hide": list(config.audit.hide)},
         "state": {"store": config.store, "directory": config.state}
         | ({"password_file": config.store_password_file} if config.store_password_file else {})
         | ({"ca": config.store_ca} if config.store_ca else {}),
         "control": {"socket": config.control_socket},
+    }
+
+
+def _effective_media(config: Config) -> dict[str, object]:
+    return {
+        "mode": config.media.mode,
+        "engines": [
+            {"ng": f"udp:{bracketed(engine.host)}:{engine.port}", "weight": engine.weight}
+            | ({"http": _place(engine.http)} if engine.http is not None else {})
+            for engine in config.media.engines
+        ],
+        "ports": f"{config.media.ports[0]}-{config.media.ports[1]}",
+        "fast_path": config.media.fast_path,
+        "timeout": config.media.timeout,
+        "sweep": config.media.sweep,
+        "timeouts": _place(config.media.timeouts) if config.media.timeouts is not None else "",
+        "lost_after": config.media.lost_after,
+        "interfaces": {realm.name: realm.media_interface for realm in config.realms.values() if realm.media_interface},
     }
 
 
