@@ -7,6 +7,7 @@ from typing import Final
 
 from sbc.config import Config, Listener, Trunk, proves
 from sbc.records import Located, Sought
+from sbc.routing.deck import Deck
 from sbc.routing.health import Health, TargetHealth, TargetState
 from sbc.routing.hop import NextHop, Source
 from sbc.routing.locate import Place, places
@@ -32,6 +33,18 @@ class _Weighted:
         self.health: Final = health
 
 
+class _Group:
+    """The targets of one priority, those of weight 0 last, and the deck that says which of the others is first."""
+
+    __slots__ = ("deck", "entries", "total")
+
+    def __init__(self, entries: list[_Weighted]) -> None:
+        weighty = [entry for entry in entries if entry.weight > 0]
+        self.entries: Final = weighty + [entry for entry in entries if entry.weight <= 0]
+        self.total: Final = sum([entry.weight for entry in weighty])
+        self.deck: Final = Deck([entry.weight for entry in weighty]) if weighty else None
+
+
 class Router:
     """The routing of one configuration snapshot, on the health that outlives it.
 
@@ -46,7 +59,7 @@ class Router:
 
     def __init__(self, config: Config, health: Health | None = None, now: float = 0.0) -> None:
         self.health: Final = health if health is not None else Health()
-        self._groups: dict[str, list[list[_Weighted]]] = {}
+        self._groups: dict[str, list[_Group]] = {}
         self._tables: dict[str, PrefixTable] = {name: PrefixTable() for name in config.realms}
         self._found: dict[str, dict[str, tuple[str, float]]] = {name: {} for name in config.realms}
         self._reach = {name: _reach(realm.listeners) for name, realm in config.realms.items()}
@@ -75,7 +88,7 @@ class Router:
                 self._wholes.setdefault(self.sought(hop), []).append((health, hop, is_proof))
             elif is_proof:
                 table.add(hop.host, trunk.name)
-        self._groups[trunk.name] = [groups[priority] for priority in sorted(groups)]
+        self._groups[trunk.name] = [_Group(groups[priority]) for priority in sorted(groups)]
         return hops
 
     def sought(self, hop: NextHop) -> Sought:
@@ -139,8 +152,9 @@ class Router:
         return _usable(order, draw, now)[:_PLACES]
 
     def select(self, trunks: tuple[str, ...], draw: Callable[[int], int], now: float) -> list[NextHop]:
-        """The hops to try, in order: trunk by trunk, lower priority number first, drawn by weight within a priority.
+        """The hops to try, in order: trunk by trunk, lower priority number first, by weight within a priority.
 
+        The first of a priority gets its exact share of requests (`Deck`); who follows it, should it fail, is drawn.
         `draw(n)` gives an even random number in [0, n). After those that are up come the ones whose slow start turned
         this call away, then the ones that failed and are not probed, for one lost call proves little. Targets that
         probes found down get a call only where nothing else is left: on all of them rather than on none. A disabled
@@ -188,17 +202,18 @@ def _last(bound: int) -> int:
     return bound - 1
 
 
-def _shuffle(group: list[_Weighted], draw: Callable[[int], int]) -> list[_Weighted]:
+def _shuffle(group: _Group, draw: Callable[[int], int]) -> list[_Weighted]:
     """A group of one priority in random order by weight (RFC 2782): each place is drawn among those that are left.
 
     Targets of weight 0 come after all others, in the order written.
     """
-    if len(group) == 1:
-        return group
-    left = [entry for entry in group if entry.weight > 0]
-    total = sum([entry.weight for entry in left])
-    order: list[_Weighted] = []
-    while left:
+    if group.deck is None or len(group.entries) == 1:
+        return group.entries
+    left = list(group.entries)
+    first = left.pop(group.deck.deal(draw))
+    total = group.total - first.weight
+    order = [first]
+    while total:
         number = draw(total)
         index = 0
         while number >= left[index].weight:
@@ -206,5 +221,5 @@ def _shuffle(group: list[_Weighted], draw: Callable[[int], int]) -> list[_Weight
             index += 1
         total -= left[index].weight
         order.append(left.pop(index))
-    order.extend([entry for entry in group if entry.weight <= 0])
+    order.extend(left)
     return order
