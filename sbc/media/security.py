@@ -184,6 +184,41 @@ def without_weak_keys(terms: Terms, sdp: bytes) -> bytes:
     return b"\n".join(lines)
 
 
+_RANKS: Final[dict[bytes, int]] = {
+    b"AEAD_AES_256_GCM": 0,
+    b"AEAD_AES_128_GCM": 1,
+    b"AES_CM_128_HMAC_SHA1_32": 2,
+    b"AES_CM_128_HMAC_SHA1_80": 3,
+}
+
+
+def with_one_key(sdp: bytes, said: bytes) -> bytes:
+    """An offer whose receiver has keys in SDP as well, with one key for each stream.
+
+    10.5.3 passes each key of an offer on to the receiver, who must not have it; only in suites that were not offered it
+    has keys of its own. So the suite that everybody has is left for the receiver, where the offerer can do without. A
+    suite that the offerer has agreed to (`said`) is kept.
+    """
+    former = {words[1] for words in _crypto_lines(said)}
+    lines: list[bytes] = []
+    best: dict[int, tuple[int, int]] = {}
+    place = -1
+    for line in sdp.split(b"\n"):
+        if line.startswith(b"m="):
+            place += 1
+        elif line.startswith(_CRYPTO):
+            suite = line.split()[1]
+            rank = (0 if suite in former else 1 + _RANKS.get(suite, 9), len(lines))
+            best[place] = min(best.get(place, rank), rank)
+        lines.append(line)
+    kept = {at for _, at in best.values()}
+    return b"\n".join([line for at, line in enumerate(lines) if at in kept or not line.startswith(_CRYPTO)])
+
+
+def _crypto_lines(sdp: bytes) -> list[list[bytes]]:
+    return [words for line in sdp.split(b"\n") if line.startswith(_CRYPTO) and len(words := line.split()) > 2]
+
+
 def without_foreign_keys(terms: Terms, sdp: bytes, foreign: bytes) -> bytes:
     """An engine's description for a leg, without what names or keys the other leg: some engines pass that on."""
     if _CRYPTO not in sdp and _FINGERPRINT not in sdp and b"a=ice-" not in sdp:

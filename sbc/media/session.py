@@ -9,6 +9,7 @@ import rtpengine
 from sbc.config import ANY, Codecs
 from sbc.media.codecs import NONE_LEFT, Choice, choose, shown_to
 from sbc.media.errors import MachineMisuse as MachineMisuse
+from sbc.media.lines import orderly
 from sbc.media.options import answer_options, offer_options, translating
 from sbc.media.security import (
     BARRED,
@@ -16,6 +17,7 @@ from sbc.media.security import (
     objection_to_answer,
     objection_to_offer,
     profile_toward,
+    with_one_key,
     without_foreign_keys,
     without_weak_keys,
 )
@@ -218,7 +220,7 @@ class MediaSession:
         objection = objection_to_answer(self._shown, sdp)
         if objection:
             return Objection(objection)
-        sdp = without_weak_keys(self.terms[side.value], sdp)
+        sdp = orderly(without_weak_keys(self.terms[side.value], sdp))
         exchange = self._exchange
         if self.phase is Phase.ANSWERED and exchange is not None and exchange.answer.sdp == sdp:
             return exchange.result
@@ -350,8 +352,10 @@ class MediaSession:
         """`said`: what the other side last agreed to."""
         here, there = side.value, side.other.value
         terms, interfaces = self.terms, self.interfaces
-        told = without_weak_keys(terms[here], sdp)
+        told = orderly(without_weak_keys(terms[here], sdp))
         profile = profile_toward(terms[there], sdp, said)
+        if terms[there].has_sdes and not profile.is_dtls and b"a=crypto:" in told:
+            told = with_one_key(told, self._said(side))
         return rtpengine.Offer(
             call_id=self.call_id,
             from_tag=self.tags[here],

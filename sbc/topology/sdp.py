@@ -117,7 +117,7 @@ def build_sdp(
     built = Session(
         _NOBODY,
         "-",
-        _connection(session.connection),
+        _connection(session.connection) if disclose else _shared_connection(session, rules),
         [Timing("0", "0")],
         _groups(attributes, mids) if feedback and attributes else attributes,
         media_lines,
@@ -240,6 +240,23 @@ def _groups(attributes: Attributes, mids: set[str]) -> Attributes:
 
 def _connection(connection: Connection | None) -> Connection | None:
     return None if connection is None else Connection("IN", connection.address_type, connection.address)
+
+
+def _shared_connection(session: Session, rules: list[_Rules | None]) -> Connection | None:
+    """The address above the streams, of a description that the media engine wrote.
+
+    10.5.3 leaves the peer's there where each stream has one of its own: then it is nobody's, and the first stream's
+    takes its place.
+    """
+    if session.connection is None:
+        return None
+    first: Connection | None = None
+    for media, rule in zip(session.media, rules, strict=True):
+        if rule is not None:
+            if media.connection is None:
+                return _connection(session.connection)
+            first = first or media.connection
+    return _connection(first or session.connection)
 
 
 def _bandwidths(bandwidths: list[tuple[str, str]]) -> list[tuple[str, str]]:

@@ -20,9 +20,11 @@ from tests.rtpengine.voices import PCMA, Ear, Talker, Voice
 from tests.rtpengine.webrtc import WebRtcPeer
 
 _T = TypeVar("_T")
-_USUAL: Final = "AES_CM_128_HMAC_SHA1_80"
-_PROFILE: Final = pylibsrtp.Policy.SRTP_PROFILE_AES128_CM_SHA1_80
-_CRYPTO: Final = re.compile(rf"^a=crypto:(\d+) {_USUAL} inline:([^\s|]+)\r?$", re.MULTILINE)
+_SUITES: Final = {
+    "AES_CM_128_HMAC_SHA1_80": pylibsrtp.Policy.SRTP_PROFILE_AES128_CM_SHA1_80,
+    "AES_CM_128_HMAC_SHA1_32": pylibsrtp.Policy.SRTP_PROFILE_AES128_CM_SHA1_32,
+}
+_CRYPTO: Final = re.compile(r"^a=crypto:(\d+) (\S+) inline:([^\s|]+)\r?$", re.MULTILINE)
 
 REALM: Final[dict[str, str]] = {
     "plain": "",
@@ -152,19 +154,22 @@ class PlainPhone(End):
 
 
 class SdesPhone(PlainPhone):
-    """SRTP with its key in SDP (RFC 4568), the same from one description to the next."""
+    """SRTP with its key in SDP (RFC 4568): the two suites that every phone has, the same keys from one description to
+    the next, and once a suite is agreed that one alone."""
 
     profile = "RTP/SAVP"
 
     def __init__(self, rig: Rig, side: Side, *, plays: float, awaits: float, voice: Voice = PCMA) -> None:
-        self._key: Final = secrets.token_bytes(30)
-        self._tag = 1
-        self._out = pylibsrtp.Session(pylibsrtp.Policy(self._key, pylibsrtp.Policy.SSRC_ANY_OUTBOUND, 0, _PROFILE))
+        self._keys: Final = {suite: secrets.token_bytes(30) for suite in _SUITES}
+        self._lines = dict(enumerate(_SUITES, 1))
+        """Tag to suite, as they are shown next."""
+        self._out: pylibsrtp.Session | None = None
         self._in: pylibsrtp.Session | None = None
-        self._theirs = ""
+        self._theirs = ("", "")
         super().__init__(rig, side, plays=plays, awaits=awaits, voice=voice)
 
     def seal(self, packet: bytes) -> bytes:
+        assert self._out is not None
         return self._out.protect(packet)
 
     def open(self, packet: bytes) -> bytes:
@@ -173,21 +178,22 @@ class SdesPhone(PlainPhone):
         return self._in.unprotect(packet)
 
     def offer(self, direction: str = "sendrecv") -> str:
-        key = base64.b64encode(self._key).decode()
-        return super().offer(direction) + f"a=crypto:{self._tag} {_USUAL} inline:{key}\r\n"
-
-    def answer(self, offer: str, direction: str = "sendrecv") -> str:
-        self.take_answer(offer)
-        return self.offer(direction)
+        text = super().offer(direction)
+        for tag, suite in self._lines.items():
+            text += f"a=crypto:{tag} {suite} inline:{base64.b64encode(self._keys[suite]).decode()}\r\n"
+        return text
 
     def take_answer(self, answer: str) -> None:
-        found = _CRYPTO.search(answer)
-        assert found, answer
-        self._tag = int(found[1])
-        if found[2] != self._theirs:
-            self._theirs = found[2]
-            raw = base64.b64decode(found[2] + "=" * (-len(found[2]) % 4))
-            self._in = pylibsrtp.Session(pylibsrtp.Policy(raw, pylibsrtp.Policy.SSRC_ANY_INBOUND, 0, _PROFILE))
+        tag, suite, key = next(found for found in _CRYPTO.findall(answer) if found[1] in _SUITES)
+        self._lines = {int(tag): suite}
+        if (suite, key) != self._theirs:
+            profile = _SUITES[suite]
+            if suite != self._theirs[0]:
+                own = pylibsrtp.Policy(self._keys[suite], pylibsrtp.Policy.SSRC_ANY_OUTBOUND, 0, profile)
+                self._out = pylibsrtp.Session(own)
+            self._theirs = (suite, key)
+            raw = base64.b64decode(key + "=" * (-len(key) % 4))
+            self._in = pylibsrtp.Session(pylibsrtp.Policy(raw, pylibsrtp.Policy.SSRC_ANY_INBOUND, 0, profile))
         super().take_answer(answer)
 
 

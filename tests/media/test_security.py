@@ -139,3 +139,41 @@ def test_rejected_stream_needs_no_key() -> None:
     media.offer(Side.A, PLAIN)
     media.reply(ok(WITH_OURS))
     assert isinstance(media.answer(Side.B, PLAIN.replace(b"4000", b"0")), Answer)
+
+
+SHORT, GCM = "AES_CM_128_HMAC_SHA1_32", "AEAD_AES_128_GCM"
+
+
+@pytest.mark.parametrize(
+    ("offered", "toward", "told"),
+    [
+        ((USUAL, SHORT), Security.REQUIRED, SHORT),
+        ((USUAL, SHORT, GCM), Security.REQUIRED, GCM),
+        ((USUAL,), Security.OPTIONAL, USUAL),
+        ((USUAL, SHORT), Security.NEVER, f"{USUAL} {SHORT}"),
+    ],
+)
+def test_engine_is_told_one_key_where_the_receiver_has_keys_too(
+    offered: tuple[str, ...], toward: Security, told: str
+) -> None:
+    """10.5.3 offers the receiver each key that it was told, and keys of its own in other suites only: the suite that
+    everybody has is left for those."""
+    lines = "".join(f"a=crypto:{tag} {suite} inline:{KEY}{tag}\r\n" for tag, suite in enumerate(offered, 1))
+    command = session(Security.OPTIONAL, toward).offer(Side.A, sdp(("RTP/SAVP", "")) + lines.encode())
+    assert isinstance(command, Offer)
+    left = [line.split()[1].decode() for line in command.sdp.split(b"\r\n") if line.startswith(b"a=crypto:")]
+    assert " ".join(left) == told
+
+
+def test_suite_in_use_is_the_one_that_the_engine_hears_of_again() -> None:
+    """RFC 4568 section 7.1.4: a re-INVITE with all the suites does not change the one that was agreed."""
+    media = session(Security.REQUIRED, Security.REQUIRED)
+    media.offer(Side.A, PLAIN.replace(b"RTP/AVP", b"RTP/SAVP") + f"a=crypto:1 {USUAL} inline:{KEY}\r\n".encode())
+    media.reply(ok(WITH_OURS))
+    theirs = sdp(("RTP/SAVP", f"1 {USUAL} inline:{KEY[::-1]}"))
+    media.answer(Side.B, theirs)
+    media.reply(ok(WITH_OURS))
+    again = sdp(("RTP/SAVP", f"1 {USUAL} inline:{KEY}")) + f"a=crypto:2 {SHORT} inline:{KEY}x\r\n".encode()
+    command = media.offer(Side.A, again)
+    assert isinstance(command, Offer)
+    assert command.sdp == SECURE

@@ -239,3 +239,14 @@ def test_what_is_built_is_parsed_again_with_the_same_streams() -> None:
         ("audio", 30000, 1),
         ("video", 30002, 2),
     ]
+
+
+def test_address_above_the_streams_is_the_first_stream_s() -> None:
+    """rtpengine 10.5.3 leaves the peer's there where every stream has one of its own."""
+    body = (
+        b"v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 10.20.0.5\r\nt=0 0\r\n"
+        b"m=video 0 RTP/AVP 99\r\nm=audio 30000 RTP/AVP 8\r\nc=IN IP4 192.0.2.1\r\n"
+    )
+    shown = build_sdp(body, SdpIdentity(7, "192.0.2.9"))
+    assert b"10.20.0.5" not in shown
+    assert shown.count(b"c=IN IP4 192.0.2.1\r\n") == 2

@@ -1,0 +1,27 @@
+"""Lines in an order that engines read."""
+
+from __future__ import annotations
+
+import pytest
+
+from sbc.media.lines import orderly
+
+HEAD = b"v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\n"
+C = b"c=IN IP4 192.0.2.1\r\n"
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        (HEAD + C + b"t=0 0\r\nm=audio 4000 RTP/AVP 0\r\na=sendrecv\r\n", None),
+        (HEAD + b"t=0 0\r\na=x\r\nm=audio 4000 RTP/AVP 0\r\n" + C + b"a=sendrecv\r\n", None),
+        (b"", None),
+        (
+            HEAD + b"t=0 0\r\nm=audio 4000 RTP/AVP 0\r\na=sendrecv\r\na=y\r\n" + C + b"a=z\r\nm=video 0 RTP/AVP 9\r\n",
+            HEAD + b"t=0 0\r\nm=audio 4000 RTP/AVP 0\r\n" + C + b"a=sendrecv\r\na=y\r\na=z\r\nm=video 0 RTP/AVP 9\r\n",
+        ),
+    ],
+)
+def test_addresses_come_before_attributes(given: bytes, wanted: bytes | None) -> None:
+    """RFC 8866 section 5: what is in order is not touched."""
+    assert orderly(given) == (given if wanted is None else wanted)
