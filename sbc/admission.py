@@ -221,11 +221,14 @@ class Admission:
         """Somebody who takes the place of a peer in a call that is up (RFC 3891): routing has no say in it."""
         egress, now, request = self.egress, self.egress.now, incoming.request
         assert request is not None
-        place = calls.find_place(request, source.realm, source.trunk, egress)
+        config = egress.snapshot.config
+        profile = config.profile_of(config.realms[source.realm], source.trunk)
+        place = calls.find_place(request, source.realm, source.trunk, profile, egress)
         if isinstance(place, calls.Refusal):
             if place.status == 481 and self.moves.follows(request, incoming, data, flow):
                 return
-            self.refusals.refuse(incoming, place.status, flow, place.why)
+            extra = [("Unsupported", "replaces")] if place.status == 420 else []
+            self.refusals.refuse(incoming, place.status, flow, place.why, extra)
             return
         kept = place.other
         call = self._open(incoming, source, flow, decision)

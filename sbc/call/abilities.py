@@ -21,6 +21,8 @@ def supported_of(leg: Leg | None, is_reliable: bool = True) -> str:
     left_out: tuple[str, ...] = () if is_reliable and profile.reliable != "off" else ("100rel",)
     if profile.session_timer == "off":
         left_out += ("timer",)
+    if profile.replaces == "refuse":
+        left_out += ("replaces",)
     return _without(SUPPORTED, left_out) if left_out else SUPPORTED
 
 

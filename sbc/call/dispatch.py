@@ -101,6 +101,8 @@ def receive_request(call: Call, leg: Leg, incoming: Incoming, exit_: Exit, now: 
         relay.receive_request(call, leg, incoming, exit_, now)
     elif method == "NOTIFY":
         bridge.receive_notify(call, leg, incoming, exit_)
+    elif method == "SUBSCRIBE":
+        referral.resubscribed(leg, incoming, exit_)
     elif method == "REFER":
         refer.receive_request(call, leg, incoming, exit_, now)
         _run_join(call, exit_, now)

@@ -8,6 +8,8 @@
 | trying | the new callee answered, or the named dialog is there | joining | nothing |
 | joining | the two are joined | over | NOTIFY 200, terminated |
 | joining | they cannot be joined | over | NOTIFY with the status, terminated; its call is as it was |
+| any | the asker subscribes again (SUBSCRIBE) | the same | NOTIFY with the last status, active |
+| any | it ends its subscription (Expires: 0) | the same | NOTIFY with the last status, terminated; then nothing |
 | any | the asker hangs up | the same | the NOTIFYs to come; its call ends unless the two are joined |
 
 One NOTIFY is under way at a time, since they carry no number but their CSeq; what comes meanwhile replaces what waits
@@ -18,7 +20,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from sbc.call.parts import Exit, Kind, Leg, Outgoing
+from sbc.call.parts import Exit, Incoming, Kind, Leg, Outgoing
 from sbc.dialog import Dialog
 from sbc.sip import SIPFRAG_CONTENT_TYPE, Fields, Request, status_fragment
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 SUBSCRIBED_SECONDS: Final = 240
 """What the subscription is said to last: longer than the new call may ring."""
 _OVER: Final = "terminated;reason=noresource"
+_ENDED: Final = "terminated;reason=timeout"
 
 
 class Referral:
@@ -85,15 +88,45 @@ def tell(referral: Referral, status: int, exit_: Exit, *, at_once: bool = False)
     _notify(referral, status, exit_)
 
 
-def _notify(referral: Referral, status: int, exit_: Exit) -> None:
+def _notify(referral: Referral, status: int, exit_: Exit, over: str = "") -> None:
     referral.told, referral.pending = status, 0
     out = Outgoing(Kind.NOTIFY, referral.voice, "NOTIFY", referral.dialog)
-    state = f"active;expires={SUBSCRIBED_SECONDS}" if status < 200 else _OVER
+    state = over or (f"active;expires={SUBSCRIBED_SECONDS}" if status < 200 else _OVER)
     fields: Fields = [("Event", referral.event), ("Subscription-State", state)]
     out.fields = fields
     referral.notify = out
     if not exit_.request(out, None, status_fragment(status), SIPFRAG_CONTENT_TYPE):
         referral.notify = None
+
+
+def resubscribed(leg: Leg, incoming: Incoming, exit_: Exit) -> None:
+    """A SUBSCRIBE in a call's dialog: of the asker for its transfer, to be told again or no more (RFC 3515 2.4.4).
+
+    Others are not taken there: RFC 6665 section 4.5.2 wants a dialog for each subscription, and outside of calls they
+    are. 489 says which event there is in a call, 481 that there is no such transfer (any more).
+    """
+    request, referral = incoming.request, leg.referral
+    event = request.event if request is not None else None
+    if request is None or event is None or event.package != "refer":
+        exit_.respond(incoming, 489, extra=[("Allow-Events", "refer")])
+        return
+    if referral is None or referral.voice is not leg or referral.is_silent or referral.is_over:
+        exit_.respond(incoming, 481)
+        return
+    if referral.event != (f"refer;id={event.id}" if event.id else "refer"):
+        exit_.respond(incoming, 481)
+        return
+    asked = request.expires
+    seconds = SUBSCRIBED_SECONDS if asked is None else min(asked, SUBSCRIBED_SECONDS)
+    exit_.respond(incoming, 200, extra=[("Expires", str(seconds))])
+    incoming.request = None
+    if not seconds:
+        _notify(referral, referral.told, exit_, _ENDED)
+        referral.is_silent = True
+    elif referral.notify is None:
+        _notify(referral, referral.told, exit_)
+    else:
+        referral.pending = referral.told
 
 
 def notified(out: Outgoing, status: int, exit_: Exit) -> None:

@@ -6,6 +6,7 @@ from the peer's (`to-tag` is the peer's: the sender calls that peer, and takes t
 
 | found | answer |
 | --- | --- |
+| the sender's profile says `replaces = "refuse"` | 403, or 420 where it is required |
 | no such dialog | 481 |
 | it is about to end | 603 |
 | it is up, and `early-only` was asked for | 486 |
@@ -29,6 +30,7 @@ from sbc.call.join import begin as begin_join
 from sbc.call.join import joint_media
 from sbc.call.joint import Join
 from sbc.call.parts import Exit, Fork, Leg, Step, StepKind
+from sbc.config import Profile
 from sbc.dialog import Dialog, DialogState
 from sbc.media import Side
 from sbc.sip import ParseError, Request, Response, parse_join
@@ -45,8 +47,10 @@ class Refusal:
         self.why = why
 
 
-def find_place(request: Request, realm: str, trunk: str, exit_: Exit) -> Leg | Refusal:
-    """Whose place the sender of an INVITE wants to take; `realm` and `trunk` are the sender's."""
+def find_place(request: Request, realm: str, trunk: str, profile: Profile, exit_: Exit) -> Leg | Refusal:
+    """Whose place the sender of an INVITE wants to take; `realm`, `trunk` and `profile` are the sender's."""
+    if profile.replaces == "refuse":
+        return Refusal(420 if "replaces" in request.tokens("Require") else 403, "profile: replaces is refused")
     if request.get("Join") is not None:
         return _refuse_join(request, realm, trunk, exit_)
     named = request.replaces

@@ -38,6 +38,15 @@ SWITCHES: Final[tuple[Switch, ...]] = (
         ),
     ),
     Switch(
+        "replaces",
+        "An INVITE of the peer's that takes the place of another one in a call",
+        "3891",
+        (
+            ("accept", "from the same realm and trunk as who is replaced; `replaces` is in our Supported"),
+            ("refuse", "403, or 420 where it is required; Refer-To with Replaces goes by `refer`"),
+        ),
+    ),
+    Switch(
         "redirect",
         "A 3xx of a trunk",
         "3261 8.1.3.4, 21.3",
@@ -195,6 +204,7 @@ class Profile:
     name: str = "default"
     note: str = ""
     refer: str = ""
+    replaces: str = "accept"
     redirect: str = ""
     session_timer: str = "offer"
     reliable: str = "offer"

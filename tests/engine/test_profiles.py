@@ -11,7 +11,7 @@ from sbc.sip import Request, Response
 from tests.config.test_load import BASE, load, node
 from tests.engine import test_profiles_identity as identity
 from tests.kit.flows import assert_no_leak, hang_up, ring, talk
-from tests.kit.node import CARRIER, MEDIA_IN, MEDIA_OUT, PBX, Node, config
+from tests.kit.node import CARRIER, INSIDE, MEDIA_IN, MEDIA_OUT, PBX, Node, config
 from tests.kit.peer import sdp
 from tests.kit.profiles import CASES, called, case, node_with
 
@@ -63,6 +63,33 @@ def check_refer_bridge() -> None:
 @case("refer", "refuse")
 def check_refer_refuse() -> None:
     check_refer_arrives("refuse", "refuse")
+
+
+# Replaces.
+
+
+def check_replaces(value: str, status: int, extra: str = "") -> Response:
+    """A second line of the PBX wants to take the first one's place."""
+    node = node_with("pbx", replaces=value)
+    talk(node, node.carrier, node.pbx)
+    line2 = node.peer("linetwo", PBX, INSIDE, 5070)
+    named = f"Replaces: {node.pbx.call_id};to-tag={node.pbx.remote_tag};from-tag={node.pbx.tag}\n"
+    line2.invite(extra=named + extra)
+    response = line2.expect_response(status)
+    shown = [wire for wire in node.pbx.wires if b"\r\nSupported: " in wire]
+    assert all((b"replaces" in wire) is (value == "accept") for wire in shown)
+    return response
+
+
+@case("replaces", "accept")
+def check_replaces_accepted() -> None:
+    check_replaces("accept", 100)
+
+
+@case("replaces", "refuse")
+def check_replaces_refused() -> None:
+    check_replaces("refuse", 403)
+    assert check_replaces("refuse", 420, "Require: replaces\n").get("Unsupported") == "replaces"
 
 
 # 3xx: likewise.

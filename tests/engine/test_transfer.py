@@ -458,3 +458,46 @@ def test_target_dialog_of_others_opens_nothing(thief: str) -> None:
     node.line2.expect_response(403)
     hang_up(node, node.carrier, node.pbx)
     node.assert_clean()
+
+
+# SUBSCRIBE in the dialog of a call
+
+
+def resubscribe(peer: Peer, expires: int, event: str = "refer") -> None:
+    """The asker is to be told again, or no more."""
+    peer.request("SUBSCRIBE", extra=f"Event: {event}\nExpires: {expires}\n")
+
+
+def test_the_asker_subscribes_again_and_then_no_more() -> None:
+    """RFC 3515 section 2.4.4: each SUBSCRIBE brings the state as it is; after its end nothing is said."""
+    node = Transfers()
+    talk(node, node.carrier, node.pbx)
+    refer(node.pbx, f"sip:{TO_CARRIER2}@sbc.example.net")
+    accepted(node.pbx)
+    resubscribe(node.pbx, 3600)
+    assert node.pbx.expect_response(200).get("Expires") == "240"
+    assert expect_notify(node.pbx, 100).get("Subscription-State") == "active;expires=240"
+    resubscribe(node.pbx, 0)
+    assert node.pbx.expect_response(200).get("Expires") == "0"
+    last = node.pbx.expect_request("NOTIFY")
+    assert last.get("Subscription-State") == "terminated;reason=timeout"
+    node.pbx.reply(last, 200)
+    resubscribe(node.pbx, 60)
+    node.pbx.expect_response(481)
+    node.carrier2.reply(node.carrier2.expect_request("INVITE"), 486)
+    node.carrier2.expect_request("ACK")
+    assert node.pbx.idle()
+    hang_up(node, node.pbx, node.carrier)
+    node.assert_clean()
+
+
+@pytest.mark.parametrize(("event", "status"), [("refer", 481), ("refer;id=7", 481), ("dialog", 489), ("presence", 489)])
+def test_other_subscriptions_have_dialogs_of_their_own(event: str, status: int) -> None:
+    """RFC 6665 section 4.5.2; RFC 5057 section 5.1: the call goes on."""
+    node = Transfers()
+    talk(node, node.carrier, node.pbx)
+    resubscribe(node.pbx, 60, event)
+    response = node.pbx.expect_response(status)
+    assert response.get("Allow-Events") == ("refer" if status == 489 else None)
+    hang_up(node, node.pbx, node.carrier)
+    node.assert_clean()

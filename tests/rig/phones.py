@@ -37,12 +37,17 @@ def answer_to(offer: bytes, ua: Ua) -> str:
 
 
 class Answerer:
-    """Answers every INVITE with 180 and 200 and an SDP that fits, every other request with 200, until `close`."""
+    """Answers every INVITE with 180 and 200 and an SDP that fits, every other request with 200, until `close`.
+
+    `then` is what it does after the ACK, one word after the other: a method, `reinvite`, or `pause` (0.3 s). With `now`
+    for its first word it does not ring.
+    """
 
     def __init__(self, ua: Ua, refuse: int = 0, then: tuple[str, ...] = ()) -> None:
         self.ua = ua
         self.refuse = refuse
-        self._then = list(then)
+        self._rings = then[:1] != ("now",)
+        self._then = list(then if self._rings else then[1:])
         self.invites: list[Message] = []
         self.requests: list[Message] = []
         self.byes = 0
@@ -93,7 +98,11 @@ class Answerer:
         """Do the next thing on the list inside the dialog of the last INVITE."""
         if self._then and self.invites:
             self._dialog = self._dialog or DialogOf.as_callee(self.invites[0], "answerertag")
-            method = "INVITE" if (step := self._then.pop(0)) == "reinvite" else step.upper()
+            step = self._then.pop(0)
+            if step == "pause" and self._then:
+                time.sleep(0.3)
+                step = self._then.pop(0)
+            method = "INVITE" if step == "reinvite" else step.upper()
             body = self.ua.sdp(18000, version=2) if method == "INVITE" else ""
             self.ua.send(self.ua.in_dialog(method, self._dialog, body=body))
 
@@ -115,7 +124,7 @@ class Answerer:
         if branch not in seen:
             seen.add(branch)
             self.invites.append(invite)
-            if ";tag=" not in invite.get("to"):
+            if self._rings and ";tag=" not in invite.get("to"):
                 self.ua.respond(invite, 180, "Ringing", tag="answerertag")
         if self.refuse:
             self.ua.respond(invite, self.refuse, "Refused", tag="answerertag")

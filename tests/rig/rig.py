@@ -142,7 +142,7 @@ class Rig:
             path,
             host=bracketed(host),
             port=port or (15000 + offset if call else side.trunk_port),
-            target=(target or side.node_address) if call else "",
+            target=target or (side.node_address if call else ""),
             media_port=20000 + offset * 20,
             options=options,
             **arguments,  # type: ignore[arg-type]
