@@ -17,9 +17,14 @@ def keep(call: Call, engines: list[str], now: Now) -> Journal | None:
     """The record of a call after an input has touched it, None where the journal knows all of it.
 
     `engines` are the names of the media engines.
-    A call is kept from our 2xx to its caller on; one whose offer came late, once the caller has answered it.
+    A call is kept from our 2xx to its caller on; one whose offer came late, once the caller has answered it. An empty
+    record is that of a call which nobody can adopt any more.
     """
     a, b = call.a, call.b
+    if call.is_parted and call.kept:
+        # About to end, and one of its dialogs is another call's now: whoever adopts that must not meet it twice.
+        call.kept = ()
+        return Journal(call.id, KEPT, now.wall, b"")
     if call.is_parted or call.join is not None:
         return None  # about to end, or to be another one
     talks = call.state is CallState.TALKING

@@ -184,3 +184,20 @@ def test_a_caller_without_an_offer_is_shown_no_better_answer_before_the_2xx() ->
     node.pbx.request("UPDATE", sdp(PBX, version=2))
     node.pbx.expect_response(200)
     assert not any(one.body for one in node.carrier.inbox)
+
+
+def test_a_call_that_gave_a_leg_away_is_not_adopted() -> None:
+    """Design 3a, journal: the process dies while who asked for a transfer has not hung up; nobody is in two calls."""
+    node = Transfers()
+    talk(node, node.carrier, node.pbx)
+    refer(node.carrier, f"sip:{TO_PBX2}@sbc.example.net")
+    accepted(node.carrier)
+    invite = node.pbx2.expect_request("INVITE")
+    node.pbx2.reply(invite, 200, sdp(node.pbx2.host))
+    node.pbx2.expect_request("ACK")
+    accept_reinvite(node.pbx)
+    node.restart()
+    assert node.engine.active_calls == 1
+    hang_up(node, node.pbx, node.pbx2)
+    node.advance(100)
+    assert len(node.engine.egress.dialogs) == 0

@@ -389,7 +389,7 @@ class Agent:
             self.target = str(request.contacts[0].uri)
             self._reply(request, 100)
             self._ring(request)
-            self.chaos.later(100, lambda: self._stop_ringing(request))
+            self.chaos.later(60, lambda: self._stop_ringing(request))
             return
         if self.phase is not Phase.TALKING:
             self._reply(request, 481 if self.phase is Phase.OVER else 500)

@@ -51,7 +51,7 @@ class ModernAgent(Agent):
             if asked is not None:
                 refresher = asked.refresher or self.random.choice(["uac", "uas"])
                 extra += f"Session-Expires: {asked.seconds};refresher={refresher}\r\n"
-        if request.method == "INVITE" and status >= 200:
+        if request is self.invite and status >= 200:
             self.waiting = b""
         return super()._reply(request, status, body, extra)
 

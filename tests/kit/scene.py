@@ -197,8 +197,10 @@ class Scene:
         faults: list[str] = []
         for agent in random.sample(agents, len(agents)):
             may_be_lost = self.has_restarted or chaos.has_cut
-            if agent.is_busy and not self.node.engine.active_calls and not may_be_lost:
-                faults.append(f"{agent.name} is {agent.phase.value}, and the node has no call")
+            if agent.is_busy and not self.node.engine.active_calls:
+                chaos.run(QUIET)
+                if agent.is_busy and not may_be_lost:
+                    faults.append(f"{agent.name} is {agent.phase.value}, and the node has no call")
             if agent.is_busy:
                 agent.hang_up()
                 chaos.run(QUIET)
@@ -231,7 +233,8 @@ class Scene:
                 faults.append(f"{agent.name} is {agent.phase.value}")
             if agent.unanswered:
                 faults.append(f"{agent.name} has an offer without an answer")
-            if isinstance(agent, Wilful) and agent.left_over and not self.has_restarted:
+            may_be_lost = self.has_restarted or chaos.has_cut
+            if isinstance(agent, Wilful) and agent.left_over and not may_be_lost:
                 faults.append(f"{agent.name} talks at {agent.left_over}")
         return faults + self._shown()
 
