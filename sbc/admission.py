@@ -119,7 +119,7 @@ class Admission:
         assert request is not None
         listener = egress.snapshot.config.listeners[flow.listener]
         source = egress.snapshot.router.identify(listener, flow.host, flow.port, flow.names)
-        leg = calls.find_target(request, source.realm, source.trunk, egress)
+        leg = calls.find_target(request, source.trunk, flow, egress)
         if leg is None and self.moves.follows(request, incoming, data, flow):
             return
         egress.record(leg.call.id if leg is not None else "", "in", flow, data)
@@ -223,7 +223,7 @@ class Admission:
         assert request is not None
         config = egress.snapshot.config
         profile = config.profile_of(config.realms[source.realm], source.trunk)
-        place = calls.find_place(request, source.realm, source.trunk, profile, egress)
+        place = calls.find_place(request, source.trunk, flow, profile, egress)
         if isinstance(place, calls.Refusal):
             if place.status == 481 and self.moves.follows(request, incoming, data, flow):
                 return

@@ -20,6 +20,7 @@ from sbc.media import MediaSession, Side
 from sbc.mint import Mint
 from sbc.outputs import CallReanchored, Event, MediaCommand, TargetChanged, Transmit
 from sbc.placement import Placement
+from sbc.reach import may_name
 from sbc.redirects import Redirects
 from sbc.requests import Requests
 from sbc.routing import NextHop, TargetState
@@ -137,6 +138,15 @@ class Egress(Requests):
         if found is None or not isinstance(found[1], Leg):
             return None
         return found[1] if found[1].realm.name == realm else None
+
+    def named(self, call_id: str, local_tag: str, remote_tag: str, trunk: str, flow: Flow) -> Leg | None:
+        """The leg of a dialog of ours that `trunk`, speaking by `flow`, may name from elsewhere; None: no such one."""
+        realm = self.realm_of(flow).name
+        leg = self.find(call_id, local_tag, remote_tag, realm)
+        if leg is None or leg.trunk != trunk:
+            return None
+        is_registered = not trunk and self.bindings.has_host(realm, flow.host, self.now.monotonic)
+        return leg if may_name(self.snapshot, leg, flow, is_registered) else None
 
     def place(self, referral: Referral) -> None:
         """Place the call that a transfer asks for once this input is dealt with."""

@@ -54,6 +54,16 @@ def is_known(snapshot: Snapshot, leg: Leg, seen: Flow, flow: Flow) -> bool:
     return snapshot.router.identify(listener, flow.host, flow.port, flow.names).trunk == leg.trunk
 
 
+def may_name(snapshot: Snapshot, leg: Leg, flow: Flow, is_registered: bool) -> bool:
+    """Whether who speaks by `flow`, as the leg's own trunk, may act on the leg's dialog from outside of it (RFC 3891,
+    RFC 4538): tags alone prove nothing. `is_registered`: a registrar has taken a phone at that host.
+    """
+    seen = leg.flow if leg.dialog is None else leg.dialog.flow
+    if leg.trunk or is_known(snapshot, leg, seen, flow):
+        return True
+    return is_registered and (seen.transport not in _TLS or flow.transport in _TLS)
+
+
 def note_seen(leg: Leg, dialog: Dialog, flow: Flow) -> None:
     """A request of the dialog's peer was accepted from here: this is where the peer is now."""
     if flow != dialog.flow:

@@ -180,6 +180,7 @@ SIDEWAYS = {
     ("sbc.probes", "sbc.snapshot"),
     ("sbc.egress", "sbc.snapshot"),
     ("sbc.egress", "sbc.contents"),
+    ("sbc.egress", "sbc.reach"),
     ("sbc.egress", "sbc.redirects"),
     ("sbc.redirects", "sbc.snapshot"),
     ("sbc.redirects", "sbc.views"),

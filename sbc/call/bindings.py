@@ -44,16 +44,23 @@ def propose(realm: str, record: str, contact: Uri, flow: Flow, until: float, min
 class Bindings:
     """All bindings that a registrar has agreed to, by token."""
 
-    __slots__ = ("_by_token",)
+    __slots__ = ("_by_token", "_hosts")
 
     def __init__(self) -> None:
         self._by_token: dict[str, Binding] = {}
+        self._hosts: Final[dict[tuple[str, str], float]] = {}
+        """Realm and host of phones, and until when one is registered there; who has not come for longest gives way."""
 
     def __len__(self) -> int:
         return len(self._by_token)
 
     def confirm(self, binding: Binding, now: float) -> None:
         """The registrar said 2xx: calls to the token go to this Contact, at the flow of this REGISTER."""
+        place = (binding.realm, binding.flow.host)
+        until = max(binding.expires, self._hosts.pop(place, 0.0))
+        if len(self._hosts) >= MAX_BINDINGS:
+            del self._hosts[next(iter(self._hosts))]
+        self._hosts[place] = until
         known = self._by_token.get(binding.token)
         if known is not None:
             known.flow = binding.flow
@@ -72,6 +79,10 @@ class Bindings:
             return binding
         del self._by_token[token]
         return None
+
+    def has_host(self, realm: str, host: str, now: float) -> bool:
+        """Whether a registrar has taken a phone at this host, for a time that is not over."""
+        return self._hosts.get((realm, host), 0.0) >= now
 
     def prune(self, now: float) -> None:
         """Forget what is over; costs a walk over the table."""

@@ -452,8 +452,8 @@ class Exit(Protocol):
     def callee_leg(self, call: Call, hop: NextHop) -> Leg | None:
         """A fresh B leg toward a target; None where no listener of its realm speaks its transport and family."""
 
-    def find(self, call_id: str, local_tag: str, remote_tag: str, realm: str) -> Leg | None:
-        """The leg of a confirmed or early dialog of ours with a peer in this realm; None where there is none."""
+    def named(self, call_id: str, local_tag: str, remote_tag: str, trunk: str, flow: Flow) -> Leg | None:
+        """The leg of a dialog of ours that `trunk`, speaking by `flow`, may name from elsewhere; None: no such one."""
 
     def place(self, referral: Referral) -> None:
         """Place the call that a transfer asks for, through policy and routing, once this input is dealt with."""

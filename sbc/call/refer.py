@@ -23,7 +23,7 @@ from sbc.call.referral import Referral, tell
 from sbc.dialog import Dialog, DialogState, without_tag
 from sbc.outputs import Refused
 from sbc.sip import Fields, ParseError, Replaces, Request, Uri, parse_replaces, parse_target_dialog
-from sbc.wire import Now
+from sbc.wire import Flow, Now
 
 MAX_TRANSFERS: Final = 8
 """Transfers in a row that one call may come from; more are declined."""
@@ -31,10 +31,10 @@ _SCHEMES: Final[frozenset[str]] = frozenset({"sip", "sips", "tel"})
 _RETRY_SOON: Final = [("Retry-After", "1")]
 
 
-def find_target(request: Request, realm: str, trunk: str, exit_: Exit) -> Leg | None:
-    """The leg whose call a REFER outside dialogs is about (RFC 4538): who knows its tags may speak for its peer.
+def find_target(request: Request, trunk: str, flow: Flow, exit_: Exit) -> Leg | None:
+    """The leg whose call a REFER outside dialogs is about (RFC 4538); None where its sender may name none.
 
-    None where Target-Dialog names nothing of that realm and trunk.
+    `trunk` and `flow` are the sender's.
     """
     value = request.get("Target-Dialog")
     if value is None:
@@ -43,8 +43,7 @@ def find_target(request: Request, realm: str, trunk: str, exit_: Exit) -> Leg | 
         named = parse_target_dialog(value)
     except ParseError:
         return None
-    leg = exit_.find(named.call_id, named.remote_tag, named.local_tag, realm)
-    return leg if leg is not None and leg.trunk == trunk else None
+    return exit_.named(named.call_id, named.remote_tag, named.local_tag, trunk, flow)
 
 
 def receive_outside(leg: Leg, incoming: Incoming, exit_: Exit, now: Now) -> None:
@@ -148,8 +147,9 @@ def _invite_of(call: Call, leg: Leg, request: Request, target: Uri) -> Request:
 def _attend(call: Call, referral: Referral, named: Replaces, exit_: Exit, now: Now) -> None:
     """Replaces is written for the new callee's side: `to_tag` is ours toward the asker, `from_tag` the asker's."""
     leg = referral.leg
-    place = exit_.find(named.call_id, named.to_tag, named.from_tag, leg.realm.name)
-    if place is None or place.trunk != leg.trunk or place.call is call:
+    flow = referral.dialog.flow
+    place = exit_.named(named.call_id, named.to_tag, named.from_tag, leg.trunk, flow)
+    if place is None or place.call is call:
         break_off(referral, None, 481, exit_, now)
         return
     status = _objection(place, named)

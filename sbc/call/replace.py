@@ -1,8 +1,9 @@
 """INVITE with Replaces (RFC 3891) or Join (RFC 3911): somebody takes the place of a peer in a call, up or ringing.
 
-The dialog that is named must be ours with a peer of the same realm and trunk: those alone may know its tags, and the
-new call counts for them. It is named from our side (`to-tag` is ours: the sender calls us in the place of that peer) or
-from the peer's (`to-tag` is the peer's: the sender calls that peer, and takes the place of who talks to it).
+The dialog that is named must be ours with a peer of the same realm and trunk, whom the new call counts for; of a peer
+without a trunk, its own host, or a phone that is registered through us, may name it (ADR 8). It is named from our side
+(`to-tag` is ours: the sender calls us in the place of that peer) or from the peer's (`to-tag` is the peer's: the sender
+calls that peer, and takes the place of who talks to it).
 
 | found | answer |
 | --- | --- |
@@ -34,7 +35,7 @@ from sbc.config import Profile
 from sbc.dialog import Dialog, DialogState
 from sbc.media import Side
 from sbc.sip import ParseError, Request, Response, parse_join
-from sbc.wire import Now
+from sbc.wire import Flow, Now
 
 
 class Refusal:
@@ -47,20 +48,18 @@ class Refusal:
         self.why = why
 
 
-def find_place(request: Request, realm: str, trunk: str, profile: Profile, exit_: Exit) -> Leg | Refusal:
-    """Whose place the sender of an INVITE wants to take; `realm`, `trunk` and `profile` are the sender's."""
+def find_place(request: Request, trunk: str, flow: Flow, profile: Profile, exit_: Exit) -> Leg | Refusal:
+    """Whose place the sender of an INVITE wants to take; `trunk`, `flow` and `profile` are the sender's."""
     if profile.replaces == "refuse":
         return Refusal(420 if "replaces" in request.tokens("Require") else 403, "profile: replaces is refused")
     if request.get("Join") is not None:
-        return _refuse_join(request, realm, trunk, exit_)
+        return _refuse_join(request, trunk, flow, exit_)
     named = request.replaces
     assert named is not None
-    place = exit_.find(named.call_id, named.to_tag, named.from_tag, realm)
+    place = exit_.named(named.call_id, named.to_tag, named.from_tag, trunk, flow)
     if place is None:
-        addressed = exit_.find(named.call_id, named.from_tag, named.to_tag, realm)
-        place = None if addressed is None or addressed.trunk != trunk else addressed.other
-    elif place.trunk != trunk:
-        place = None
+        addressed = exit_.named(named.call_id, named.from_tag, named.to_tag, trunk, flow)
+        place = addressed.other if addressed is not None else None
     if place is None:
         return Refusal(481, "Replaces names no dialog of that trunk")
     call = place.call
@@ -89,15 +88,15 @@ def _refuse_early(place: Leg, request: Request) -> Refusal | None:
     return None
 
 
-def _refuse_join(request: Request, realm: str, trunk: str, exit_: Exit) -> Refusal:
+def _refuse_join(request: Request, trunk: str, flow: Flow, exit_: Exit) -> Refusal:
     if request.get("Replaces") is not None:
         return Refusal(400, "Join and Replaces together")
     try:
         named = parse_join(request.require("Join"))
     except ParseError:
         return Refusal(400, "malformed Join")
-    leg = exit_.find(named.call_id, named.to_tag, named.from_tag, realm)
-    if leg is None or leg.trunk != trunk:
+    leg = exit_.named(named.call_id, named.to_tag, named.from_tag, trunk, flow)
+    if leg is None:
         return Refusal(481, "Join names no dialog of that trunk")
     return Refusal(488, "Join: there is no mixer")
 

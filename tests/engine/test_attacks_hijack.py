@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from sbc.config import Config
 from sbc.outputs import Dropped, DropReason
 from sbc.wire import Flow
 from tests.engine.test_outside import register
@@ -143,3 +146,65 @@ def test_contact_of_an_outside_peer_cannot_make_us_send_to_inner_hosts() -> None
     )
     node.pbx.request("BYE")
     assert not [sent for sent in node.sent if sent.flow.host == "10.20.0.99"]
+
+
+def _named(owner: Peer, header: str, ours: str, theirs: str) -> str:
+    return f"{header}: {owner.call_id};{ours}={owner.remote_tag};{theirs}={owner.tag}\n"
+
+
+def test_invite_with_replaces_of_a_stranger_with_stolen_tags_takes_no_place() -> None:
+    """RFC 3891 section 8 wants more than tags: without a trunk, only its own host speaks for a peer."""
+    node = Node()
+    victim, thief = node.peer("alice", VICTIM, OUTSIDE), node.peer("thief", STRANGER, OUTSIDE)
+    talk(node, victim, node.pbx)
+    thief.invite(extra=_named(victim, "Replaces", "to-tag", "from-tag"))
+    thief.expect_response(481)
+    assert node.pbx.idle()
+    assert victim.idle()
+
+
+def test_refer_of_a_stranger_with_a_stolen_target_dialog_transfers_nobody() -> None:
+    """RFC 4538 section 5: knowing the tags authorises nobody by itself."""
+    node = Node(_with_refer())
+    victim, thief = node.peer("alice", VICTIM, OUTSIDE), node.peer("thief", STRANGER, OUTSIDE)
+    talk(node, victim, node.pbx)
+    thief.remote, thief.target = "<sip:x@sbc.example.net>", "sip:x@sbc.example.net"
+    target = "Refer-To: <sip:666@sbc.example.net>\n"
+    thief.request("REFER", extra=target + _named(victim, "Target-Dialog", "remote-tag", "local-tag"))
+    thief.expect_response(403)
+    assert node.pbx.idle()
+
+
+def test_refer_of_a_stranger_to_replace_another_strangers_dialog_finds_none() -> None:
+    """The asker has a call of its own; that one of the victim's is among ours must not matter."""
+    node = Node(_with_refer())
+    victim, thief = node.peer("alice", VICTIM, OUTSIDE), node.peer("thief", STRANGER, OUTSIDE)
+    talk(node, victim, node.pbx)
+    talk(node, thief, node.pbx)
+    stolen = f"{victim.call_id}%3Bto-tag%3D{victim.remote_tag}%3Bfrom-tag%3D{victim.tag}"
+    thief.request("REFER", extra=f"Refer-To: <sip:x@sbc.example.net?Replaces={stolen}>\n")
+    thief.expect_response(202)
+    thief.reply(thief.expect_request("NOTIFY"), 200)
+    notify = thief.expect_request("NOTIFY")
+    assert notify.body.startswith(b"SIP/2.0 481 ")
+    assert victim.idle()
+
+
+def test_registered_phone_may_take_the_place_of_another_peer_without_a_trunk() -> None:
+    """RFC 3891 section 1: one phone picks up, or takes over, the call of another; the registrar knows it."""
+    node = Node()
+    desk, handset = node.peer("desk", VICTIM, OUTSIDE), node.peer("alice", "198.51.100.78", OUTSIDE)
+    register(handset)
+    request = node.pbx.expect_request("REGISTER")
+    token = request.contacts[0].uri.user
+    node.pbx.reply(request, 200, extra=f"Contact: <sip:{token}@198.51.100.1>;expires=600")
+    handset.expect_response(200)
+    talk(node, desk, node.pbx)
+    handset.call_id += "x"
+    handset.invite(extra=_named(desk, "Replaces", "to-tag", "from-tag"))
+    assert node.pbx.expect_request("INVITE").to_tag
+
+
+def _with_refer() -> Config:
+    base = config()
+    return replace(base, realms={**base.realms, "outside": replace(base.realms["outside"], refer="terminate")})
