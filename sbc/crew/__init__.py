@@ -19,15 +19,18 @@ from sbc.crew.letters import (
     unpack_questions,
 )
 from sbc.crew.mailbox import Mailbox, open_mailbox
+from sbc.crew.marks import Marks, marks_memory
 from sbc.crew.ring import Ring, RingStore, ring_memory
 
 __all__ = [
     "Counts",
     "Letter",
     "Mailbox",
+    "Marks",
     "Ring",
     "RingStore",
     "counts_memory",
+    "marks_memory",
     "open_letter",
     "open_mailbox",
     "pack_answers",

@@ -26,6 +26,10 @@ class Berth:
     store: Store
     live: Callable[[], list[Journal]]
     """The calls that there are, all workers'; waits for the disk."""
+    adopts_after: float
+    """Seconds after which its own of those are adopted."""
+    mark: Callable[[str], None]
+    """Says which call is being adopted, to whoever finds us dead."""
     media_port: int
     """The embedded engine's, 0 where there is none."""
     is_media_new: bool

@@ -13,11 +13,12 @@ import os
 import socket
 import sys
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from sbc.config import Config
-from sbc.crew import Counts, Mailbox, Ring, RingStore
+from sbc.crew import Counts, Mailbox, Marks, Ring, RingStore
 from sbc.journal import MemoryStore, Store, open_switches, read_live
 from sbc.outputs import Journal
 from sbc.steering import Table
@@ -48,7 +49,8 @@ class Orders:
     media_port: int
     is_media_new: bool
     control: str
-    adopts: bool
+    adopts_after: float
+    marks: int
     is_steered: bool
 
     def line(self) -> str:
@@ -98,7 +100,7 @@ def _berth(orders: Orders, config: Config) -> Berth:
         store = RingStore(Ring(orders.ring), open_switches(Path(config.state)))
 
     def live() -> list[Journal]:
-        if config.store == "memory" or not orders.adopts:
+        if config.store == "memory":
             return []
         return read_live(Path(config.state))
 
@@ -110,6 +112,8 @@ def _berth(orders: Orders, config: Config) -> Berth:
         counts=counts,
         store=store,
         live=live,
+        adopts_after=orders.adopts_after,
+        mark=partial(Marks(orders.marks).set, orders.worker),
         media_port=orders.media_port,
         is_media_new=orders.is_media_new,
         control=orders.control,

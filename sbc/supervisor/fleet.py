@@ -17,7 +17,7 @@ from typing import Final
 
 from sbc.admin import RelayServer
 from sbc.config import Config
-from sbc.crew import Ring, counts_memory, open_mailbox, ring_memory
+from sbc.crew import Marks, Ring, counts_memory, marks_memory, open_mailbox, ring_memory
 from sbc.journal import SharedStore, Store
 from sbc.kernel import Steering
 from sbc.outputs import CallEnded, Journal
@@ -30,14 +30,13 @@ from sbc.supervisor.mark import session_mark
 from sbc.supervisor.node import Announce, Reload, changes_that_need_a_restart
 from sbc.supervisor.ports import choose_ports, keep_ports
 from sbc.supervisor.sharing import SLOTS, check_ours, follow, journal_status, open_lasting
+from sbc.supervisor.succession import Succession, abandoned
 from sbc.supervisor.tasks import Tasks, guard_callbacks
 from sbc.telemetry import Telemetry
 from sbc.transport import Bound, ListenError, open_datagrams, open_stream_listener
 
 PUMP: Final = 0.02
 """Seconds between two looks into the rings."""
-HASTY: Final = 10.0
-"""A worker that dies sooner than so many seconds after it was ready is not given the same calls a third time."""
 _PATIENCE: Final = 2.0
 """Seconds that the workers of a node that was killed may take to let its ports go."""
 _READY: Final = 60.0
@@ -64,6 +63,8 @@ class Fleet:
         self._rings: Final = [ring_memory() for _ in self._hands]
         self._readers: Final = [Ring(ring) for ring in self._rings]
         self._counts: Final = counts_memory()
+        self._marks_memory: Final = marks_memory()
+        self._marks: Final = Marks(self._marks_memory)
 
     async def run(self, announce: Announce) -> None:
         """Serve until told to stop; `announce` hears what listens where. A start that fails raises OSError or
@@ -159,28 +160,31 @@ class Fleet:
     def _descriptors(self) -> list[int]:
         sockets = {sock.fileno() for mine in self._sockets for sock in mine.values()}
         ends = {end.fileno() for pair in self._mailboxes for end in pair}
-        return sorted(sockets | ends | set(self._rings) | {self._counts})
+        return sorted(sockets | ends | set(self._rings) | {self._counts, self._marks_memory})
 
     # Workers
 
     async def _keep(self, hand: Hand, understudy: Understudy, store: Store, tasks: Tasks) -> None:
         """Have this worker, whoever it is, until the node ends."""
-        hasty = 0
+        succession, logger = Succession(), self._telemetry.logger
         while not self._stop.is_set():
-            orders = self._orders(hand.number, adopts=hasty < 2)
+            orders = self._orders(hand.number, succession.adopts_after)
             began = time.monotonic()
             hand.ready.clear()
             tasks.create_task(self._prepare(hand, understudy), name="understudy")
-            logger = self._telemetry.logger
             status = await hand.live(await understudy.take(), orders.line(), self._hear)
             if self._is_draining and status == 0:
                 return
             hand.deaths += 1
-            hasty = hasty + 1 if time.monotonic() - began < HASTY else 0
-            logger.error("worker died", worker=hand.number, status=status, adopted=hasty < 2)
-            if hasty > 1:
-                await asyncio.sleep(min(hasty, 10))
+            culprit = succession.die(time.monotonic() - began, self._marks.get(hand.number))
+            after = succession.adopts_after
+            logger.error("worker died", worker=hand.number, status=status, adopts_after=after)
+            self._marks.set(hand.number, "")
+            await asyncio.sleep(succession.pause)
             self._drain_rings(store)
+            if culprit:
+                logger.error("call given up: it was being adopted at two deaths of its worker", call=culprit)
+                store.append(abandoned(culprit, time.time()))
             await asyncio.get_running_loop().run_in_executor(None, store.flush)
 
     async def _prepare(self, hand: Hand, understudy: Understudy) -> None:
@@ -191,7 +195,7 @@ class Fleet:
     def _hear(self, text: str) -> None:
         self._telemetry.logger.info("worker", says=text)
 
-    def _orders(self, number: int, *, adopts: bool) -> Orders:
+    def _orders(self, number: int, adopts_after: float) -> Orders:
         return Orders(
             worker=number,
             workers=len(self._hands),
@@ -204,7 +208,8 @@ class Fleet:
             media_port=self._embedded.port if self._embedded is not None else 0,
             is_media_new=not self._had_media,
             control=self._control_of(number),
-            adopts=adopts,
+            adopts_after=adopts_after,
+            marks=self._marks_memory,
             is_steered=self._is_steered,
         )
 

@@ -37,6 +37,7 @@ from sbc.supervisor.ports import choose_ports, keep_ports, without
 from sbc.supervisor.shares import share_counts
 from sbc.supervisor.sharing import check_ours, follow, journal_status, open_lasting
 from sbc.supervisor.steersman import CONNECTION_BITS, Steersman
+from sbc.supervisor.succession import adopt_all
 from sbc.supervisor.sweeps import open_timeouts, sweep_engines
 from sbc.supervisor.tasks import Tasks, guard_callbacks
 from sbc.telemetry import Telemetry
@@ -124,7 +125,7 @@ class Node:
             if self._berth is not None:
                 left, gone = divide(left, self._berth.table, self._berth.worker)
                 self._engine.moves.expect(gone)
-            worker.adopt(left)  # before the first message, which may be about one of them
+            adopt_all(worker, left, self._berth, tasks)  # before the first message, which may be about one of them
             await transports.open()
             if self._steersman is not None and self._berth is not None:
                 self._steersman.start(transports)

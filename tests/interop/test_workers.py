@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.interop.test_races import Talk
 from tests.rig.needs import need
 from tests.rig.process import wait_until
 from tests.rig.rig import INSIDE, OUTSIDE, Rig
@@ -109,6 +110,35 @@ def test_a_worker_that_is_killed_loses_no_call(rig: Rig) -> None:
     assert len(records(rig)) - len(kept) >= 200
     rig.assert_hidden(allowed=("alice",))
     assert rig.node.stop() == 0
+
+
+def test_a_worker_that_is_killed_again_and_again_loses_no_call(rig: Rig) -> None:
+    """Each that comes after is given the calls at once, however short the life of the one before."""
+    talk = Talk(rig)
+    near, far = talk.establish()
+    wait_until(lambda: live(rig) == 1, 5, "the call to be in the journal")
+    (owner,) = [at for at, one in enumerate(status(rig)["workers"]) if one["calls"]]
+    for _ in range(3):
+        victim = workers_of(rig)[owner]
+        os.kill(victim, signal.SIGKILL)
+        wait_until(lambda gone=victim: is_replaced(rig, owner, gone), 60, "the next one")  # type: ignore[misc]
+        assert status(rig)["calls"] == 1
+    talk.far.send(talk.far.in_dialog("INVITE", far, body=talk.far.sdp(18000, version=2)))
+    talk.near.respond(talk.near.expect("INVITE"), 200, "OK", body=talk.near.sdp(version=2))
+    talk.near.expect("ACK")
+    talk.far.expect(200, "INVITE")
+    talk.far.send(talk.far.in_dialog("ACK", far))
+    near.cseq += 1
+    talk.hang_up(near)
+    rig.node.wait_idle()
+    wait_until(lambda: records(rig) == [(200, "caller", "bye")], 5, "the call record")
+    assert rig.node.stop() == 0
+
+
+def is_replaced(rig: Rig, owner: int, victim: int) -> bool:
+    """Whether another process is this worker."""
+    found = status(rig).get("workers", [])
+    return len(found) == WORKERS and found[owner]["pid"] != victim
 
 
 def test_a_node_of_several_workers_that_is_killed_loses_no_call(rig: Rig) -> None:
