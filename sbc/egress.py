@@ -16,6 +16,7 @@ from sbc.contents import shown_body
 from sbc.dialog import Dialog, DialogTable
 from sbc.firewall import is_emergency
 from sbc.lingering import release
+from sbc.measuring import Measuring
 from sbc.media import MediaSession, Side
 from sbc.mint import Mint
 from sbc.outputs import CallReanchored, Event, MediaCommand, TargetChanged, Transmit
@@ -177,6 +178,9 @@ class Egress(Requests):
     def media(self, call: Call, command: rtpengine.Command) -> None:
         """Ask the media engine; where `call.step` is set its reply comes back to the call."""
         self._serial += 1
+        if isinstance(command, rtpengine.Delete) and command.from_tag and call.media is not None:
+            self.inquire(call.media.engine, command, Measuring(call, self.now, self.report, self.forget_media).hear)
+            return
         self.waiting[self._serial] = call if call.step is not None else None
         if call.step is not None:
             call.step_deadline = self.now.monotonic + MEDIA_SECONDS

@@ -14,6 +14,7 @@ from sbc.evacuation import Evacuation
 from sbc.inquiries import Waiting
 from sbc.keepalive import Beat
 from sbc.locating import NOTHING, Unanswered, Watch
+from sbc.measuring import LiveSession, live_session
 from sbc.outputs import DropReason, Journal, Output
 from sbc.placement import media_rows
 from sbc.probes import Tick
@@ -345,6 +346,11 @@ class Engine(Reception):
         row = call_row(call, now)
         row["legs"] = [leg_row(leg, now) for leg in (call.a, call.b) if leg is not None]
         return row
+
+    def session(self, id_: str) -> LiveSession | None:
+        """Where a live call has its media, for whoever wants to ask that engine; None where it has none."""
+        call = self.egress.calls.get(id_)
+        return None if call is None else live_session(call)
 
     # Around every input
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import Enum
 from typing import Final
 
@@ -182,6 +182,44 @@ class MediaEngineLost:
 
 
 @dataclass(frozen=True, slots=True)
+class LegMeasure:
+    """One leg's media: what came from its peer, and what that peer's RTCP says of what it received; -1: not known."""
+
+    packets: int = 0
+    octets: int = 0
+    errors: int = 0
+    """Packets that were not taken: from a stranger's address, or not authentic."""
+    lost: int = -1
+    loss: float = -1.0
+    """Percent, on average."""
+    jitter: float = -1.0
+    """Milliseconds."""
+    round_trip: float = -1.0
+    """Milliseconds."""
+    mos: float = -1.0
+    """Mean opinion score, 1 to 5."""
+
+
+def known(leg: LegMeasure) -> dict[str, object]:
+    """What is known of a leg's media, by name."""
+    return {name: value for name, value in asdict(leg).items() if value != -1}
+
+
+@dataclass(frozen=True, slots=True)
+class CallMeasured:
+    """What the media engine told of a call's media at its end. Comes after `CallEnded`."""
+
+    call: str
+    wall: float
+    audio: str
+    """`two-way`, `one-way`, `none`, or `unknown`: too short, or on hold."""
+    unheard: str
+    """Who was not heard in a one-way call: `caller` or `callee`."""
+    caller: LegMeasure
+    callee: LegMeasure
+
+
+@dataclass(frozen=True, slots=True)
 class CallEnded:
     """A call is over and nothing of it is left but transactions that linger. One call record."""
 
@@ -270,6 +308,7 @@ Event = (
     | CallMoved
     | CallReanchored
     | MediaEngineLost
+    | CallMeasured
     | CallEnded
 )
 Output = Transmit | MediaCommand | Lookup | HandOver | Inquiry | Journal | Event

@@ -59,6 +59,7 @@ LEVELS = {
     "sbc.egress": 3,
     "sbc.placement": 3,
     "sbc.evacuation": 3,
+    "sbc.measuring": 3,
     "sbc.relocation": 3,
     "sbc.reconciler": 3,
     "sbc.aliases": 3,
@@ -191,6 +192,8 @@ SIDEWAYS = {
     ("sbc.engine", "sbc.evacuation"),
     ("sbc.reception", "sbc.evacuation"),
     ("sbc.reception", "sbc.reconciler"),
+    ("sbc.egress", "sbc.measuring"),
+    ("sbc.engine", "sbc.measuring"),
     ("sbc.reconciler", "sbc.evacuation"),  # engines that have begun anew are lost ones
     ("sbc.reconciler", "sbc.egress"),
     ("sbc.evacuation", "sbc.egress"),  # calls speak by the one exit

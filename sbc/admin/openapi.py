@@ -66,6 +66,16 @@ _TEXT: Final[Json] = {"type": "string"}
 _COUNT: Final[Json] = {"type": "integer", "minimum": 0}
 _COUNTERS: Final[Json] = {"type": "object", "additionalProperties": _COUNT}
 
+_QUALITY: Final[Json] = {
+    "type": ["object", "null"],
+    "properties": {
+        "audio": {"enum": ["two-way", "one-way", "none", "unknown"]},
+        "unheard": {"enum": ["caller", "callee"]},
+        "caller": {"$ref": "#/components/schemas/LegQuality"},
+        "callee": {"$ref": "#/components/schemas/LegQuality"},
+    },
+}
+
 _SCHEMAS: Final[Json] = {
     "Status": _object(
         {
@@ -118,7 +128,19 @@ _SCHEMAS: Final[Json] = {
     "Calls": _object(
         {"total": _COUNT, "calls": {"type": "array", "items": {"$ref": "#/components/schemas/Call"}}}, "total", "calls"
     ),
-    "Call": _object({"id": _TEXT}, more=True),
+    "Call": _object({"id": _TEXT, "quality": _QUALITY}, more=True),
+    "LegQuality": _object(
+        {
+            "packets": {"type": "integer", "description": "RTP that came from this peer"},
+            "octets": {"type": "integer"},
+            "errors": {"type": "integer", "description": "not taken: a stranger's, or not authentic"},
+            "lost": {"type": "integer", "description": "packets that this peer missed, by its RTCP"},
+            "loss": {"type": "number", "description": "percent"},
+            "jitter": {"type": "number", "description": "ms"},
+            "round_trip": {"type": "number", "description": "ms"},
+            "mos": {"type": "number", "description": "1 to 5"},
+        }
+    ),
     "MediaEngines": _object(
         {"engines": {"type": "array", "items": {"$ref": "#/components/schemas/MediaEngine"}}}, "engines"
     ),

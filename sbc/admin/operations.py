@@ -26,6 +26,9 @@ class Node(Protocol):
     def call(self, call: str) -> Json | None:
         """One live call in detail."""
 
+    async def quality(self, call: str) -> Json | None:
+        """What the media of a live call are like, asked for now; None where nobody can say."""
+
     def hangup(self, call: str) -> bool:
         """End a live call; False: there is none of this id."""
 

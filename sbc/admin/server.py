@@ -44,8 +44,11 @@ class ControlServer(ControlSite):
         return answer({"total": len(calls), "calls": calls[: int(most)]})
 
     async def _call(self, request: web.Request) -> web.Response:
-        call = self._node.call(request.match_info["call"])
-        return refuse(404, "no live call of this id") if call is None else answer(call)
+        name = request.match_info["call"]
+        call = self._node.call(name)
+        if call is None:
+            return refuse(404, "no live call of this id")
+        return answer(call | {"quality": await self._node.quality(name)})
 
     async def _hangup(self, request: web.Request) -> web.Response:
         call = request.match_info["call"]

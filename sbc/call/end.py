@@ -121,7 +121,7 @@ def release_media(call: Call, exit_: Exit) -> None:
     if call.step is not None:
         call.delete_wanted = True
         return
-    command = call.media.delete()
+    command = call.media.delete(is_measured=call.config.media.quality and not call.media.is_gone)
     call.delete_wanted = False
     if command is not None:
         exit_.media(call, command)  # to the engine that the session is on

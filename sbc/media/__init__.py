@@ -12,6 +12,7 @@ Not for: sending commands (the engine does, `rtpengine.client` repeats them), an
 
 from sbc.media.codecs import NONE_LEFT
 from sbc.media.pool import NOBODY, MediaPool
+from sbc.media.quality import audio_of, legs_of
 from sbc.media.session import MachineMisuse, MediaSession, Objection, Phase, Side
 from sbc.media.terms import CLEAR, Security, Terms, terms_named, terms_of
 
@@ -27,6 +28,8 @@ __all__ = [
     "Security",
     "Side",
     "Terms",
+    "audio_of",
+    "legs_of",
     "terms_named",
     "terms_of",
 ]

@@ -318,16 +318,19 @@ class MediaSession:
         )
         return [offer, before.answer]
 
-    def delete(self) -> rtpengine.Command | None:
+    def delete(self, *, is_measured: bool = False) -> rtpengine.Command | None:
         """The end: a delete at once and by call-id alone, which leaves nothing; None where the engine was never asked.
 
-        It goes after a failed first offer as well: 10.5.3 leaves an empty call behind.
+        It goes after a failed first offer as well: 10.5.3 leaves an empty call behind. With `is_measured`, that of an
+        agreed session names a party, so that the reply tells of its media; where it does not, one by call-id follows.
         """
         if not self._was_sent or self.phase is Phase.DELETED:
             return None
+        offer = self._offer
         self.phase = Phase.DELETED
         self._offer = self._answer = self._exchange = self._before = None
-        return rtpengine.Delete(call_id=self.call_id, delay=0)
+        named = offer.from_tag if is_measured and self._was_answered and offer is not None else ""
+        return rtpengine.Delete(call_id=self.call_id, from_tag=named, delay=0)
 
     @property
     def agreed(self) -> tuple[Side, bytes, bytes] | None:

@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+import rtpengine
 import rtpengine.client
 import sbc
 from rtpengine.http import HttpClient
@@ -201,6 +202,14 @@ class Node:
     def call(self, call: str) -> Json | None:
         """One live call."""
         return self._engine.call(call, system_clock())
+
+    async def quality(self, call: str) -> Json | None:
+        """What the media engine says of a live call's media now; None where it says nothing."""
+        session = self._engine.session(call)
+        if session is None or self._outlets is None:
+            return None
+        reply = await self._outlets.query(session.engine, rtpengine.Query(session.name))
+        return None if reply is None else session.rows(reply, time.time())
 
     def hangup(self, call: str) -> bool:
         """End a live call."""

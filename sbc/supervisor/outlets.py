@@ -97,6 +97,15 @@ class NodeOutlets:
         future = self._clients[command.engine].submit(command.command)
         future.add_done_callback(lambda done: self._answered(command.id, done))
 
+    async def query(self, engine: int, command: rtpengine.Query) -> rtpengine.Reply | None:
+        """Ask an engine on an operator's account; None where it says nothing."""
+        if not 0 <= engine < len(self._clients):
+            return None
+        try:
+            return await self._clients[engine].request(command)
+        except rtpengine.Unreachable:
+            return None
+
     def resolve(self, lookup: Lookup) -> None:
         """To the name servers; names that only this machine knows, to the system's resolver in a thread."""
         self.lookups += 1

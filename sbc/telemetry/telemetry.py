@@ -9,6 +9,7 @@ from sbc.outputs import (
     CallAdopted,
     CallAnswered,
     CallEnded,
+    CallMeasured,
     CallMoved,
     CallReanchored,
     CallStarted,
@@ -21,6 +22,7 @@ from sbc.outputs import (
     Refused,
     RegistrationChanged,
     TargetChanged,
+    known,
 )
 from sbc.telemetry.flood import Flood
 from sbc.wire import Flow
@@ -78,6 +80,8 @@ class Telemetry:
             case MediaEngineLost():
                 self.counters["media.engines-lost"] += 1
                 self.logger.error("media engine lost", engine=event.engine, calls=event.calls)
+            case CallMeasured():
+                self._call_measured(event)
             case CallEnded():
                 self._call_ended(event)
             case Dropped():
@@ -161,6 +165,14 @@ class Telemetry:
             cause=event.cause,
             trunk=event.trunk,
         )
+
+    def _call_measured(self, event: CallMeasured) -> None:
+        """Beside `call ended`, by its call: what each peer sent, and how it says that it heard the other."""
+        self.counters[f"audio.{event.audio}"] += 1
+        log = self.logger.warning if event.audio in ("one-way", "none") else self.logger.info
+        unheard = {"unheard": event.unheard} if event.unheard else {}
+        sides = {"caller": known(event.caller), "callee": known(event.callee)}
+        log("call quality", call=event.call, audio=event.audio, **unheard, **sides)
 
     def _dropped(self, event: Dropped, now: float) -> None:
         reason = event.reason.value

@@ -39,6 +39,9 @@ class FakeNode:
     def calls(self) -> list[Json]:
         return [{"id": "c1"}, {"id": "c2"}]
 
+    async def quality(self, call: str) -> Json | None:
+        return {"audio": "two-way"}
+
     def call(self, call: str) -> Json | None:
         return {"id": "c1"} if call == "c1" else None
 
@@ -101,7 +104,7 @@ def test_operations_reach_the_node_and_its_answers_come_back(tmp_path: Path) -> 
         async with served(tmp_path / "control.sock") as (node, session):
             assert await ask(session, "GET", "/status") == (200, {"name": "test"})
             assert await ask(session, "GET", "/calls?limit=1") == (200, {"total": 2, "calls": [{"id": "c1"}]})
-            assert await ask(session, "GET", "/calls/c1") == (200, {"id": "c1"})
+            assert await ask(session, "GET", "/calls/c1") == (200, {"id": "c1", "quality": {"audio": "two-way"}})
             assert (await ask(session, "POST", "/calls/c1/hangup"))[0] == 200
             assert (await ask(session, "POST", "/drain?deadline=2.5"))[1] == {"done": "draining", "calls": 0}
             assert await ask(session, "POST", "/reload") == (200, {"done": "reloaded"})

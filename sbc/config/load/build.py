@@ -83,6 +83,7 @@ def build(file: NodeFile, document: Document, source: str, folder: Path) -> Conf
             timeout=file.media.timeout,
             sweep=file.media.sweep,
             timeouts=file.media.timeouts,
+            quality=file.media.quality,
             lost_after=file.media.lost_after,
         ),
         audit=Audit(file.audit.mode, tuple(file.audit.hide)),
@@ -231,6 +232,7 @@ def _effective_media(config: Config) -> dict[str, object]:
         "timeout": config.media.timeout,
         "sweep": config.media.sweep,
         "timeouts": _place(config.media.timeouts) if config.media.timeouts is not None else "",
+        "quality": config.media.quality,
         "lost_after": config.media.lost_after,
         "interfaces": {realm.name: realm.media_interface for realm in config.realms.values() if realm.media_interface},
     }
