@@ -48,6 +48,7 @@ def keep(call: Call, engines: list[str], now: Now) -> Journal | None:
         (to_caller.local_cseq + to_callee.local_cseq) // _NUMBERS,
         call.modify is None,
         call.mode,
+        to_caller.state is to_callee.state,
     )
     before = call.kept
     if state == before:

@@ -7,10 +7,21 @@ taken once at least, so lines are written straight into one list; `adopt` reads 
 
 from __future__ import annotations
 
+from typing import Final
+
 from sbc.adoption.codec import pack
 from sbc.call import Call, CallState, Leg
+from sbc.dialog import DialogState
 from sbc.media import Side
 from sbc.wire import Now
+
+_SOON: Final = 32.0
+"""Seconds after which a call of one peer is ended by its adopter."""
+
+
+def has_left(leg: Leg) -> bool:
+    """Whether the peer has hung up, while the other one waits for what becomes of a transfer."""
+    return leg.dialog is not None and leg.dialog.state is DialogState.TERMINATED
 
 
 def take(call: Call, engine: str, now: Now) -> bytes:
@@ -18,6 +29,9 @@ def take(call: Call, engine: str, now: Now) -> bytes:
     a, b = call.caller_leg, call.b
     assert b is not None
     ahead = now.wall - now.monotonic
+    deadline = call.deadline
+    if has_left(a) or has_left(b):
+        deadline = min(deadline, now.monotonic + _SOON)  # the other one waits for a transfer that nobody goes on with
     hop = call.hops[call.hop_index - 1] if 0 < call.hop_index <= len(call.hops) else None
     lines = [
         call.id,
@@ -29,7 +43,7 @@ def take(call: Call, engine: str, now: Now) -> bytes:
         "talking" if call.state is CallState.TALKING else "answered",
         f"{call.start.wall:.3f}",
         f"{call.answer_wall:.3f}",
-        f"{call.deadline + ahead:.3f}",
+        f"{deadline + ahead:.3f}",
         str(hop.uri) if hop is not None else "",
     ]
     blobs: list[bytes] = []

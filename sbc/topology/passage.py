@@ -34,6 +34,7 @@ _USER: Final = frozenset({"user"})
 _NOTHING: Final[frozenset[str]] = frozenset()
 _TRUSTED: Final = {Direction.OUTWARD: Direction.WITHIN, Direction.SIDEWAYS: Direction.INWARD}
 """The column for a peer that its profile calls trusted, though its realm is not."""
+_CROSSES: Final = (Action.REWRITE, Action.MAP, Action.PASS)
 _EMERGENCY: Final = tuple(HeaderRule("", "", name, "pass") for name in ("Geolocation", "Geolocation-Routing"))
 """RFC 6442, RFC 6881 section 6: whoever sends help must learn where the caller is."""
 
@@ -69,11 +70,12 @@ class Plan:
         if is_emergency:
             rules += _EMERGENCY
         kinds = (*dict.fromkeys(_METHODS.values()), Kind.OTHER)
-        by_kind = {kind: _steps(kind, direction, rules, makers) for kind in kinds}
+        crossing = _crossing(direction)
+        by_kind = {kind: _steps(kind, crossing, rules, makers) for kind in kinds}
         self.requests: Final = {method: by_kind[kind] for method, kind in _METHODS.items()}
         self.requests[OTHER] = by_kind[Kind.OTHER]
         responses = (Kind.PROVISIONAL, Kind.SUCCESS, Kind.FAILURE)
-        self.responses: Final = [_steps(kind, direction, rules, makers) for kind in responses]
+        self.responses: Final = [_steps(kind, crossing, rules, makers) for kind in responses]
         if self.profile is not None:
             for steps in (*by_kind.values(), *self.responses):
                 _pair(steps, makers, paired(self.profile))
@@ -231,11 +233,23 @@ def _is_identity(name: str) -> bool:
     return row is not None and row.value in (Value.IDENTITY, Value.PARTY, Value.HISTORY)
 
 
-def _steps(kind: Kind, direction: Direction, rules: tuple[HeaderRule, ...], makers: dict[Value, Maker]) -> Steps:
-    steps: Steps = {}
+def _crossing(direction: Direction) -> list[tuple[str, int, Value]]:
+    """The rows that cross in this direction: name, the kinds of message in which, and how the value is made."""
+    found: list[tuple[str, int, Value]] = []
     for name, row in TABLE.items():
-        crosses = row.action(direction) in (Action.REWRITE, Action.MAP, Action.PASS) and kind in row.kinds
-        steps[name] = makers[row.value] if crosses else None
+        if row.action(direction) in _CROSSES:
+            found.append((name, row.kinds.value, row.value))
+    return found
+
+
+def _steps(
+    kind: Kind, crossing: list[tuple[str, int, Value]], rules: tuple[HeaderRule, ...], makers: dict[Value, Maker]
+) -> Steps:
+    steps: Steps = dict.fromkeys(TABLE)
+    bit = kind.value
+    for name, kinds, value in crossing:
+        if kinds & bit:
+            steps[name] = makers[value]
     for rule in rules:
         name = canonical(rule.name)
         known = TABLE.get(name)

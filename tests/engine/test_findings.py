@@ -201,3 +201,18 @@ def test_a_call_that_gave_a_leg_away_is_not_adopted() -> None:
     hang_up(node, node.pbx, node.pbx2)
     node.advance(100)
     assert len(node.engine.egress.dialogs) == 0
+
+
+def test_an_adopted_call_whose_asker_has_left_ends_soon() -> None:
+    """Design 3a, journal: the process dies during the transfer; who is left is not kept waiting for a session timer."""
+    node = Transfers()
+    talk(node, node.carrier, node.pbx)
+    refer(node.carrier, f"sip:{TO_PBX2}@sbc.example.net")
+    accepted(node.carrier)
+    node.pbx2.expect_request("INVITE")
+    node.carrier.request("BYE")
+    node.carrier.expect_response(200)
+    node.restart()
+    node.advance(33)
+    expect_bye(node.pbx)
+    assert node.engine.active_calls == 0
