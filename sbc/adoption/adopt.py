@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sbc.adoption.codec import Reader, RecordError
+from sbc.adoption.codec import Reader, RecordError, count_of, port_of
 from sbc.call import Call, CallState, Leg, SessionTimer, leg_codecs
 from sbc.config import Listener, Realm, Target
 from sbc.dialog import Answer, Dialog, DialogState
@@ -102,9 +102,9 @@ def _leg(reader: Reader, call: Call, side: Side, snapshot: Snapshot, now: Now) -
     number, back = reader.texts(2)
     lengths = reader.numbers(6)
     wire, leg.said, leg.shown, stable, recent, pairs = [reader.blob(length) for length in lengths]
-    if number.isdigit():
-        timers = snapshot.timers
-        leg.answer = Answer(wire, _flow(back, realm, listener), int(number), timers.t1, timers.t2, now.monotonic)
+    if number:
+        timers, cseq = snapshot.timers, count_of(number, "CSeq number")
+        leg.answer = Answer(wire, _flow(back, realm, listener), cseq, timers.t1, timers.t2, now.monotonic)
     leg.learned.bring_back(stable, recent, pairs, has_ipv6=has_ipv6)
     return leg
 
@@ -124,10 +124,8 @@ def _listener(text: str, realm: Realm) -> Listener:
 def _flow(text: str, realm: Realm, listener: Listener) -> Flow:
     transport, _, rest = text.partition(" ")
     host, _, port = rest.rpartition(" ")
-    if not port.isascii() or not port.isdigit():
-        raise RecordError(f"{text[:80]!r} is no flow")
     known = listener if transport == listener.transport else listener_for(realm, transport, host) or listener
-    return Flow(known.index, transport, host, int(port))
+    return Flow(known.index, transport, host, port_of(port))
 
 
 def _timer(reader: Reader, mint: Mint, now: Now) -> SessionTimer | None:
@@ -136,9 +134,7 @@ def _timer(reader: Reader, mint: Mint, now: Now) -> SessionTimer | None:
     if not line:
         return None
     interval, _, is_ours = line.partition(" ")
-    if not interval.isascii() or not interval.isdigit():
-        raise RecordError(f"{line[:40]!r} is no session timer")
-    timer = SessionTimer(int(interval), is_ours == "1", now.monotonic)
+    timer = SessionTimer(count_of(interval, "session timer"), is_ours == "1", now.monotonic)
     timer.end_at = end_at - now.wall + now.monotonic
     if timer.is_ours:
         # One that was under way, or is overdue, comes soon; those of many calls not in one moment.

@@ -11,6 +11,11 @@ from typing import Final
 VERSION: Final = b"1"
 
 
+_LATEST: Final = 1e11
+"""Seconds since 1970 that no deadline lies behind: some three thousand years."""
+_DIGITS: Final = 10
+
+
 class RecordError(ValueError):
     """This is no record, or one of another version; the text says what is wrong."""
 
@@ -24,6 +29,18 @@ def pack(lines: list[str], blobs: list[bytes]) -> bytes:
     return b"%b %d\n%b%b" % (VERSION, len(encoded), encoded, b"".join(blobs))
 
 
+def count_of(text: str, what: str, most: int = 2**31 - 1) -> int:
+    """A whole number from 0 to `most`; `what` it is, for the error."""
+    if not text.isascii() or not text.isdigit() or len(text) > _DIGITS or int(text) > most:
+        raise RecordError(f"{text[:40]!r} is no {what}")
+    return int(text)
+
+
+def port_of(text: str) -> int:
+    """A port."""
+    return count_of(text, "port", 65535)
+
+
 class Reader:
     """Reads them in the same order; everything raises RecordError where the record does not say what it must."""
 
@@ -32,7 +49,7 @@ class Reader:
     def __init__(self, record: bytes) -> None:
         head, _, rest = record.partition(b"\n")
         version, _, length = head.partition(b" ")
-        if version != VERSION or not length.isdigit() or int(length) > len(rest):
+        if version != VERSION or not length.isdigit() or len(length) > _DIGITS or int(length) > len(rest):
             raise RecordError(f"{head[:40]!r} does not begin a record of version {VERSION.decode()}")
         self._lines: Final = rest[: int(length)].decode("utf-8", "surrogateescape").split("\n")
         self._blobs: Final = rest[int(length) :]
@@ -75,9 +92,12 @@ class Reader:
         """A line of one time, 0 for an empty one."""
         text = self.text()
         try:
-            return float(text) if text else 0.0
+            time = float(text) if text else 0.0
         except ValueError:
-            raise RecordError(f"{text[:40]!r} is no time") from None
+            time = -1.0
+        if not 0.0 <= time <= _LATEST:  # nor is what is not a number
+            raise RecordError(f"{text[:40]!r} is no time")
+        return time
 
     def blob(self, length: int) -> bytes:
         """The next bytes, as many."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sbc.adoption.codec import Reader, RecordError
+from sbc.adoption.codec import Reader, port_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +30,7 @@ def _leg(reader: Reader) -> tuple[str, str, int]:
     reader.texts(8)
     transport, _, rest = reader.text().partition(" ")
     host, _, port = rest.partition(" ")
-    if not port.isascii() or not port.isdigit():
-        raise RecordError(f"{transport[:20]!r} {rest[:80]!r} is no listener")
     reader.texts(13)  # flow, numbers, SDP, session timer, dialog
     routes = reader.number()
     reader.texts(max(0, routes) + 3)  # them, the answer that waits for its ACK, the lengths of blobs
-    return transport, host, int(port)
+    return transport, host, port_of(port)

@@ -257,6 +257,28 @@ def test_records_that_are_damaged_are_reported_and_raise_nothing() -> None:
     assert node.events_of(CallEnded)
 
 
+def test_a_line_that_holds_no_usable_value_costs_its_call_and_leaves_nothing_behind() -> None:
+    """A time that is no number would be a deadline that never comes: the call would stay for ever, and so its trunk's
+    place."""
+    node = Node(config(mode="anchor"))
+    talk(node, node.carrier, node.pbx)
+    (kept,) = node.journal.values()
+    head, _, rest = kept.record.partition(b"\n")
+    length = int(head.split()[1])
+    lines, blobs = rest[:length].split(b"\n"), rest[length:]
+    for index in range(len(lines)):
+        for value in (b"nan", b"-inf", b"1e308", b"9" * 5000, "\u00b2".encode(), b"UDP 198.51.100.10 99999"):
+            text = b"\n".join([*lines[:index], value, *lines[index + 1 :]])
+            other = Node(config(mode="anchor"))
+            record = b"1 %d\n%b%b" % (len(text), text, blobs)
+            other.act(other.engine.adopt(Journal(kept.call, kept.kind, kept.wall, record), other.now))
+            for call in list(other.engine.egress.calls):
+                assert 0 < (other.engine.next_timer or 0) < 1e9
+                other.act(other.engine.hangup(call, other.now))
+            assert other.engine.active_calls == 0
+            assert other.engine.egress.trunks.places == 0
+
+
 class _Quiet(Agent):
     """An agent that refuses no re-INVITE: what it is shown must be the same with and without a restart."""
 
