@@ -22,7 +22,7 @@ from sbc.reception import Reception
 from sbc.records import Located
 from sbc.registrations import Registration
 from sbc.relocation import Relocation
-from sbc.sip import ParseError, Request, Response, parse_message
+from sbc.sip import ParseError, Response, parse_message
 from sbc.snapshot import Snapshot
 from sbc.status import status_of
 from sbc.topology import DialogIds
@@ -35,6 +35,7 @@ from sbc.transaction import (
 from sbc.trunks import Stranded, waiting_at
 from sbc.views import call_row, leg_row
 from sbc.waiting import GiveUp
+from sbc.wheel import Machine
 from sbc.wire import Flow, Now
 
 
@@ -102,40 +103,49 @@ class Engine(Reception):
         return self._end()
 
     def handle_timer(self, now: Now) -> list[Output]:
-        """Run whatever is due."""
+        """Run whatever is due. A bug that one machine meets costs the others nothing: they are due again."""
         self._begin(now)
-        for machine in self.egress.wheel.due(now.monotonic):
-            if isinstance(machine, Alarm):
-                if (call := machine.call) is not None:
-                    calls.handle_timer(call, self.egress, now)
-                    self.egress.arm(call)
-            elif isinstance(machine, Unanswered):
-                self.egress.located(machine.lookup, NOTHING)
-            elif isinstance(machine, Watch):
-                self.egress.ask(machine.sought)
-            elif isinstance(machine, GiveUp):
-                self._give_up(machine.tx)
-            elif isinstance(machine, Tick):
-                self.prober.handle_tick(machine, now)
-            elif isinstance(machine, Beat):
-                self.keeper.handle_beat(machine, now)
-            elif isinstance(machine, Registration):
-                self.registrations.handle_timer(machine, now)
-            elif isinstance(machine, Stranded):
-                self._move_on()
-            elif isinstance(machine, Waiting):
-                self._go_on(self.inquiries.go_on(machine))
-            elif isinstance(machine, Evacuation | Relocation):
-                machine.handle_timer()
-            elif isinstance(
-                machine, InviteClientTransaction | ClientTransaction | InviteServerTransaction | ServerTransaction
-            ):
-                self.egress.run(machine, machine.handle_timer(now.monotonic))
-                out = machine.user
-                if isinstance(out, Outgoing) and out.hop is not None and not out.provisional:
-                    self.prober.hurry(out.hop, now)  # it had to be sent again
-                self._settle()
+        due = self.egress.wheel.due(now.monotonic)
+        due.reverse()
+        try:
+            while due:
+                self._wake(due.pop(), now)
+        finally:
+            for machine in due:
+                self.egress.wheel.arm(machine, now.monotonic)
         return self._end()
+
+    def _wake(self, machine: Machine, now: Now) -> None:
+        if isinstance(machine, Alarm):
+            if (call := machine.call) is not None:
+                calls.handle_timer(call, self.egress, now)
+                self.egress.arm(call)
+        elif isinstance(machine, Unanswered):
+            self.egress.located(machine.lookup, NOTHING)
+        elif isinstance(machine, Watch):
+            self.egress.ask(machine.sought)
+        elif isinstance(machine, GiveUp):
+            self._give_up(machine.tx)
+        elif isinstance(machine, Tick):
+            self.prober.handle_tick(machine, now)
+        elif isinstance(machine, Beat):
+            self.keeper.handle_beat(machine, now)
+        elif isinstance(machine, Registration):
+            self.registrations.handle_timer(machine, now)
+        elif isinstance(machine, Stranded):
+            self._move_on()
+        elif isinstance(machine, Waiting):
+            self._go_on(self.inquiries.go_on(machine))
+        elif isinstance(machine, Evacuation | Relocation):
+            machine.handle_timer()
+        elif isinstance(
+            machine, InviteClientTransaction | ClientTransaction | InviteServerTransaction | ServerTransaction
+        ):
+            self.egress.run(machine, machine.handle_timer(now.monotonic))
+            out = machine.user
+            if isinstance(out, Outgoing) and out.hop is not None and not out.provisional:
+                self.prober.hurry(out.hop, now)  # it had to be sent again
+            self._settle()
 
     def _give_up(self, tx: InviteClientTransaction) -> None:
         out = tx.user
@@ -236,11 +246,11 @@ class Engine(Reception):
         """Take a message again that has waited for what others know."""
         if waiting is None:
             return
-        message = parse_message(waiting.data, self._limits)
-        assert isinstance(message, Request)
         self.egress.told, self.egress.is_told = waiting.told, True
-        self._receive_request(message, waiting.data, waiting.flow)
-        self.egress.told, self.egress.is_told = {}, False
+        try:
+            self._receive_request(waiting.request, waiting.data, waiting.flow)
+        finally:
+            self.egress.told, self.egress.is_told = {}, False
 
     def hangup(self, call: str, now: Now) -> list[Output]:
         """End a call on both legs; an unknown id does nothing."""

@@ -13,6 +13,7 @@ from sbc.contents import dialog_for, rules_of
 from sbc.egress import Egress
 from sbc.moving import Moves
 from sbc.outputs import Inquiry
+from sbc.sip import Request
 from sbc.topology import BodyRefused, DialogIds, View, rewrite_body
 from sbc.wire import Flow
 
@@ -27,10 +28,13 @@ QUESTIONS: Final = 64
 class Waiting:
     """A message that waits, and what it was told so far."""
 
-    __slots__ = ("data", "flow", "next_timer", "number", "told", "unanswered")
+    __slots__ = ("data", "flow", "next_timer", "number", "request", "told", "unanswered")
 
-    def __init__(self, number: int, data: bytes, flow: Flow, unanswered: int, deadline: float) -> None:
+    def __init__(
+        self, number: int, request: Request, data: bytes, flow: Flow, unanswered: int, deadline: float
+    ) -> None:
         self.number: Final = number
+        self.request: Final = request
         self.data: Final = data
         self.flow: Final = flow
         self.unanswered = unanswered
@@ -60,7 +64,7 @@ class Inquiries:
         egress = self._egress
         self._number += 1
         deadline = egress.now.monotonic + PATIENCE
-        waiting = self._waiting[self._number] = Waiting(self._number, data, flow, len(sought), deadline)
+        waiting = self._waiting[self._number] = Waiting(self._number, request, data, flow, len(sought), deadline)
         egress.wheel.arm(waiting, deadline)
         for slot, questions in sought.items():
             egress.outputs.append(

@@ -46,6 +46,7 @@ class Wheel:
     def due(self, now: float) -> list[Machine]:
         """The machines whose time has come; each must be armed again by whoever handles it."""
         found: list[Machine] = []
+        early: list[tuple[Machine, float]] = []
         limit = int(now * _GRAIN + 1e-6)
         while self._heap and self._heap[0] <= limit:
             slot = heapq.heappop(self._heap)
@@ -57,5 +58,7 @@ class Wheel:
                 if deadline <= now:
                     found.append(machine)
                 else:
-                    self.arm(machine, deadline)
+                    early.append((machine, deadline))  # by less than the clock can tell, it may be the same slot again
+        for machine, deadline in early:
+            self.arm(machine, deadline)
         return found

@@ -9,6 +9,7 @@ from sbc.inspection import RECORDED_BYTES
 from sbc.outputs import Lookup
 from sbc.records import Sought
 from sbc.sip import ParseError, Response, parse_session_expires
+from sbc.waiting import GiveUp
 from sbc.wire import Flow
 from tests.kit.flows import ring, talk
 from tests.kit.node import INSIDE, OUTSIDE, Node, config
@@ -198,3 +199,23 @@ def test_copies_of_a_request_do_not_multiply_its_timers() -> None:
     wheel = node.engine.egress.wheel
     node.advance(1.1)
     assert len(wheel.due(node.time + 3.5)) <= 2
+
+
+class _Broken(GiveUp):
+    """A timer that meets a bug."""
+
+    next_timer = property(lambda self: self.deadline)
+
+
+def test_a_bug_in_one_timer_costs_the_timers_that_are_due_with_it_nothing() -> None:
+    """They would never come again: calls without an end, INVITEs without their repeats."""
+    node = Node()
+    node.carrier.invite()
+    node.pbx.expect_request("INVITE")
+    node.engine.egress.wheel.arm(_Broken(None, node.time + 0.1), node.time + 0.1)  # type: ignore[arg-type]
+    node.time += 0.6
+    with pytest.raises(AttributeError):
+        node.engine.handle_timer(node.now)
+    before = len(node.pbx.wires)
+    node.advance(0.02)
+    assert len(node.pbx.wires) == before + 1
