@@ -13,8 +13,11 @@ import time
 import traceback
 from concurrent.futures import ProcessPoolExecutor
 
+from tests.kit import chain
 from tests.kit.scene import KINDS, play
 
+CHAIN = "chain"
+"""Scripts through two nodes, one behind the other; never chosen by a seed."""
 PORTION = 250
 """Scripts between two words about how it goes."""
 
@@ -22,7 +25,7 @@ PORTION = 250
 def judged(seed: int, kind: str = "") -> list[str]:
     """What was wrong with a script; an exception of the node is one fault more."""
     try:
-        return play(seed, kind)
+        return chain.play(seed) if kind == CHAIN else play(seed, kind)
     except Exception as error:
         frame = traceback.extract_tb(error.__traceback__)[-1]
         return [f"{type(error).__name__}: {error} ({frame.filename.rpartition('/')[2]}:{frame.lineno})"]
@@ -62,7 +65,7 @@ def main() -> int:
     parser.add_argument("--scripts", type=int, default=1000, help="how many seeds are played")
     parser.add_argument("--seed", type=int, default=0, help="the first one")
     parser.add_argument("--processes", type=int, default=1, help="how many at a time")
-    parser.add_argument("--kind", choices=KINDS, default="", help="only this kind of script")
+    parser.add_argument("--kind", choices=(*KINDS, CHAIN), default="", help="only this kind of script")
     chosen = parser.parse_args()
     return 1 if run(chosen.seed, chosen.scripts, chosen.processes, chosen.kind) else 0
 

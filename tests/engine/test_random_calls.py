@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from sbc.wire import Flow
-from tests.engine.random_calls import judged
+from tests.engine.random_calls import CHAIN, judged
 from tests.kit.referee import Referee
 from tests.kit.scene import KINDS
 
@@ -17,7 +17,7 @@ SEEDS = 6
 """Scripts in one block of one kind."""
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [*KINDS, CHAIN])
 @pytest.mark.parametrize("block", range(BLOCKS))
 def test_scripts_at_random_end_on_all_sides_and_leave_nothing(kind: str, block: int) -> None:
     """Design 3b: loss, repeats, delay and reordering on a seed; RFC 3261, 3262, 3264, 3311, 3515, 3891, 4028."""

@@ -70,10 +70,10 @@ def config(
 class Node:
     """The engine with its peers. `media` answers commands; None leaves them unanswered in `commands`."""
 
-    def __init__(self, settings: Config | None = None) -> None:
+    def __init__(self, settings: Config | None = None, key: bytes = bytes(range(32))) -> None:
         self.time = 1000.0
         self.config = settings or config()
-        self.engine = Engine(self.config, bytes(range(32)), self.now)
+        self.engine = Engine(self.config, key, self.now)
         self.peers: dict[tuple[str, int], Peer] = {}
         self.events: list[Event] = []
         self.commands: list[MediaCommand] = []
@@ -190,6 +190,8 @@ class FakeMedia:
         self.sessions: set[str] = set()
         self.first = 20000
         """Its lowest port."""
+        self.addresses = {"in": MEDIA_IN}
+        """By interface; MEDIA_OUT for those that are not named."""
 
     def __call__(self, command: rtpengine.Command) -> rtpengine.Reply | None:
         """The reply to a command."""
@@ -204,7 +206,7 @@ class FakeMedia:
         offerer, (facing, faced) = self.sides[command.call_id]
         from_offerer = (command.from_tag == offerer) == isinstance(command, rtpengine.Offer)
         shown = faced if from_offerer else facing
-        address = (MEDIA_IN if shown == "in" else MEDIA_OUT).encode()
+        address = self.addresses.get(shown, MEDIA_OUT).encode()
         first = self.first + 100 * (list(self.sides).index(command.call_id) % 400) + (50 if from_offerer else 0)
         lines, streams = [], 0
         for line in command.sdp.split(b"\r\n"):

@@ -55,9 +55,13 @@ def _param(value: str, name: str) -> str:
 class Exchange:
     """One request with what answered it."""
 
-    __slots__ = ("final", "is_glare", "key", "number", "offers", "provisional")
+    __slots__ = ("begun", "final", "flow", "is_glare", "is_lost", "key", "number", "offers", "provisional")
 
-    def __init__(self, key: Key, number: int, offers: bool) -> None:
+    def __init__(self, key: Key, number: int, offers: bool, flow: Flow, now: float) -> None:
+        self.flow = flow
+        self.begun = now
+        self.is_lost = False
+        """The node was told that it could not be delivered."""
         self.key = key
         self.number = number
         self.offers = offers
@@ -171,12 +175,18 @@ class Referee:
         elif told.method == "ACK":
             self._heard_ack(told, flow)
         else:
-            self._heard_request(told, flow)
+            self._heard_request(told, flow, now)
 
-    def _heard_request(self, told: Told, flow: Flow) -> None:
+    def lost(self, flow: Flow) -> None:
+        """The node is told that what it sends to `flow` arrives nowhere."""
+        for exchange in self._asked.values():
+            if exchange.flow.host == flow.host and not exchange.final:
+                exchange.is_lost = True
+
+    def _heard_request(self, told: Told, flow: Flow, now: float) -> None:
         key = (told.call_id, told.to_tag, told.from_tag)
         session = self._session(key)
-        exchange = Exchange(key, told.number, told.has_sdp)
+        exchange = Exchange(key, told.number, told.has_sdp, flow, now)
         self._served[(flow.host, told.branch, told.method)] = exchange
         if told.method == "INVITE":
             session.invite_in = told.number
@@ -262,7 +272,7 @@ class Referee:
         elif told.method == "CANCEL":
             self._said_cancel(told)
         else:
-            self._said_request(told, now)
+            self._said_request(told, flow, now)
         self._note_minted(told, flow)
 
     def _note_minted(self, told: Told, flow: Flow) -> None:
@@ -298,7 +308,14 @@ class Referee:
         elif ack.has_sdp:
             self.blame("a description that nobody asked for", ack)
 
-    def _said_request(self, told: Told, now: float) -> None:
+    def _has_failed(self, key: Key, offer: Offer, now: float) -> bool:
+        """Whether the node's request that made this offer was given up: nobody answered it, or it reached nobody."""
+        for (_, method), exchange in self._asked.items():
+            if exchange.key == key and offer == (True, method, exchange.number, True) and not exchange.final:
+                return exchange.is_lost or now >= exchange.begun + _BUSY - 0.1
+        return False
+
+    def _said_request(self, told: Told, flow: Flow, now: float) -> None:
         key = (told.call_id, told.from_tag, told.to_tag)
         session = self._session(key)
         if told.number <= session.cseq:
@@ -306,7 +323,7 @@ class Referee:
         session.cseq = told.number
         if (session.said_bye or session.has_ended) and told.method not in ("NOTIFY", "BYE"):
             self.blame("behind the BYE", told)
-        exchange = self._asked[(told.branch, told.method)] = Exchange(key, told.number, False)
+        exchange = self._asked[(told.branch, told.method)] = Exchange(key, told.number, False, flow, now)
         if told.method == "BYE":
             self._said_bye(session, told, now)
         elif told.method == "INVITE":
@@ -320,7 +337,7 @@ class Referee:
             session.open = None
             return
         exchange.offers = True
-        if session.open is not None:
+        if session.open is not None and not self._has_failed(key, session.open, now):
             self.blame(f"an offer while {session.open} is open", told)
         session.open = (True, told.method, told.number, True)
 

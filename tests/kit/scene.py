@@ -51,6 +51,8 @@ class Scene:
         self.over: set[str] = set()
         """Calls that went down with their process."""
         self.has_restarted = False
+        self.chaoses: list[Chaos] = []
+        """The wires of all nodes."""
 
     # What there is
 
@@ -68,6 +70,7 @@ class Scene:
         node.peers.clear()
         bad = random.choice([0.0, 0.05, 0.25])
         self.chaos = Chaos(node, random, loss=bad, repeat=bad, delay=random.choice([0.01, 0.2, 0.8]))
+        self.chaoses = [self.chaos]
         if random.random() < 0.15:
             self.chaos.trouble = 0.3
         self.chaos.has_icmp = random.random() < 0.5
@@ -197,7 +200,7 @@ class Scene:
         faults: list[str] = []
         for agent in random.sample(agents, len(agents)):
             may_be_lost = self.has_restarted or chaos.has_cut
-            if agent.is_busy and not self.node.engine.active_calls:
+            if agent.is_busy and not any(one.node.engine.active_calls for one in self.chaoses):
                 chaos.run(QUIET)
                 if agent.is_busy and not may_be_lost:
                     faults.append(f"{agent.name} is {agent.phase.value}, and the node has no call")
@@ -205,10 +208,13 @@ class Scene:
                 agent.hang_up()
                 chaos.run(QUIET)
         chaos.run(200)
-        return faults + self._judge()
+        for one in self.chaoses:
+            faults += self._judge(one)
+        return faults + self._parties() + self._shown()
 
-    def _judge(self) -> list[str]:
-        node, chaos, egress = self.node, self.chaos, self.node.engine.egress
+    def _judge(self, chaos: Chaos) -> list[str]:
+        node = chaos.node
+        egress = node.engine.egress
         left = {
             "calls": node.engine.active_calls,
             "dialogs": len(egress.dialogs),
@@ -224,7 +230,10 @@ class Scene:
         faults = [f"{count} {what} left" for what, count in left.items() if count]
         faults += chaos.referee.finish()
         faults += chaos.referee.shown(chaos.sent)
-        faults += self._records()
+        return faults + self._records(chaos)
+
+    def _parties(self) -> list[str]:
+        faults: list[str] = []
         for agent in self.agents:
             faults += [f"{agent.name}: {fault}" for fault in agent.faults]
             if agent.is_dead:
@@ -233,23 +242,23 @@ class Scene:
                 faults.append(f"{agent.name} is {agent.phase.value}")
             if agent.unanswered:
                 faults.append(f"{agent.name} has an offer without an answer")
-            may_be_lost = self.has_restarted or chaos.has_cut
+            may_be_lost = self.has_restarted or self.chaos.has_cut
             if isinstance(agent, Wilful) and agent.left_over and not may_be_lost:
                 faults.append(f"{agent.name} talks at {agent.left_over}")
-        return faults + self._shown()
+        return faults
 
-    def _records(self) -> list[str]:
-        started = [event.call for event in self.chaos.events if isinstance(event, CallStarted)]
-        ended = [event.call for event in self.chaos.events if isinstance(event, CallEnded)]
+    def _records(self, chaos: Chaos) -> list[str]:
+        started = [event.call for event in chaos.events if isinstance(event, CallStarted)]
+        ended = [event.call for event in chaos.events if isinstance(event, CallEnded)]
         faults = [f"{call} never ended" for call in started if call not in ended and call not in self.over]
         return faults + [f"{call} ended {ended.count(call)} times" for call in set(ended) if ended.count(call) > 1]
 
     def _shown(self) -> list[str]:
         faults: list[str] = []
         for agent in self.agents:
-            seen = b"\n".join(self.chaos.shown.get(agent.host, [])).decode("utf-8", "replace")
+            seen = b"\n".join(agent.chaos.shown.get(agent.host, [])).decode("utf-8", "replace")
             for other in self.agents:
-                if (other.listener - agent.listener) % 2:
+                if (other.listener - agent.listener) % 2 or other.chaos is not agent.chaos:
                     tokens = [other.tag, f"{other.name}-agent", "secret-pbx"]
                     tokens += [other.host] if self.mode == "anchor" else []
                     faults += [f"{token} was shown to {agent.name}" for token in tokens if token in seen]

@@ -18,6 +18,45 @@ MEDIA_SECONDS = 7.9
 """After so long without a reply its client says that there is none."""
 
 
+class Clock:
+    """The virtual time of one node, or of several that stand one behind the other, and what happens when."""
+
+    def __init__(self) -> None:
+        self.members: list[Chaos] = []
+        self._queue: list[tuple[float, int, Callable[[], None]]] = []
+        self._serial = 0
+
+    def at(self, moment: float, action: Callable[[], None]) -> None:
+        """Do `action` then."""
+        self._serial += 1
+        heapq.heappush(self._queue, (moment, self._serial, action))
+
+    def run(self, end: float) -> None:
+        """Let time pass, event by event."""
+        queue = self._queue
+        while True:
+            first, due = None, end
+            for member in self.members:
+                timer = member.node.engine.next_timer
+                if timer is not None and timer <= due:
+                    first, due = member, timer
+            if queue and (queue[0][0] < due or (first is None and queue[0][0] <= end)):
+                moment, _, action = heapq.heappop(queue)
+                self._set(moment)
+                action()
+            elif first is not None:
+                self._set(due)
+                first.wake()
+            else:
+                break
+        self._set(end)
+
+    def _set(self, moment: float) -> None:
+        for member in self.members:
+            if moment > member.node.time:
+                member.node.time = moment
+
+
 class Chaos:
     """The node of the kit behind a bad network: `loss`, `repeat` are probabilities, `delay` the longest in seconds.
 
@@ -25,8 +64,12 @@ class Chaos:
     answered late, refused, or not at all; `has_icmp`: the node hears of datagrams that reach nobody.
     """
 
-    def __init__(self, node: Node, random: Random, *, loss: float, repeat: float, delay: float) -> None:
+    def __init__(
+        self, node: Node, random: Random, *, loss: float, repeat: float, delay: float, clock: Clock | None = None
+    ) -> None:
         self.node = node
+        self.clock = clock or Clock()
+        self.clock.members.append(self)
         self.random = random
         self.loss = loss
         self.repeat = repeat
@@ -39,7 +82,6 @@ class Chaos:
         """What each host has been sent."""
         self.sent: dict[int, list[bytes]] = {}
         """What each listener has sent."""
-        self._queue: list[tuple[float, int, Callable[[], None]]] = []
         self.trouble = 0.0
         self.has_icmp = False
         self.has_cut = False
@@ -50,7 +92,6 @@ class Chaos:
         self._behind: dict[tuple[str, int, bool], float] = {}
         """When the last message of a stream arrives: none of this direction overtakes it."""
         self._opened = 0
-        self._serial = 0
 
     @property
     def time(self) -> float:
@@ -63,8 +104,7 @@ class Chaos:
 
     def at(self, moment: float, action: Callable[[], None]) -> None:
         """Do `action` then."""
-        self._serial += 1
-        heapq.heappush(self._queue, (moment, self._serial, action))
+        self.clock.at(moment, action)
 
     def _carry(self, deliver: Callable[[], None]) -> None:
         random = self.random
@@ -77,12 +117,12 @@ class Chaos:
     def to_node(self, data: bytes, flow: Flow) -> None:
         """A peer sends."""
         if not flow.is_reliable:
-            self._carry(lambda: self._deliver(data, flow))
+            self._carry(lambda: self.deliver(data, flow))
             return
         place = (flow.host, flow.port)
         number = self._connection(place)
         seen = Flow(flow.listener, flow.transport, flow.host, flow.port, number)
-        self._stream(place, True, number, lambda: self._deliver(data, seen))
+        self._stream(place, True, number, lambda: self.deliver(data, seen))
 
     def _connection(self, place: tuple[str, int]) -> int:
         if place not in self._streams:
@@ -107,7 +147,8 @@ class Chaos:
         self.media.sessions -= {session for session, place in self.engines.items() if place == engine}
         self._act(self.node.engine.media_lost(engine, 0.0, self.node.now))
 
-    def _deliver(self, data: bytes, flow: Flow) -> None:
+    def deliver(self, data: bytes, flow: Flow) -> None:
+        """A message arrives at the node."""
         self.referee.received(data, flow, self.time)
         self._act(self.node.engine.receive(data, flow, self.node.now))
 
@@ -142,6 +183,7 @@ class Chaos:
             self._carry(lambda: self._fail(flow))
 
     def _fail(self, flow: Flow) -> None:
+        self.referee.lost(flow)
         self._act(self.node.engine.send_failed(flow, self.node.now))
 
     def _ask_media(self, output: MediaCommand) -> None:
@@ -173,23 +215,11 @@ class Chaos:
 
     def run(self, seconds: float) -> None:
         """Let that much time pass, event by event."""
-        node, queue = self.node, self._queue
-        end = node.time + seconds
-        while True:
-            due = node.engine.next_timer
-            if queue and (due is None or queue[0][0] < due):
-                moment = queue[0][0]
-                if moment > end:
-                    break
-                if moment > node.time:
-                    node.time = moment
-                heapq.heappop(queue)[2]()
-            elif due is not None and due <= end:
-                node.time = max(node.time, due)
-                self._act(node.engine.handle_timer(node.now))
-            else:
-                break
-        node.time = end
+        self.clock.run(self.node.time + seconds)
+
+    def wake(self) -> None:
+        """A timer of the node is due."""
+        self._act(self.node.engine.handle_timer(self.node.now))
 
     def leaks(self) -> list[Event]:
         """What the audit found."""
