@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import ssl
+import tempfile
+from pathlib import Path
 from typing import Final
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from sbc.config import Certificate, Tls
 
@@ -42,7 +49,7 @@ class TlsContexts:
 
 
 def _server(tls: Tls) -> ssl.SSLContext:
-    context = _context(ssl.PROTOCOL_TLS_SERVER, tls.own)
+    context = _context(ssl.PROTOCOL_TLS_SERVER, tls.own, tls.ca)
     # No resumption: a certificate that has expired since is to be noticed, and handshakes are cheap enough.
     context.options |= ssl.OP_NO_TICKET
     context.num_tickets = 0
@@ -54,7 +61,7 @@ def _server(tls: Tls) -> ssl.SSLContext:
 
 
 def _client(tls: Tls) -> ssl.SSLContext:
-    context = _context(ssl.PROTOCOL_TLS_CLIENT, tls.own)
+    context = _context(ssl.PROTOCOL_TLS_CLIENT, tls.own, tls.ca)
     # Names are compared by us, after RFC 5922: OpenSSL would take wildcards in certificates.
     context.check_hostname = False
     context.verify_mode = ssl.CERT_REQUIRED
@@ -66,13 +73,54 @@ def _client(tls: Tls) -> ssl.SSLContext:
     return context
 
 
-def _context(protocol: int, own: Certificate) -> ssl.SSLContext:
+def _context(protocol: int, own: Certificate, ca: str) -> ssl.SSLContext:
     context = ssl.SSLContext(protocol)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
     context.set_ciphers(_CIPHERS)
-    context.load_cert_chain(own.certificate, own.key, password="")  # else an encrypted key would ask the terminal
+    _load(context, own, ca)
     return context
+
+
+def _load(context: ssl.SSLContext, own: Certificate, ca: str) -> None:
+    """Show this certificate, with its chain: OpenSSL would look for that anew in each handshake where the file has none
+    (an eighth of one), and there is no other way to hand it over than in a file.
+    """
+    chain = chain_of(own.certificate, ca)
+    certificate = own.certificate
+    with contextlib.ExitStack() as stack:
+        if chain:
+            file = stack.enter_context(tempfile.NamedTemporaryFile(suffix=".pem"))
+            file.write(chain)
+            file.flush()
+            certificate = file.name
+        context.load_cert_chain(certificate, own.key, password="")  # else an encrypted key would ask the terminal
+
+
+def chain_of(certificate: str, ca: str) -> bytes:
+    """A certificate that stands alone in its file with those of its issuers that `ca` has, as PEM; empty where there is
+    nothing to add. Raises OSError.
+    """
+    try:
+        chain = x509.load_pem_x509_certificates(Path(certificate).read_bytes())
+        known = x509.load_pem_x509_certificates(Path(ca).read_bytes()) if ca and len(chain) == 1 else []
+    except ValueError:
+        return b""  # OpenSSL says better what is wrong
+    is_alone = len(chain) == 1
+    while (found := next((one for one in known if _has_issued(one, chain[-1])), None)) is not None:
+        known.remove(found)
+        chain.append(found)
+    return b"".join([one.public_bytes(Encoding.PEM) for one in chain]) if is_alone and len(chain) > 1 else b""
+
+
+def _has_issued(issuer: x509.Certificate, certificate: x509.Certificate) -> bool:
+    if issuer == certificate:
+        return False
+    try:
+        certificate.verify_directly_issued_by(issuer)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
 
 
 def _keep_what_is_shown(context: ssl.SSLContext) -> None:
