@@ -35,6 +35,7 @@ from rtpengine.commands import (
 )
 from rtpengine.errors import GarbledReply, Refused, Unreachable
 from rtpengine.features import PROBED, Capabilities, Feature, Probe, find_capabilities
+from rtpengine.measures import Measure, read_measures
 from rtpengine.party import (
     WHOLE_CALL,
     Gate,
@@ -82,6 +83,7 @@ __all__ = [
     "Ice",
     "IceLite",
     "List",
+    "Measure",
     "MediaReading",
     "NO_WEAK_SUITES",
     "Offer",
@@ -124,6 +126,7 @@ __all__ = [
     "encode_request",
     "find_capabilities",
     "read_calls",
+    "read_measures",
     "read_session",
     "read_statistics",
 ]

@@ -19,6 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from rtpengine.commands import Delete, Query
 from rtpengine.errors import GarbledReply, Unreachable
 from rtpengine.replies import Reply, decode_reply, split_cookie
 from rtpengine.wire import Request, encode_request
@@ -121,7 +122,7 @@ class Client:
             future.set_exception(Unreachable("the client is closed"))
             return future
         cookie = secrets.token_hex(16).encode()
-        data = encode_request(cookie, command, as_json=self._as_json)
+        data = encode_request(cookie, command, as_json=self._as_json or _tells_much(command))
         request = _Request(data, cookie, command, future)
         self._requests += 1
         queue = self._calls.get(request.call_id) if request.call_id else None
@@ -212,6 +213,11 @@ class Client:
             self._send(queue.popleft())
         else:
             del self._calls[request.call_id]
+
+
+def _tells_much(command: Request) -> bool:
+    """Whether the reply is long: JSON of four thousand bytes is read in a third of the time that bencode takes."""
+    return isinstance(command, Query) or (isinstance(command, Delete) and bool(command.from_tag))
 
 
 def _fail(request: _Request, reason: str) -> None:

@@ -38,8 +38,6 @@ class StreamReading:
     crypto_suite: str
     """Empty: in clear, or not agreed yet."""
     counts: Counts
-    ssrc: int = -1
-    """Of what the party sends, -1 while nothing has come."""
 
     @property
     def is_rtcp(self) -> bool:
@@ -109,12 +107,6 @@ class SessionReading:
     def party(self, tag: str) -> PartyReading | None:
         """The party with that tag."""
         return next((party for party in self.parties if party.tag == tag), None)
-
-    def heard_by(self, party: PartyReading) -> Quality | None:
-        """What the party's RTCP says of the media it received: of the stream with most reports; None without any."""
-        sources = [stream.ssrc for media in party.medias for stream in media.streams]
-        found = [self.quality[source] for source in sources if source in self.quality]
-        return max(found, key=lambda quality: quality.samples, default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +199,6 @@ def _stream(body: dict[str, Value]) -> StreamReading:
         frozenset(_text(flag) for flag in _items(body.get("flags"))),
         _text(body.get("crypto suite")),
         Counts(_number(stats.get("packets")), _number(stats.get("bytes")), _number(stats.get("errors"))),
-        _number(body["SSRC"]) if "SSRC" in body else -1,
     )
 
 

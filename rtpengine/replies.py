@@ -7,7 +7,9 @@ from typing import Final
 
 from rtpengine.bencode import BencodeError, Value
 from rtpengine.errors import GarbledReply, Refused
-from rtpengine.wire import decode_body
+from rtpengine.wire import decode_body, decode_json, typed_body
+
+_VIEWS: Final = ("result", "sdp", "warning", "error-reason", "message")
 
 
 class Result(Enum):
@@ -20,12 +22,16 @@ class Result(Enum):
 
 
 class Reply:
-    """What the engine answered. `body` is the whole dictionary, string values as bytes; the rest are views of it."""
+    """What the engine answered. `body` is the whole dictionary, string values as bytes; the rest are views of it.
 
-    __slots__ = ("body", "error_reason", "result", "sdp", "warning")
+    `plain` is what JSON was decoded to, None for bencode: a long reply of which few values are read stays as it came.
+    """
 
-    def __init__(self, body: dict[str, Value]) -> None:
-        self.body: Final = body
+    __slots__ = ("_body", "error_reason", "plain", "result", "sdp", "warning")
+
+    def __init__(self, body: dict[str, Value], plain: dict[str, object] | None = None) -> None:
+        self._body: dict[str, Value] | None = body if plain is None else None
+        self.plain: Final = plain
         result = _text(body, "result")
         try:
             self.result = Result(result)
@@ -39,6 +45,13 @@ class Reply:
             reason = f"result {result!r} without a reason"
         self.error_reason: Final = reason
         """Bounded, printable text: fit for a log line."""
+
+    @property
+    def body(self) -> dict[str, Value]:
+        """The whole dictionary."""
+        if self._body is None:
+            self._body = typed_body(self.plain)
+        return self._body
 
     @property
     def refusal(self) -> Refused | None:
@@ -82,6 +95,9 @@ def decode_reply(data: bytes) -> tuple[bytes, Reply]:
     if not cookie:
         raise GarbledReply("no cookie")
     try:
+        if payload[:1] == b"{":
+            plain = decode_json(payload)
+            return cookie, Reply(typed_body({key: plain[key] for key in _VIEWS if key in plain}), plain)
         body = decode_body(payload)
     except BencodeError as error:
         raise GarbledReply(str(error)) from error

@@ -41,6 +41,26 @@ def decode_body(payload: bytes) -> Value:
         raise BencodeError(f"malformed JSON: {error}", 0) from error
 
 
+def decode_json(payload: bytes) -> dict[str, object]:
+    """A JSON payload as Python has it. Raises `BencodeError`."""
+    try:
+        found = json.loads(payload)
+    except (ValueError, RecursionError) as error:
+        raise BencodeError(f"malformed JSON: {error}", 0) from error
+    if not isinstance(found, dict):
+        raise BencodeError("JSON without a dictionary", 0)
+    return found
+
+
+def typed_body(plain: dict[str, object] | None) -> dict[str, Value]:
+    """The same as `decode_body` gives it; nothing where it is nested too deeply."""
+    try:
+        body = _typed(plain, 0)
+    except (ValueError, RecursionError):
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
 def _plain(value: Value) -> Any:  # noqa: ANN401 - what json.dumps takes
     match value:
         case bytes():

@@ -22,30 +22,18 @@ def legs_of(reply: rtpengine.Reply, tags: tuple[str, str]) -> tuple[LegMeasure, 
     Packets, octets and errors are those that came from the leg's peer. Loss, jitter, round trip and MOS are what that
     peer's RTCP says of the media that it received (RFC 3550 section 6.4, RFC 3611), -1 where it has said nothing.
     """
-    if reply.result is not rtpengine.Result.OK or "tags" not in reply.body:
+    measures = rtpengine.read_measures(reply, tags)
+    if measures is None:
         return None
-    session = rtpengine.read_session(reply)
-    return _leg(session, tags[0]), _leg(session, tags[1])
+    return _leg(measures[0]), _leg(measures[1])
 
 
-def _leg(session: rtpengine.SessionReading, tag: str) -> LegMeasure:
-    party = session.party(tag)
-    if party is None:
-        return LegMeasure()
-    came = party.received
-    heard = session.heard_by(party)
-    if heard is None or not heard.samples:
-        return LegMeasure(came.packets, came.octets, came.errors)
-    return LegMeasure(
-        came.packets,
-        came.octets,
-        came.errors,
-        heard.lost,
-        float(heard.loss),
-        float(heard.jitter),
-        round(heard.round_trip / 1000, 1) if heard.round_trip else -1.0,
-        heard.mos if heard.mos else -1.0,
-    )
+def _leg(one: rtpengine.Measure) -> LegMeasure:
+    if not one.samples:
+        return LegMeasure(one.packets, one.octets, one.errors)
+    round_trip = round(one.round_trip / 1000, 1) if one.round_trip else -1.0
+    mos = one.mos / 10 if one.mos else -1.0
+    return LegMeasure(one.packets, one.octets, one.errors, one.lost, one.loss, one.jitter, round_trip, mos)
 
 
 def audio_of(legs: tuple[LegMeasure, LegMeasure], said: tuple[bytes, bytes], talked: float) -> tuple[str, str]:
