@@ -284,6 +284,9 @@ class Offer:
     received_from: str = ""
     """The address that signalling came from; sent beside the SDP's, which it replaces only under the flag
     `SIP-source-address`. May be set until the command is sent."""
+    tos: int = -1
+    """The octet that IP packets of the media bear, DSCP in its upper six bits; below zero: the engine's default. Real
+    daemons have one for a whole call, the last one told; the embedded engine one for the receiver of this message."""
 
     def to_dict(self) -> dict[str, Value]:
         """The request's dictionary."""
@@ -304,6 +307,8 @@ class Answer:
     options: Options = NO_OPTIONS
     received_from: str = ""
     """As in an offer: where the answerer's signalling came from."""
+    tos: int = -1
+    """As in an offer, here for the offerer. An answer without it would take the call back to the default."""
 
     def to_dict(self) -> dict[str, Value]:
         """The request's dictionary."""
@@ -321,6 +326,8 @@ def _session(command: Offer | Answer) -> dict[str, Value]:
     source = command.received_from
     if source:
         request["received-from"] = ["IP6" if ":" in source else "IP4", source]
+    if command.tos >= 0:
+        request["TOS"] = command.tos
     command.options.fill(request)
     return request
 

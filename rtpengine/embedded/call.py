@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from typing import Final
 
@@ -43,7 +44,7 @@ class Gates:
 class PortPair:
     """Two sockets facing one party, RTP and RTCP."""
 
-    __slots__ = ("address", "pool", "port", "relay", "rtcp", "rtp")
+    __slots__ = ("_tos", "address", "pool", "port", "relay", "rtcp", "rtp")
 
     def __init__(self, pool: PortPool, address: LocalAddress, relay: Relay, now: float) -> None:
         rtp, rtcp, port = pool.open()
@@ -53,8 +54,25 @@ class PortPair:
         self.port: Final = port
         self.rtp: Final = Stream(rtp, endpoint(address.host, port), now, is_rtcp=False)
         self.rtcp: Final = Stream(rtcp, endpoint(address.host, port + 1), now, is_rtcp=True)
+        self._tos = -1
         relay.add(self.rtp)
         relay.add(self.rtcp)
+
+    @property
+    def is_marked(self) -> bool:
+        """True once `mark` has said what packets bear."""
+        return self._tos >= 0
+
+    def mark(self, tos: int) -> None:
+        """Packets toward the party bear this octet: DSCP and ECN (RFC 2474)."""
+        if tos == self._tos:
+            return
+        self._tos = tos
+        for stream in self.streams:
+            if self.address.family == "IP6":
+                stream.sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, tos)
+            else:
+                stream.sock.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, tos)
 
     @property
     def streams(self) -> tuple[Stream, Stream]:

@@ -106,6 +106,9 @@ class Exchange:
         facing_sender = self._open(ours, self.sender, keep=True)
         keep = self.wishes.is_latching or peer is None or theirs.bound_for in (None, peer)
         facing_receiver = self._open(theirs, self.receiver, keep=keep)
+        facing_receiver.mark(self.wishes.tos)
+        if not facing_sender.is_marked:
+            facing_sender.mark(self.wishes.tos)
         if peer is not None:
             theirs.bound_for = peer
         self._settle_mux(section, ours, theirs)

@@ -44,6 +44,10 @@ def number(request: Request, key: str) -> int | None:
     return None
 
 
+DEFAULT_TOS: Final = 184
+"""EF (RFC 3246), as the real daemon marks media that nobody has a wish for."""
+
+
 class Wishes:
     """The options of an offer or answer that this engine knows."""
 
@@ -73,6 +77,7 @@ class Wishes:
         "signalled_from",
         "strips_extensions",
         "suites",
+        "tos",
     )
 
     def __init__(self, request: Request) -> None:
@@ -109,6 +114,8 @@ class Wishes:
         """Names of the suites that may be offered and answered with; empty: SDES is off."""
         family = text(request, "address family")
         self.address_family: Final = family if family in ("IP4", "IP6") else ""
+        tos = number(request, "TOS")
+        self.tos: Final = tos if tos is not None and 0 <= tos <= 255 else DEFAULT_TOS
         self.direction: Final = _raw(request, "direction")[:2]
         source = _raw(request, "received-from")
         told = source[1] if len(source) == 2 else ""

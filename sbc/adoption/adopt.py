@@ -71,6 +71,7 @@ def _media(reader: Reader, call: Call, engines: list[str]) -> MediaSession | Non
     session = MediaSession(call.mode, session_id, (tag, other_tag), (interface, other_interface), both)
     if call.a is not None and call.b is not None:
         session.codecs = (leg_codecs(call.a), leg_codecs(call.b))
+        session.marks = (call.a.realm.dscp_rtp, call.b.realm.dscp_rtp)
     if offerer and call.a is not None and call.b is not None:
         side = Side.A if offerer == "A" else Side.B
         said = (call.a.said, call.b.said)

@@ -65,6 +65,7 @@ def joint_media(call: Call, place: Leg, new: Leg) -> MediaSession:
     terms = (leg_terms(a), leg_terms(b))
     media = MediaSession(call.mode, mint.session(), (mint.tag(), mint.tag()), interfaces, terms)
     media.codecs = (leg_codecs(a), leg_codecs(b))
+    media.marks = (a.realm.dscp_rtp, b.realm.dscp_rtp)
     media.succeed(None, (a.said, b.said))
     return media
 

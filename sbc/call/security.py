@@ -15,17 +15,20 @@ NO_INTERFACES: Final = ("", "")
 def media_session(call: Call, interfaces: tuple[str, str] = NO_INTERFACES) -> MediaSession:
     """The media of the call's next attempt: toward the callee that there is, or the target whose turn it is."""
     a, b = call.caller_leg, call.b
+    mark = -1
     if b is not None:
-        callee, codecs = leg_terms(b), leg_codecs(b)
+        callee, codecs, mark = leg_terms(b), leg_codecs(b), b.realm.dscp_rtp
     elif call.hop_index < len(call.hops):
         hop = call.hops[call.hop_index]
         realm = call.config.realms[hop.realm]
         callee, codecs = _terms(realm, hop.transport), call.config.codecs_of(realm, hop.trunk)
+        mark = realm.dscp_rtp
     else:
         callee, codecs = CLEAR, ANY
     tags = (call.mint.tag(), call.mint.tag())
     media = MediaSession(call.mode, call.mint.session(), tags, interfaces, (leg_terms(a), callee))
     media.codecs = (leg_codecs(a), codecs)
+    media.marks = (a.realm.dscp_rtp, mark)
     return media
 
 

@@ -103,6 +103,7 @@ class MediaSession:
         "interfaces",
         "is_gone",
         "lost_at",
+        "marks",
         "mode",
         "phase",
         "placed_at",
@@ -130,6 +131,8 @@ class MediaSession:
         self.terms: Final = terms
         self.codecs: tuple[Codecs, Codecs] = (ANY, ANY)
         """What audio codecs each side may use."""
+        self.marks = (-1, -1)
+        """DSCP of the media toward each side; below zero: the engine's default."""
         self.engine = -1
         """The pool's number of the engine that has the session; below zero: none was chosen yet."""
         self.tried: tuple[int, ...] = ()
@@ -175,7 +178,7 @@ class MediaSession:
         """Take the place of a former session: the sides have `said` this of themselves, and are offered the like."""
         self._presumed = said
         if former is not None:
-            self.codecs = former.codecs
+            self.codecs, self.marks = former.codecs, former.marks
 
     def offer(self, side: Side, sdp: bytes) -> rtpengine.Command | bytes | Objection:
         """`side` offers `sdp`, in whatever message: INVITE, a 2xx to an INVITE without offer, re-INVITE, UPDATE, PRACK.
@@ -315,6 +318,7 @@ class MediaSession:
             sdp=before.offer.sdp,
             options=before.offer.options,
             received_from=before.offer.received_from,
+            tos=before.offer.tos,
         )
         return [offer, before.answer]
 
@@ -365,6 +369,7 @@ class MediaSession:
             sdp=told,
             to_tag=self.tags[there] if self._was_answered else "",
             options=offer_options((interfaces[here], interfaces[there]), (terms[here], terms[there]), profile, told),
+            tos=_octet(self.marks[there]),
         )
 
     def _answer_command(self, side: Side, sdp: bytes) -> rtpengine.Answer:
@@ -376,6 +381,7 @@ class MediaSession:
             to_tag=self.tags[side.value],
             sdp=sdp,
             options=answer_options(self.terms[offerer], self._offer.sdp if self._offer is not None else b"", sdp),
+            tos=_octet(self.marks[offerer]),
         )
 
     def _said(self, side: Side) -> bytes:
@@ -389,3 +395,8 @@ class MediaSession:
 def _media_count(sdp: bytes) -> int:
     """How many m-lines there are, without parsing."""
     return sdp.count(b"\nm=")
+
+
+def _octet(mark: int) -> int:
+    """A DSCP as the octet that it stands in (RFC 2474 section 3); the two low bits are those of ECN."""
+    return mark << 2 if mark >= 0 else -1
