@@ -69,7 +69,7 @@ class PortPair:
             return
         self._tos = tos
         for stream in self.streams:
-            if self.address.family == "IP6":
+            if stream.sock.family == socket.AF_INET6:
                 stream.sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, tos)
             else:
                 stream.sock.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, tos)
