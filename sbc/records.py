@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Srv(NamedTuple):
-    """A server of a service (RFC 2782). `host` has no closing dot; `.`, which says that there is none, is left out."""
+    """A server of a service (RFC 2782). `host` has no closing dot, and is empty for `.`: there is no such service."""
 
     priority: int
     weight: int

@@ -134,8 +134,7 @@ def _record(one: dns.rdata.Rdata) -> Record | None:
     if isinstance(one, A | AAAA):
         return str(one.address)
     if isinstance(one, SRV):
-        host = _text(one.target)
-        return Srv(one.priority, one.weight, one.port, host) if host else None
+        return Srv(one.priority, one.weight, one.port, _text(one.target))
     if isinstance(one, NAPTR):
         flags, service = (word.decode("ascii", "replace").lower() for word in (one.flags, one.service))
         return Naptr(one.order, one.preference, flags, service, _text(one.replacement))

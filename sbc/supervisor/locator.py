@@ -12,6 +12,8 @@ from sbc.routing import default_port, default_transport, guesses, mixed, offers_
 
 OF_SYSTEM: Final = 60.0
 """Seconds for which the system's resolver is believed, which does not tell how long it is."""
+HALF: Final = 30.0
+"""The same where the name servers answered for one family of addresses and said nothing to the other."""
 SERVERS: Final = 32
 """Servers of one name at most; the rest is left out."""
 
@@ -75,7 +77,10 @@ class Locator:
         return services(found, sought.transports, sought.is_secure) or None
 
     async def _chosen(self, ways: list[tuple[str, str]], trust: _Trust) -> list[Server] | None:
-        """What the SRV records name; None where there are none."""
+        """What the SRV records name; None where there are none. One of `.` says that there is no such service.
+
+        Where they all do, the domain has none (RFC 2782).
+        """
         answers = await asyncio.gather(*[self._find(name, "SRV", trust) for _, name in ways])
         found = [
             (rank, transport, record)
@@ -85,6 +90,7 @@ class Locator:
         ][:SERVERS]
         if not found:
             return None
+        found = [one for one in found if one[2].host]
         hosts = list(dict.fromkeys([record.host for _, _, record in found]))
         addresses = dict(zip(hosts, await asyncio.gather(*[self._addresses(h, trust) for h in hosts]), strict=True))
         return [
@@ -105,14 +111,17 @@ class Locator:
     async def _addresses(self, name: str, trust: _Trust) -> tuple[str, ...]:
         """Both families by turns. Where no name server answers the system is asked too: it may know another way."""
         if self._resolver is not None and not is_local(name):
-            try:
-                six, four = await asyncio.gather(self._resolver.find(name, "AAAA"), self._resolver.find(name, "A"))
-            except Unanswered:
-                trust.doubt()
-            else:
-                trust.heed(six)
-                trust.heed(four)
-                return tuple(mixed(_texts(six), _texts(four)))
+            six, four = await asyncio.gather(self._family(name, "AAAA"), self._family(name, "A"))
+            found = tuple(mixed(_texts(six), _texts(four)))
+            for answer in (six, four):
+                if answer is not None:
+                    trust.heed(answer)
+                elif found:  # some name servers never say a word to AAAA: the other family is as good as ever
+                    trust.heed(Answer((), HALF))
+                else:
+                    trust.doubt()
+            if found or (six is not None and four is not None):
+                return found
         try:
             entries = await asyncio.get_running_loop().getaddrinfo(name, None, type=socket.SOCK_DGRAM)
         except (OSError, UnicodeError):  # no such name, or none that a resolver takes
@@ -120,6 +129,13 @@ class Locator:
         trust.heed(Answer((), OF_SYSTEM))
         return tuple(dict.fromkeys(str(entry[4][0]).partition("%")[0] for entry in entries))
 
+    async def _family(self, name: str, kind: str) -> Answer | None:
+        assert self._resolver is not None
+        try:
+            return await self._resolver.find(name, kind)
+        except Unanswered:
+            return None
 
-def _texts(answer: Answer) -> list[str]:
-    return [record for record in answer.records if isinstance(record, str)]
+
+def _texts(answer: Answer | None) -> list[str]:
+    return [record for record in answer.records if isinstance(record, str)] if answer is not None else []

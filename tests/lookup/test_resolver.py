@@ -109,7 +109,7 @@ def test_each_kind_of_record_becomes_a_value() -> None:
             assert (await resolver.find("a.example.com", "AAAA")).records == ("2001:db8::1",)
             server_record = Srv(10, 60, 5070, "a.example.com")
             assert (await resolver.find("_sip._udp.example.com", "SRV")).records == (server_record,)
-            assert (await resolver.find("none.example.com", "SRV")).records == ()
+            assert (await resolver.find("none.example.com", "SRV")).records == (Srv(0, 0, 0, ""),)
             naptr = Naptr(50, 20, "s", "sips+d2t", "_sips._tcp.example.com")
             assert (await resolver.find("example.com", "NAPTR")).records == (naptr,)
 

@@ -28,6 +28,11 @@ ZONE: dict[tuple[str, str], tuple[Record, ...]] = {
     ("tls-only.example", "NAPTR"): (Naptr(1, 1, "s", "sips+d2t", "_sips._tcp.other.example"),),
     ("numbers.example", "NAPTR"): (Naptr(1, 1, "u", "e2u+sip", ""),),
     ("numbers.example", "A"): ("192.0.2.5",),
+    ("no-udp.example", "NAPTR"): (),
+    ("_sip._udp.no-udp.example", "SRV"): (Srv(0, 0, 0, ""),),
+    ("_sip._tcp.no-udp.example", "SRV"): (Srv(0, 0, 5060, "b.example.com"),),
+    ("_sip._udp.none.example", "SRV"): (Srv(0, 0, 0, ""),),
+    ("none.example", "A"): ("192.0.2.6",),
 }
 A = ("2001:db8::1", "192.0.2.1")
 
@@ -109,7 +114,7 @@ def test_a_name_that_is_nowhere_is_nowhere_for_as_long_as_dns_says() -> None:
     assert (located.servers, located.seconds, located.is_certain) == ((), 30.0, True)
 
 
-@pytest.mark.parametrize("silent", ["NAPTR", "SRV", "AAAA"])
+@pytest.mark.parametrize("silent", ["NAPTR", "SRV"])
 def test_silence_on_the_way_makes_an_answer_doubtful_and_short(silent: str) -> None:
     located = locate(Sought("plain.example", ALL), Names(silent))
     assert (located.seconds, located.is_certain) == (2.0, False)
@@ -123,3 +128,18 @@ def test_names_of_this_machine_are_the_system_s(monkeypatch: pytest.MonkeyPatch)
     names = Names()
     assert locate(Sought("pbx", ALL), names) == Located((Server("UDP", 5060, ("192.0.2.9",)),), 60.0)
     assert names.asked == []
+
+
+def test_a_service_that_a_domain_does_not_have_is_not_looked_for_at_its_address() -> None:
+    """RFC 2782: a target of `.` means that the service is decidedly not available there."""
+    assert locate(Sought("no-udp.example", ALL)).servers == (Server("TCP", 5060, ("192.0.2.2",), 1, 0, 0),)
+    nowhere = locate(Sought("none.example", ALL))
+    assert (nowhere.servers, nowhere.is_certain) == ((), True)
+
+
+def test_silence_to_one_family_leaves_the_other() -> None:
+    """Name servers that drop AAAA are out there. It is asked again soon; what is known is certain enough to be used."""
+    located = locate(Sought("a.example.com", ALL, "UDP", 5060), Names("AAAA"))
+    assert located == Located((Server("UDP", 5060, ("192.0.2.1",)),), 30.0, True)
+    lost = locate(Sought("b.example.com", ALL, "UDP", 5060), Names("A"))
+    assert (lost.servers, lost.is_certain) == ((), False)
