@@ -51,9 +51,13 @@ class Placement:
             if refusal is None or not refusal.is_limit:
                 return None
             self.pool.members[media.engine].limited += 1
-        media.tried = (*media.tried, media.engine)
+        former = media.engine
+        media.tried = (*media.tried, former)
         self._choose(media, now)
-        return media.movable if media.engine != NOBODY else None
+        if media.engine == NOBODY:
+            media.engine = former  # that is who must be told to forget
+            return None
+        return media.movable
 
     def _choose(self, media: MediaSession, now: float) -> None:
         media.engine = self.pool.choose(self._draw, now, media.tried)

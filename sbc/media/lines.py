@@ -32,3 +32,20 @@ def _sorted(sdp: bytes) -> bytes:
         else:
             lines.append(line)
     return b"\n".join(lines)
+
+
+def shares_place(said: bytes, made: bytes) -> bool:
+    """Whether a stream that an engine wrote is where the peer that described it takes media: the two sides would speak
+    to each other, past the engine."""
+    at = made.find(b"\nm=")
+    while at >= 0:
+        end = made.find(b" ", made.find(b" ", at) + 1)
+        head = made[at : end + 1]  # the kind and the port
+        if head in said and not head.endswith(b" 0 ") and _hosts(said) & _hosts(made):
+            return True
+        at = made.find(b"\nm=", at + 1)
+    return False
+
+
+def _hosts(sdp: bytes) -> set[bytes]:
+    return {line.strip() for line in sdp.split(b"\n") if line.startswith(b"c=") and b" 0.0.0.0" not in line}

@@ -9,7 +9,7 @@ import rtpengine
 from sbc.config import ANY, Codecs
 from sbc.media.codecs import NONE_LEFT, Choice, choose, shown_to
 from sbc.media.errors import MachineMisuse as MachineMisuse
-from sbc.media.lines import orderly
+from sbc.media.lines import orderly, shares_place
 from sbc.media.options import answer_options, offer_options, translating
 from sbc.media.security import (
     BARRED,
@@ -246,6 +246,8 @@ class MediaSession:
         reply.check()
         if _media_count(reply.sdp) != _media_count(offer.sdp):
             raise rtpengine.Refused("the media engine returned another number of m-lines than were offered")
+        if shares_place(offer.sdp if answer is None else answer.sdp, reply.sdp):
+            raise rtpengine.Refused("the media engine returned the peer's own address")
         sdp = self._without_foreign_keys(reply.sdp, offer, answer)
         if answer is None:
             self._shown = sdp = self._without_codecs(sdp, offer)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 import rtpengine
-from rtpengine import Offer, Reply
+from rtpengine import Offer
 from sbc.config import ANY, Codecs
 from sbc.media import NONE_LEFT, MediaSession, Objection, Side
+from tests.media.test_security import ok
 
 NAMES = {
     "0": "",
@@ -103,10 +104,10 @@ def test_engine_that_cannot_translate_hides_nothing_so_it_is_done_for_it() -> No
     media = session(ANY, Codecs(allow=("pcma",), transcode=("pcma",)))
     media.offer(Side.A, sdp("96", "9", "100"))
     with pytest.raises(rtpengine.Refused, match=NONE_LEFT):
-        media.reply(Reply({"result": b"ok", "sdp": sdp("96", "9", "100")}))
+        media.reply(ok(sdp("96", "9", "100")))
     media = session(ANY, Codecs(allow=("pcma",), transcode=("pcma",)))
     media.offer(Side.A, sdp("96", "8"))
-    assert b"m=audio 4000 RTP/AVP 8\r\n" in media.reply(Reply({"result": b"ok", "sdp": sdp("96", "8")}))
+    assert b"m=audio 4000 RTP/AVP 8\r\n" in media.reply(ok(sdp("96", "8")))
 
 
 def test_bypassed_offer_is_trimmed_too() -> None:

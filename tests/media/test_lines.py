@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sbc.media.lines import orderly
+from sbc.media.lines import orderly, shares_place
 
 HEAD = b"v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\n"
 C = b"c=IN IP4 192.0.2.1\r\n"
@@ -25,3 +25,21 @@ C = b"c=IN IP4 192.0.2.1\r\n"
 def test_addresses_come_before_attributes(given: bytes, wanted: bytes | None) -> None:
     """RFC 8866 section 5: what is in order is not touched."""
     assert orderly(given) == (given if wanted is None else wanted)
+
+
+ONE = HEAD + C + b"t=0 0\r\nm=audio 4000 RTP/AVP 0\r\n"
+
+
+@pytest.mark.parametrize(
+    ("made", "shares"),
+    [
+        (ONE, True),
+        (ONE.replace(b"4000", b"30000"), False),
+        (ONE.replace(b"192.0.2.1", b"192.0.2.9"), False),
+        (ONE.replace(b"4000", b"0"), False),
+    ],
+)
+def test_stream_at_the_peer_itself_is_no_work_of_an_engine(made: bytes, shares: bool) -> None:
+    """Host and port together: engine and peers may be on one host."""
+    assert shares_place(ONE, made) is shares
+    assert not shares_place(ONE.replace(b"4000", b"0"), ONE.replace(b"4000", b"0"))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from rtpengine import Answer, Offer, Reply
+from rtpengine import Answer, Offer
 from sbc.media import MediaSession, Side
 from tests.kit.peer import sdp
+from tests.media.test_security import ok
 
 PICTURE = b"m=video 4002 RTP/AVP 99\r\na=rtpmap:99 VP8/90000\r\n"
 
@@ -17,7 +18,7 @@ def test_rtcp_ends_at_the_engine_but_where_there_are_pictures(body: bytes, owns:
     media = MediaSession("anchor", "call", ("a", "b"), ("", ""))
     offer = media.offer(Side.A, body)
     assert isinstance(offer, Offer)
-    media.reply(Reply({"result": b"ok", "sdp": body}))
+    media.reply(ok(body))
     answer = media.answer(Side.B, body)
     assert isinstance(answer, Answer)
     for options in (offer.options, answer.options):
