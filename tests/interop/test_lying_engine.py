@@ -83,7 +83,7 @@ def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Rig, Liar]]
         def config(state: Path) -> str:
             honest = f'{{ ng = "udp:{Rtpengine.ng}", weight = 1 }}'
             text = node_file(state=state, engine=Liar.ng).replace("[media]\n", QUICK)
-            return text.replace("weight = 1 }]\nports", f"weight = 1000 }}, {honest}]\nports")
+            return text.replace("weight = 1 }, ]", f"weight = 1000 }}, {honest}]")
 
         rig.start(config)
         yield rig, liar

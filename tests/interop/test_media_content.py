@@ -156,6 +156,34 @@ def test_early_media_is_heard_before_the_answer(call: Call) -> None:
     call.close()
 
 
+def test_of_two_forks_the_one_that_answers_is_heard(call: Call) -> None:
+    """RFC 3261 section 13.2.2.4: early media of one callee, and then another one's answer; the first is cut off."""
+    call.invite()
+    talk = call.talk
+    loser = call.far
+    talk.far.respond(talk.invite, 183, "Session Progress", tag="first", body=call.sdp(call.sockets[1]))
+    send_to(call.near, talk.near.expect(183))
+    assert call.near.hears(), "the caller does not hear the first callee"
+    call.sockets.append(Socket(call.rig, INSIDE, 18400, peer=1))
+    call.far = Talker(call.sockets[-1], PCMA, plays=THIRD, awaits=NEAR)
+    call.talkers.append(call.far)
+    send_to(call.far, talk.invite)
+    talk.far.respond(talk.invite, 200, "OK", tag="second", body=call.sdp(call.sockets[-1]))
+    talk.answer = talk.near.expect(200, "INVITE")
+    send_to(call.near, talk.answer)
+    call.dialog = DialogOf.as_caller(talk.answer)
+    talk.near.send(talk.near.in_dialog("ACK", call.dialog))
+    talk.far.expect("ACK")
+    loser.send_to(0)
+    call.near.listen_anew(THIRD)
+    call.far.listen_anew()
+    assert call.near.hears(), "the caller does not hear the second callee"
+    assert call.far.hears(), "the second callee does not hear the caller"
+    loser.listen_anew()
+    assert not loser.hears(MOMENT)
+    call.close()
+
+
 def test_hold_and_resume_give_the_audio_back(call: Call) -> None:
     """RFC 3264 section 8.4: music to the held party, and then both again."""
     call.establish()
