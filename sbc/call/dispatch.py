@@ -31,7 +31,7 @@ from sbc.call.forks import heard_last
 from sbc.call.parts import Exit, Incoming, Kind, Leg, Outgoing, Step, StepKind
 from sbc.call.usage import ends_call
 from sbc.dialog import AnswerUnacknowledged, DialogState
-from sbc.media import NONE_LEFT, Side
+from sbc.media import NONE_LEFT
 from sbc.sip import Request, Response
 from sbc.wire import Now
 
@@ -180,9 +180,9 @@ def receive_response(out: Outgoing, response: Response, exit_: Exit, now: Now) -
             _forget(out, exit_)
         elif kind is Kind.RESTORE:
             if restore.receive_response(call, out, response, exit_, now):
-                end.hang_up(call, exit_, now, _lost(leg))
+                end.lose(call, leg, exit_, now)
         elif response.status in (408, 481) and not call.is_over:
-            end.hang_up(call, exit_, now, _lost(leg))
+            end.lose(call, leg, exit_, now)
 
 
 def resume(call: Call, exit_: Exit, now: Now) -> None:
@@ -238,7 +238,7 @@ def receive_timeout(out: Outgoing, exit_: Exit, now: Now, status: int = 408) -> 
             return
         relay.settle(call, out, status, None, exit_)
         if not call.is_over and ends_call(out.method, 408):
-            end.hang_up(call, exit_, now, _lost(leg))
+            end.lose(call, leg, exit_, now)
     elif kind is Kind.BYE:
         _forget(out, exit_)
     elif kind is Kind.NOTIFY:
@@ -246,7 +246,7 @@ def receive_timeout(out: Outgoing, exit_: Exit, now: Now, status: int = 408) -> 
     elif kind is Kind.PRACK:
         reliable.receive_response(call, None, exit_, now)
     elif not call.is_over:
-        end.hang_up(call, exit_, now, _lost(leg))
+        end.lose(call, leg, exit_, now)
 
 
 def receive_media(call: Call, reply: rtpengine.Reply | None, exit_: Exit, now: Now) -> None:
@@ -256,6 +256,8 @@ def receive_media(call: Call, reply: rtpengine.Reply | None, exit_: Exit, now: N
         return
     if call.delete_wanted or call.is_over:
         call.step = None
+        if call.join is not None and call.join.call is call:
+            join.settle_media(call, exit_)
         end.release_media(call, exit_)
         return
     media = call.media
@@ -453,7 +455,3 @@ def _forget(out: Outgoing, exit_: Exit) -> None:
     if out.dialog is not None:
         out.dialog.state = DialogState.TERMINATED
         exit_.forget(out.dialog)
-
-
-def _lost(leg: Leg) -> str:
-    return "callee lost" if leg.side is Side.B else "caller lost"

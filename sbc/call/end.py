@@ -48,7 +48,7 @@ def _is_leaving(call: Call, leg: Leg) -> bool:
     """True for whoever has asked for a transfer that is under way: the other peer waits for what becomes of it."""
     referral, join = call.referral, call.join
     return (referral is not None and referral.leg is leg) or (
-        join is not None and not join.is_move and join.place is leg
+        join is not None and not join.is_move and not join.is_broken and join.place is leg
     )
 
 
@@ -239,3 +239,13 @@ def hang_up(call: Call, exit_: Exit, now: Now, cause: str, status: int = 480) ->
     """The operator, a limit or a dead peer ends the call; a caller that still waits gets `status`."""
     answered = call.answer_wall > 0
     finish(call, exit_, now, status=200 if answered else status, released_by="sbc", cause=cause)
+
+
+def lose(call: Call, leg: Leg, exit_: Exit, now: Now) -> None:
+    """The peer of `leg` does not know its dialog any more, or says nothing: the call is over (RFC 5057 section 5.1).
+
+    Not so where it has hung up itself and the other peer waits for what becomes of a transfer.
+    """
+    if leg.dialog is not None and leg.dialog.state is DialogState.TERMINATED and _is_leaving(call, leg):
+        return
+    hang_up(call, exit_, now, "callee lost" if leg.side is Side.B else "caller lost")

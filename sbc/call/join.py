@@ -33,7 +33,7 @@ from sbc.call import interval
 from sbc.call.body import SDP_TYPE, session_of, shown_sdp
 from sbc.call.call import Call, CallState
 from sbc.call.description import fits, resumed
-from sbc.call.end import ENGINE_LOST, break_off, finish, hang_up, say_bye
+from sbc.call.end import ENGINE_LOST, break_off, finish, hang_up, lose, say_bye
 from sbc.call.exchange import ask
 from sbc.call.joint import Join, discard, drop_media, settle
 from sbc.call.parts import Exit, Kind, Leg, Outgoing, Step, StepKind
@@ -127,7 +127,7 @@ def advance(call: Call, step: Step, raw: bytes, exit_: Exit, now: Now) -> None:
     """The media engine's description is there."""
     join = call.join
     if join is None or join.is_broken:
-        _settle_media(call, exit_)
+        settle_media(call, exit_)
     elif step.kind is StepKind.JOIN_OFFER:
         _ask_peer(join, raw, exit_, now)
     else:
@@ -138,12 +138,13 @@ def media_failed(call: Call, status: int, exit_: Exit, now: Now) -> None:
     """The media engine refused, or said nothing."""
     join = call.join
     if join is None or join.is_broken:
-        _settle_media(call, exit_)
+        settle_media(call, exit_)
     else:
         _fail(join, status, exit_, now)
 
 
-def _settle_media(call: Call, exit_: Exit) -> None:
+def settle_media(call: Call, exit_: Exit) -> None:
+    """The reply that a broken join waited for is there, or will not come: what it had at the engine goes."""
     join = call.join
     if join is not None:
         drop_media(join, exit_)
@@ -223,7 +224,7 @@ def fail(out: Outgoing, status: int, response: Response | None, exit_: Exit, now
     if join.is_broken:
         settle(join, leg, False, exit_)
         if status in (408, 481) and not call.is_over:
-            hang_up(call, exit_, now, "callee lost" if leg.side is Side.B else "caller lost")
+            lose(call, leg, exit_, now)
     elif _is_glare(status, response) and join.tries < _TRIES:
         join.tries += 1
         join.next_timer = now.monotonic + interval.glare_pause(leg)
@@ -233,7 +234,7 @@ def fail(out: Outgoing, status: int, response: Response | None, exit_: Exit, now
     else:
         _fail(join, status, exit_, now, leg)
         if status in (408, 481) and not call.is_over:
-            hang_up(call, exit_, now, "callee lost" if leg.side is Side.B else "caller lost")
+            lose(call, leg, exit_, now)
 
 
 def _is_glare(status: int, response: Response | None) -> bool:

@@ -11,7 +11,7 @@ from typing import Final
 from sbc.call import session
 from sbc.call.body import SDP_TYPE, is_unchanged, session_of, shown_sdp
 from sbc.call.call import Call, CallState
-from sbc.call.end import ENGINE_LOST, abort_attempt, hang_up
+from sbc.call.end import ENGINE_LOST, abort_attempt, hang_up, lose
 from sbc.call.exchange import ask
 from sbc.call.parts import NO_FIELDS, Exit, Fork, Incoming, Kind, Leg, Outgoing, Step, StepKind
 from sbc.call.restore import restore
@@ -321,7 +321,7 @@ def fail(call: Call, out: Outgoing, status: int, response: Response | None, exit
     refuse(call, status, response, exit_)
     if modify.fork is None and ends_call(out.method, status):
         # RFC 3261 section 12.2.1.2 and RFC 5057 section 5.1: the dialog is lost.
-        hang_up(call, exit_, now, "callee lost" if out.leg.side is Side.B else "caller lost")
+        lose(call, out.leg, exit_, now)
 
 
 def expire(call: Call, exit_: Exit, now: Now) -> None:

@@ -6,7 +6,7 @@ from typing import Final
 
 from sbc.call.body import DTMF_BODIES
 from sbc.call.call import Call, CallState
-from sbc.call.end import hang_up
+from sbc.call.end import lose
 from sbc.call.parts import Exit, Incoming, Kind, Leg, Outgoing
 from sbc.call.usage import ends_call
 from sbc.dialog import DialogState
@@ -68,7 +68,7 @@ def receive_response(call: Call, out: Outgoing, response: Response, exit_: Exit,
         return
     settle(call, out, response.status, response, exit_)
     if not call.is_over and ends_call(out.method, response.status):
-        hang_up(call, exit_, now, "callee lost" if out.leg.side is Side.B else "caller lost")
+        lose(call, out.leg, exit_, now)
 
 
 def settle(call: Call, out: Outgoing, status: int, response: Response | None, exit_: Exit) -> None:

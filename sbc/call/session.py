@@ -9,14 +9,13 @@ from __future__ import annotations
 from typing import Final
 
 from sbc.call.call import Call, CallState
-from sbc.call.end import hang_up
+from sbc.call.end import hang_up, lose
 from sbc.call.interval import IN_CALL as IN_CALL
 from sbc.call.interval import LEAST, LONGEST, glare_pause
 from sbc.call.interval import asked as asked
 from sbc.call.interval import learn as learn
 from sbc.call.interval import may_retry as may_retry
 from sbc.call.parts import NO_FIELDS, Exit, Kind, Leg, Outgoing, SessionTimer
-from sbc.media import Side
 from sbc.sip import Fields, Request, Response
 from sbc.wire import Now
 
@@ -157,7 +156,7 @@ def _refused(call: Call, out: Outgoing, response: Response, exit_: Exit, now: No
     leg, status = out.leg, response.status
     timer = leg.timer
     if status in (408, 481):
-        hang_up(call, exit_, now, "callee lost" if leg.side is Side.B else "caller lost")
+        lose(call, leg, exit_, now)
     elif timer is None:
         return
     elif may_retry(out, response):

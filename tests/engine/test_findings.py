@@ -216,3 +216,22 @@ def test_an_adopted_call_whose_asker_has_left_ends_soon() -> None:
     node.advance(33)
     expect_bye(node.pbx)
     assert node.engine.active_calls == 0
+
+
+def test_what_was_on_its_way_to_an_asker_that_left_does_not_end_the_transfer() -> None:
+    """RFC 5057: its 481 says what its BYE has said already; who is left waits for the transfer."""
+    node = Transfers()
+    talk(node, node.carrier, node.pbx)
+    refer(node.carrier, f"sip:{TO_PBX2}@sbc.example.net")
+    accepted(node.carrier)
+    invite = node.pbx2.expect_request("INVITE")
+    node.pbx.request("INFO", b"Signal=1\r\n", content_type="application/dtmf-relay")
+    info = node.carrier.expect_request("INFO")
+    node.carrier.request("BYE")
+    node.carrier.expect_response(200)
+    node.carrier.reply(info, 481)
+    node.pbx.expect_response(481)
+    node.pbx2.reply(invite, 200, sdp(node.pbx2.host))
+    node.pbx2.expect_request("ACK")
+    accept_reinvite(node.pbx)
+    hang_up(node, node.pbx, node.pbx2)

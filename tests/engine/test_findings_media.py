@@ -10,7 +10,7 @@ from sbc.sip import Request
 from tests.engine.test_reliable import REL, REQUIRED, prack, start
 from tests.kit.flows import answer, hang_up, talk
 from tests.kit.flows import ring as ring_plainly
-from tests.kit.node import CARRIER, PBX, Node, config
+from tests.kit.node import CARRIER, PBX, FakeMedia, Node, config
 from tests.kit.peer import sdp
 from tests.kit.profiles import node_with
 from tests.kit.transfers import TO_CARRIER2, TO_PBX2, Transfers, accepted, expect_bye, expect_notify, refer
@@ -147,3 +147,20 @@ def test_an_adopted_call_tells_transfers_apart() -> None:
     asked = refer(node.carrier, f"sip:{TO_PBX2}@sbc.example.net")
     node.carrier.expect_response(202)
     assert node.carrier.expect_request("NOTIFY").get("Event") == f"refer;id={asked.cseq.number}"
+
+
+def test_a_take_over_that_breaks_while_the_engine_thinks_leaves_no_session() -> None:
+    """The call that it was about ends before the reply comes: its own session goes, and the one made for the two."""
+    node = Transfers(transfers(mode="anchor"))
+    talk(node, node.carrier, node.pbx)
+    fake, node.media = node.media, None
+    assert isinstance(fake, FakeMedia)
+    replaces = f"Replaces: {node.pbx.call_id};to-tag={node.pbx.remote_tag};from-tag={node.pbx.tag}\n"
+    node.line2.invite(extra=replaces)
+    node.line2.expect_response(100)
+    node.line2.cancel()
+    node.pbx.request("BYE")
+    while node.commands:
+        command = node.commands.pop(0)
+        node.act(node.engine.media_reply(command.id, fake(command.command), node.now))
+    assert fake.sessions == set()

@@ -37,6 +37,8 @@ def play(seed: int) -> None:
         chaos.later(random.random() * 30, watcher.die)
     chaos.run(260)
     engine = node.engine
+    assert chaos.referee.finish() == []
+    assert chaos.referee.shown(chaos.sent) == []
     assert len(engine.egress.subscriptions) == 0
     assert len(engine.egress.dialogs) == 0
     assert len(engine.egress.transactions) == 0
