@@ -87,7 +87,7 @@ def _parse_lines(lines: list[str], body: bytes, limits: Limits, has_nul: bool) -
         raise ParseError(Fault.EMPTY, "no start line")
     fields: Fields = []
     if len(lines) > 2 * limits.headers + 1:
-        raise ParseError(Fault.TOO_MANY_HEADERS, f"more than {limits.headers} header lines", status=513)
+        raise _too_many(lines, limits)
     bad_line = ""
     try:
         # Names in a spelling seen before, each followed by a colon and a space: nearly every message there is.
@@ -95,7 +95,7 @@ def _parse_lines(lines: list[str], body: bytes, limits: Limits, has_nul: bool) -
     except (KeyError, ValueError):
         bad_line = _read_fields(lines, fields)
     if len(fields) > limits.headers:
-        raise ParseError(Fault.TOO_MANY_HEADERS, f"more than {limits.headers} header lines", status=513)
+        raise _too_many(lines, limits)
     message: Request | Response
     try:
         message = _start_line(lines[0], fields, body)
@@ -115,6 +115,20 @@ def _parse_lines(lines: list[str], body: bytes, limits: Limits, has_nul: bool) -
         error.message = message
         raise
     return message
+
+
+def _too_many(lines: list[str], limits: Limits) -> ParseError:
+    """With as much of the message as an answer needs, where the lines that we read have that and are not too long."""
+    error = ParseError(Fault.TOO_MANY_HEADERS, f"more than {limits.headers} header lines", status=513)
+    fields: Fields = []
+    _read_fields(lines[: limits.headers + 1], fields)
+    try:
+        message = _start_line(lines[0], fields, b"")
+        check(message)
+    except ParseError:
+        return error  # it is not worth an answer
+    error.message = message
+    return error
 
 
 def _read_fields(lines: list[str], fields: Fields) -> str:

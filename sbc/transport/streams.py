@@ -30,6 +30,8 @@ from sbc.transport.tls import TlsLayer
 from sbc.wire import Flow
 
 _SWEEP: Final = 5.0
+_ACCEPTED: Final = 32
+"""Connections taken in one wake-up, so that others get their turn in a flood; the rest waits in the kernel."""
 _Aim = tuple[int, str, int, tuple[str, ...]]
 """A peer, and the names of which it must prove one."""
 
@@ -85,7 +87,8 @@ class Streams:
         sock = given or open_stream_listener(listener, dscp)
         self._listeners[listener.index] = (listener, dscp)
         loop = asyncio.get_running_loop()
-        server = await loop.create_server(lambda: self._accept(listener, dscp), sock=sock, backlog=BACKLOG)
+        server = await loop.create_server(lambda: self._accept(listener, dscp), sock=sock, backlog=_ACCEPTED)
+        sock.listen(BACKLOG)  # asyncio takes its own number for both
         self._servers[listener.index] = server
         if self._sweeper is None:
             self._sweeper = loop.call_later(_SWEEP, self._sweep)

@@ -200,6 +200,15 @@ def test_limits_bound_what_is_read() -> None:
         assert (error.fault, error.status) == (Fault.TOO_MANY_HEADERS, 513)
 
 
+def test_too_many_headers_are_answered_where_the_first_ones_tell_to_whom() -> None:
+    """RFC 3261 section 21.5.14; what has no Via within the limit, or one that is too long, is worth no answer."""
+    error = refusal(invite(*["A: b"] * 200), Limits(headers=16))
+    assert error.message is not None
+    assert error.message.top_via.branch
+    start, _, rest = INVITE.partition(b"\r\n")
+    assert refusal(start + b"\r\n" + b"A: b\r\n" * 40 + rest, Limits(headers=16)).message is None
+
+
 PIECES = st.one_of(
     st.sampled_from([line + b"\r\n" for line in (INVITE + OK).split(b"\r\n")]),
     st.sampled_from(
