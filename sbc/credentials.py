@@ -3,7 +3,7 @@
 A challenge to a BYE, to what a phone sends through us, or from elsewhere than where the request went, is not for us:
 whoever calls us and then challenges what we send back would get a hash of the password to try words on. So would
 somebody behind the trunk to whom a dialog leads past it: inside a call that we made there, only a challenge from an
-address of the trunk itself is answered.
+address of the trunk itself is answered, and what goes elsewhere, the ACK to a 2xx too, bears no credentials.
 """
 
 from __future__ import annotations

@@ -154,7 +154,7 @@ class Locations:
         else:
             known = _Known(located, now + located.seconds, now + STALE)
         while len(self._known) >= _NAMES:
-            del self._known[next(iter(self._known))]
+            self._forget_one()
         self._known[sought] = known
         return known
 

@@ -131,6 +131,13 @@ def fit_places(snapshot: Snapshot, leg: Leg, dialog: Dialog, found: list[Place])
     return [place for place in found if permits(snapshot, leg, dialog.flow, place.host, place.port)]
 
 
+def is_at_trunk(snapshot: Snapshot, leg: Leg, host: str) -> bool:
+    """Whether an address is one of the leg's trunk itself, and nobody's behind it to whom a dialog leads."""
+    return bool(leg.trunk) and (
+        snapshot.router.trunk_at(leg.realm.name, host) == leg.trunk or _is_target(snapshot, leg, host)
+    )
+
+
 def _is_target(snapshot: Snapshot, leg: Leg, host: str) -> bool:
     trunk = snapshot.config.trunks.get(leg.trunk)
     return trunk is not None and any(target.uri.host == host for target in trunk.targets)

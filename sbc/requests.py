@@ -15,7 +15,7 @@ from sbc.locating import LateAck, listener_to, sought_on
 from sbc.mint import Mint
 from sbc.naming import Naming
 from sbc.outputs import Transmit
-from sbc.reach import bound_flow, fit_places, past_flow
+from sbc.reach import bound_flow, fit_places, is_at_trunk, past_flow
 from sbc.replies import sendable
 from sbc.routing import Place, default_port
 from sbc.sip import Fields, Message, Uri, format_message, parse_uri
@@ -128,7 +128,9 @@ class Requests(Naming):
         out.via = own_via(listener, self.mint.branch())
         if listener.transport == "TLS":
             self._offer(out)
-        fields, own = NONE, self.users.borne_by(out, body)
+        fields = own = NONE
+        if out.dialog is None or is_at_trunk(self.snapshot, leg, host):
+            own = self.users.borne_by(out, body)
         if crossing is not None:
             fields = leg.passage.cross(crossing, out.method)
             if out.kind is Kind.EVENT or out.method == "PUBLISH":
@@ -204,7 +206,6 @@ class Requests(Naming):
         """Send the ACK to a 2xx and keep it for copies of that 2xx (RFC 3261 section 13.2.2.4)."""
         leg = out.leg
         ack = Outgoing(out.kind, leg, "ACK")
-        ack.fields = out.credentials  # RFC 3261 section 22.1: those of its INVITE
         ack.request_uri, ack.routes = dialog.request_line_and_routes()
         ack.from_ = f"{leg.local_uri};tag={dialog.local_tag}"
         ack.to = f"{leg.remote_uri};tag={dialog.remote_tag}" if dialog.remote_tag else leg.remote_uri
@@ -222,6 +223,8 @@ class Requests(Naming):
         ack.via = own_via(listener, self.mint.branch())
         if listener.transport == "TLS":
             self._offer(ack)
+        if out.credentials and is_at_trunk(self.snapshot, leg, flow.host):
+            ack.fields = out.credentials  # RFC 3261 section 22.1: those of its INVITE, for who has asked for them
         message = build_request(ack, listener, NONE, body, "application/sdp" if body else "", 70)
         wire = sendable(self._finish(message, leg.realm, leg), listener.transport)
         if not wire:

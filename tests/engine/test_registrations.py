@@ -364,6 +364,27 @@ def test_a_challenge_in_a_call_from_behind_the_trunk_is_not_answered() -> None:
     assert node.engine.egress.users.answered == 0
 
 
+def test_what_goes_past_the_trunk_in_a_call_that_was_challenged_bears_no_credentials() -> None:
+    """A hash with its nonce is all that a guesser of passwords needs; ACK and re-INVITE go to whoever answered."""
+    node = Node(carrier())
+    behind = node.peer("behind", STRANGER, OUTSIDE)
+    node.carrier.claims = f"<sip:b@{STRANGER}>"
+    node.pbx.invite()
+    ask(node.carrier, node.carrier.expect_request("INVITE"))
+    node.carrier.expect_request("ACK")
+    second = node.carrier.expect_request("INVITE")
+    assert_authorised(second, "n1")
+    node.carrier.reply(second, 200, sdp(CARRIER))
+    behind.expect_request("ACK")
+    node.pbx.expect_response(100)
+    node.pbx.expect_response(200)
+    node.pbx.ack()
+    node.pbx.request("INVITE", sdp(node.pbx.host, 4002, version=2))
+    behind.reply(behind.expect_request("INVITE"), 200, sdp(STRANGER))
+    behind.expect_request("ACK")
+    assert b"uthorization" not in b"".join(behind.wires)
+
+
 def test_a_challenge_to_a_refresh_of_ours_is_answered() -> None:
     """RFC 4028 section 7.4: a refresh that is refused is no refresh."""
     node = Node(carrier())
