@@ -158,6 +158,11 @@ class Locations:
         self._known[sought] = known
         return known
 
+    def _forget_one(self) -> None:
+        """The oldest answer; one of a name that is to be known at any time only where there is no other."""
+        oldest = next((sought for sought in self._known if sought not in self._followed), None)
+        del self._known[oldest if oldest is not None else next(iter(self._known))]
+
     def follow(self, soughts: tuple[Sought, ...]) -> None:
         """Keep these located from now on, and no others; asking for them the first time is the caller's."""
         for sought in self._followed:

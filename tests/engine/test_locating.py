@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from sbc.config import Config, Listener, Probe
+from sbc.locating import Locations
 from sbc.outputs import CallEnded, TargetChanged
 from sbc.records import Located, Server, Sought
 from sbc.sip import Request, parse_message
@@ -397,3 +398,15 @@ def _answer_as(node: Node, host: str) -> None:
     ]
     node.pbx.send("\n".join(lines), sdp(PBX))
     assert isinstance(parse_message(node.pbx.wires[-1]), Request)
+
+
+def test_names_that_peers_choose_push_no_target_of_ours_out() -> None:
+    """RFC 8767: what was known of a trunk serves while DNS is away, however many Contacts were looked up since."""
+    locations, server = Locations(), Server("UDP", 5060, (PBX,))
+    trunk = Sought("pbx.corp.local")
+    locations.follow((trunk,))
+    for number, sought in enumerate([trunk, *[trunk._replace(name=f"n{one}.example") for one in range(5000)]]):
+        locations.ask(number, sought, 0.0)
+        locations.take(number, Located((server,), 60.0), 0.0)
+    assert len(locations) < 5000
+    assert locations.find(trunk, 1.0) is not None
