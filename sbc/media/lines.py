@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 
 def orderly(sdp: bytes) -> bytes:
     """The same with each `c=` in front of the attributes of its section: behind them 10.5.3 overlooks it, and refuses.
@@ -34,6 +36,9 @@ def _sorted(sdp: bytes) -> bytes:
     return b"\n".join(lines)
 
 
+_KINDS: Final = (b"\nm=audio ", b"\nm=video ", b"\nm=image ")
+
+
 def shares_place(said: bytes, made: bytes) -> bool:
     """Whether a stream that an engine wrote is where the peer that described it takes media: the two sides would speak
     to each other, past the engine."""
@@ -41,7 +46,7 @@ def shares_place(said: bytes, made: bytes) -> bool:
     while at >= 0:
         end = made.find(b" ", made.find(b" ", at) + 1)
         head = made[at : end + 1]  # the kind and the port
-        if head in said and not head.endswith(b" 0 ") and _hosts(said) & _hosts(made):
+        if head.startswith(_KINDS) and head in said and not head.endswith(b" 0 ") and _hosts(said) & _hosts(made):
             return True
         at = made.find(b"\nm=", at + 1)
     return False

@@ -16,6 +16,7 @@ from sbc.topology import SdpIdentity, SdpRefused, build_sdp
 from tests.rig.needs import corpora
 from tests.rtpengine import engines
 from tests.rtpengine.engines import EngineUnderTest
+from tests.rtpengine.test_vendors import BODIES
 
 pytestmark = pytest.mark.interop
 
@@ -111,6 +112,35 @@ def assert_hidden(body: bytes, shown: bytes) -> None:
     """Every m-line in its place, and no address of the one that wrote it."""
     assert re.findall(rb"^m=(\S+)", shown, re.MULTILINE) == re.findall(rb"^m=(\S+)", body, re.MULTILINE)
     assert (set(ADDRESS.findall(body)) - OURS).isdisjoint(ADDRESS.findall(shown)), shown
+
+
+NOWHERE: Final = re.compile(rb"^c=IN IP[46] (?:\S*/\d+|[^\s\d:][^\s:]*)\s*$", re.MULTILINE)
+"""An address that no call has: a host name, which neither engine looks up, or a multicast group."""
+UNFIT: Final = {
+    "both": {
+        "2webrtc-unittest-3.sdp",  # begins in the middle
+        "2webrtc-unittest-5.sdp",  # no m-line
+        "2webrtc-unittest-7.sdp",  # begins in the middle
+        "alac.sdp",  # an address of the wrong family
+        "audio_freeswitch_no_dtls.sdp",  # a secure profile without a key
+        "invalid.sdp",  # says so
+        "radvision-control-fmtp.sdp",  # begins in the middle
+        "skype4business-ice.sdp",  # a secure profile, its key cut off
+    },
+    "rtpengine": {"onvif.sdp"},  # no address at all, and no stream
+    "embedded": {"2webrtc-unittest-1.sdp", "2webrtc-unittest-9.sdp"},  # dummy keys
+}
+"""Bodies that are no usable offers, and why."""
+
+
+@pytest.mark.skipif(not BODIES, reason="the corpus of vendors' bodies is not on this machine")
+def test_no_vendor_is_refused_without_need_and_none_shows_an_address(engine: EngineUnderTest) -> None:
+    """Phones, browsers, switches: their descriptions as offers to a phone in clear."""
+    walk = Walk(engine)
+    refused = {path.name: reason for path in BODIES if (reason := walk.offer(path.read_bytes(), ""))}
+    nowhere = {path.name for path in BODIES if NOWHERE.search(path.read_bytes())}
+    expected = nowhere | UNFIT["both"] | UNFIT[engine.name]
+    assert set(refused) == expected, {name: refused.get(name, "taken") for name in set(refused) ^ expected}
 
 
 @pytest.mark.skipif(not PAIRS.is_file(), reason="the corpus of offers and answers is not on this machine")
