@@ -189,7 +189,7 @@ class Egress(Requests):
                 self.unheard.append(self._serial)
                 return
         self.outputs.append(
-            MediaCommand(self._serial, command, self.placement.engine_of(call.media, self.now.monotonic))
+            MediaCommand(self._serial, command, self.placement.engine_of(call.media, command, self.now.monotonic))
         )
 
     def reanchored(self, call: Call, former: MediaSession) -> None:

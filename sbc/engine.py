@@ -278,6 +278,14 @@ class Engine(Reception):
         self.evacuation.lose(engine, silent)
         return self._end()
 
+    def media_known(
+        self, engine: int, interfaces: frozenset[str], capabilities: rtpengine.Capabilities, now: Now
+    ) -> list[Output]:
+        """A media engine's interfaces and abilities."""
+        self._begin(now)
+        self.egress.placement.know(engine, interfaces, capabilities)
+        return self._end()
+
     def media_listed(
         self, engine: int, listed: frozenset[str], uptime: float, is_complete: bool, now: Now
     ) -> list[Output]:

@@ -22,14 +22,26 @@ class Placement:
         self.pool: Final = MediaPool(shown)
         self.names: Final = [name for name, _ in shown]
         """The engines' names in the pool's order."""
+        self._interfaces: Final[dict[int, frozenset[str]]] = {}
+        self._capabilities: Final[dict[int, rtpengine.Capabilities]] = {}
         self._mint: Final = mint
 
-    def engine_of(self, media: MediaSession | None, now: float) -> int:
+    def know(self, engine: int, interfaces: frozenset[str], capabilities: rtpengine.Capabilities) -> None:
+        """What an engine has; one that was never asked counts as having everything."""
+        self._interfaces[engine] = interfaces
+        self._capabilities[engine] = capabilities
+
+    def lacks(self, engine: int) -> list[str]:
+        """What an engine is known not to have."""
+        able = self._capabilities.get(engine)
+        return [] if able is None else [feature.value for feature in rtpengine.Feature if not able.has(feature)]
+
+    def engine_of(self, media: MediaSession | None, command: rtpengine.Command, now: float) -> int:
         """Where the session's next command goes."""
         if media is None:
             return 0
         if media.engine == NOBODY and not media.is_gone:
-            self._choose(media, now)
+            self._choose(media, command, now)
         return media.engine
 
     def note(self, media: MediaSession | None, reply: rtpengine.Reply | None, now: float) -> None:
@@ -53,19 +65,36 @@ class Placement:
             self.pool.members[media.engine].limited += 1
         former = media.engine
         media.tried = (*media.tried, former)
-        self._choose(media, now)
+        self._choose(media, media.movable, now)
         if media.engine == NOBODY:
             media.engine = former  # that is who must be told to forget
             return None
         return media.movable
 
-    def _choose(self, media: MediaSession, now: float) -> None:
-        media.engine = self.pool.choose(self._draw, now, media.tried)
+    def _choose(self, media: MediaSession, command: rtpengine.Command, now: float) -> None:
+        unfit = self._unfit(media, command) if len(self.names) > 1 else ()
+        media.engine = self.pool.choose(self._draw, now, (*media.tried, *unfit))
+        if media.engine == NOBODY and unfit:
+            media.engine = self.pool.choose(self._draw, now, media.tried)  # it may do in part
         media.placed_at = now
         if media.is_gone:
             media.is_gone, media.lost_at = False, 0.0
         if media.engine != NOBODY:
             self.pool.members[media.engine].placed += 1
+
+    def _unfit(self, media: MediaSession, command: rtpengine.Command) -> tuple[int, ...]:
+        """Engines that lack an interface of the session, or what its first offer needs; others are asked before."""
+        found = [
+            engine
+            for engine, interfaces in self._interfaces.items()
+            if interfaces and any(name and name not in interfaces for name in media.interfaces)
+        ]
+        if isinstance(command, rtpengine.Offer):
+            options = command.options
+            if options.codecs is not None or options.ptime or options.ptime_reverse or options.t38:
+                known = self._capabilities.items()
+                found += [engine for engine, able in known if able.lacking_for(command) is not None]
+        return tuple(found)
 
     def _draw(self, bound: int) -> int:
         return self._mint.number(32) % bound
@@ -86,6 +115,7 @@ def media_rows(placement: Placement, live: list[Call], now: float) -> list[dict[
             "placed": member.placed,
             "limited": member.limited,
             "failures": member.failures,
+            "lacks": placement.lacks(index),
         }
         for index, member in enumerate(placement.pool.members)
     ]

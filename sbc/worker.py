@@ -109,6 +109,11 @@ class Drivable(Protocol):
     def media_lost(self, engine: int, silent: float, now: Now) -> list[Output]:
         """A media engine is gone, for `silent` seconds already."""
 
+    def media_known(
+        self, engine: int, interfaces: frozenset[str], capabilities: rtpengine.Capabilities, now: Now
+    ) -> list[Output]:
+        """What a media engine has."""
+
     def media_listed(
         self, engine: int, listed: frozenset[str], uptime: float, is_complete: bool, now: Now
     ) -> list[Output]:
@@ -284,6 +289,10 @@ class Worker:
         """A media engine is gone, for `silent` seconds already: calls on it move to another one."""
         self._input("media lost", lambda now: self._engine.media_lost(engine, silent, now))
         self.settle()
+
+    def media_known(self, engine: int, interfaces: frozenset[str], capabilities: rtpengine.Capabilities) -> None:
+        """A media engine's interfaces and abilities: new sessions go to who has what they need."""
+        self._input("media greeting", lambda now: self._engine.media_known(engine, interfaces, capabilities, now))
 
     def media_listed(self, engine: int, listed: frozenset[str], uptime: float, is_complete: bool) -> None:
         """The sessions that a media engine holds: those of no call are deleted, calls without theirs end or move."""

@@ -153,6 +153,7 @@ _SCHEMAS: Final[Json] = {
             "placed": {"type": "integer", "minimum": 0, "description": "sessions given to it since start"},
             "limited": {"type": "integer", "minimum": 0, "description": "sessions it was too full for"},
             "failures": {"type": "integer", "minimum": 0, "description": "silences in a row"},
+            "lacks": {"type": "array", "items": _TEXT, "description": "what it is known not to have"},
         },
         "name",
         "state",

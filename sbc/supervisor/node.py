@@ -30,6 +30,7 @@ from sbc.supervisor.berth import Berth
 from sbc.supervisor.certificates import Certificates
 from sbc.supervisor.embedded import LOOPBACK, EmbeddedEngine, EmbeddedHearer, is_wanted
 from sbc.supervisor.following import Following
+from sbc.supervisor.greeting import Greeter
 from sbc.supervisor.life import live
 from sbc.supervisor.mark import session_mark
 from sbc.supervisor.outlets import NodeOutlets
@@ -341,8 +342,9 @@ class Node:
         hearer = worker if self._embedded is None else EmbeddedHearer(worker, self._embedded)
         tasks.create_task(watch_engines(clients, hearer, media.lost_after), name="media pings")
         by_http = [HttpClient(*one.http) if one.http is not None else None for one in media.engines] or [None]
-        if media.sweep:
-            tasks.create_task(sweep_engines(clients, by_http, worker, media.sweep), name="media sweeps")
+        wanted = {realm.name: realm.media_interface for realm in self.config.realms.values() if realm.media_interface}
+        greeter = Greeter(self._engine.egress.placement.names, wanted, worker, self._telemetry.logger)
+        tasks.create_task(sweep_engines(clients, by_http, worker, greeter, media.sweep), name="media sweeps")
         if media.timeouts is not None and self._berth is None:
             self._notices = await open_timeouts(*media.timeouts, worker)
 

@@ -9,6 +9,7 @@ from typing import Final, Protocol
 import rtpengine
 from rtpengine.client import Client
 from rtpengine.http import HttpClient
+from sbc.supervisor.greeting import Greeter
 
 BY_DATAGRAM: Final = 1000
 """Sessions asked for in one datagram: under the mark of a node they fill 50 kB, and 64 kB are lost without a word."""
@@ -32,18 +33,28 @@ class Hearer(Protocol):
         """A media engine has given up a session."""
 
 
-async def sweep_engines(clients: list[Client], by_http: list[HttpClient | None], hearer: Hearer, every: float) -> None:
-    """List all of them, for ever, one after the other; one that does not answer is left out."""
-    while True:
+async def sweep_engines(
+    clients: list[Client], by_http: list[HttpClient | None], hearer: Hearer, greeter: Greeter, every: float
+) -> None:
+    """Meet all of them, then list them, for ever, one after the other; one that does not answer is left out.
+
+    One that has begun anew is met again: it may be another release. `every` 0: they are only met.
+    """
+    await asyncio.gather(*(greeter.greet(engine, client) for engine, client in enumerate(clients)))
+    uptimes = [0.0] * len(clients)
+    while every:
         await asyncio.sleep(every)
         for engine, client in enumerate(clients):
             try:
-                await _sweep(engine, client, by_http[engine], hearer)
+                uptime = await _sweep(engine, client, by_http[engine], hearer)
             except rtpengine.Unreachable:
                 continue
+            if uptime < uptimes[engine]:
+                await greeter.greet(engine, client)
+            uptimes[engine] = uptime
 
 
-async def _sweep(engine: int, client: Client, http: HttpClient | None, hearer: Hearer) -> None:
+async def _sweep(engine: int, client: Client, http: HttpClient | None, hearer: Hearer) -> float:
     ask = client.request if http is None else http.request
     limit = BY_DATAGRAM if http is None else BY_HTTP
     statistics = rtpengine.read_statistics(await ask(rtpengine.Statistics()))
@@ -51,6 +62,7 @@ async def _sweep(engine: int, client: Client, http: HttpClient | None, hearer: H
     if reply.result is rtpengine.Result.OK:
         listed = rtpengine.read_calls(reply)
         hearer.media_listed(engine, frozenset(listed), float(statistics.uptime), len(listed) < limit)
+    return float(statistics.uptime)
 
 
 async def open_timeouts(host: str, port: int, hearer: Hearer) -> asyncio.Server:

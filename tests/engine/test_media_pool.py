@@ -8,7 +8,10 @@ import pytest
 
 import rtpengine
 from sbc.config import Engine
+from sbc.media import MediaSession
+from sbc.mint import Mint
 from sbc.outputs import MediaCommand
+from sbc.placement import Placement
 from tests.kit.node import FakeMedia, Node, config
 from tests.kit.peer import sdp
 
@@ -158,3 +161,49 @@ def test_commands_name_their_engine() -> None:
     node.media = None
     node.carrier.invite()
     assert [command.engine for command in node.commands if isinstance(command, MediaCommand)] == [0]
+
+
+def able(*lacking: rtpengine.Feature) -> rtpengine.Capabilities:
+    """An engine that owns up to what it lacks."""
+    found = rtpengine.Capabilities()
+    words: list[rtpengine.Value] = [feature.value.encode() for feature in lacking]
+    found.learn_statistics(rtpengine.Reply({"result": b"ok", "statistics": {"lacking": words}}))
+    return found
+
+
+def test_engine_without_an_interface_of_the_call_is_passed_over() -> None:
+    """It would show its first interface instead, and nobody would hear anything."""
+    pooled = Pooled(2)
+    node = pooled.node
+    node.act(node.engine.media_known(0, frozenset({"out"}), able(), node.now))
+    node.act(node.engine.media_known(1, frozenset({"out", "in"}), able(), node.now))
+    for _ in range(8):
+        node.peer("phone", f"198.51.100.{50 + _}", 0).invite()
+    pooled.serve()
+    assert {engine for engine, _ in pooled.seen} == {1}
+
+
+def test_where_no_engine_has_it_one_is_asked_all_the_same() -> None:
+    """The log has said it at the start; a late name in a listing must not stop all calls."""
+    pooled = Pooled(2)
+    node = pooled.node
+    for engine in range(2):
+        node.act(node.engine.media_known(engine, frozenset({"other"}), able(), node.now))
+    node.carrier.invite()
+    pooled.serve()
+    node.pbx.expect_request("INVITE")
+
+
+def test_offer_that_needs_transcoding_goes_to_who_can() -> None:
+    """Known from the start, not from a call that failed."""
+    placement = Placement(Pooled(2).node.config, Mint(bytes(16)))
+    placement.know(0, frozenset(), able(rtpengine.Feature.TRANSCODING))
+    placement.know(1, frozenset(), able())
+    options = rtpengine.Options(codecs=rtpengine.Codecs(transcode=("PCMA",)))
+    needs = rtpengine.Offer("c", "a", b"", options=options)
+    chosen = {placement.engine_of(MediaSession("anchor", "c", ("a", "b"), ("", "")), needs, 1.0) for _ in range(20)}
+    assert chosen == {1}
+    plain = rtpengine.Offer("c", "a", b"")
+    chosen = {placement.engine_of(MediaSession("anchor", "c", ("a", "b"), ("", "")), plain, 1.0) for _ in range(40)}
+    assert chosen == {0, 1}
+    assert (placement.lacks(0), placement.lacks(1)) == (["transcoding"], [])

@@ -81,6 +81,11 @@ class FakeEngine:
     def media_lost(self, engine: int, silent: float, now: Now) -> list[Output]:
         return self._hear("media lost", engine)
 
+    def media_known(
+        self, engine: int, interfaces: frozenset[str], capabilities: rtpengine.Capabilities, now: Now
+    ) -> list[Output]:
+        return self._hear("media greeting", engine, interfaces)
+
     def media_listed(
         self, engine: int, listed: frozenset[str], uptime: float, is_complete: bool, now: Now
     ) -> list[Output]:
