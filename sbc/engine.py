@@ -15,6 +15,7 @@ from sbc.inquiries import Waiting
 from sbc.keepalive import Beat
 from sbc.locating import NOTHING, Unanswered, Watch
 from sbc.measuring import LiveSession, live_session
+from sbc.moving import Coming
 from sbc.outputs import DropReason, Journal, Output
 from sbc.placement import media_rows
 from sbc.probes import Tick
@@ -221,15 +222,17 @@ class Engine(Reception):
         self.adopter.adopt(kept)
         return self._end()
 
-    def take_over(self, call: str, record: bytes, data: bytes, flow: Flow, now: Now) -> list[Output]:
-        """A call that another worker gives us, and the message that it came for; empty where ours came back."""
+    def take_over(
+        self, call: str, record: bytes, data: bytes, flow: Flow, now: Now, *, is_back: bool = False
+    ) -> list[Output]:
+        """A call that another worker gives us, or one of ours that had no room there, and the message it went for."""
         self._begin(now)
         is_ours = self.moves.take_over(call, record)
         outputs = self._end()
-        if is_ours and data:
-            self.moves.arrive(True)
+        if is_ours:
+            self.moves.expect_message(Coming.BACK if is_back else Coming.WITH_CALL)
             outputs += self.receive(data, flow, now)
-            self.moves.arrive(False)
+            self.moves.expect_message(Coming.FROM_PEER)
         return outputs
 
     def inquire(self, sender: str, viewer: str, questions: list[DialogIds]) -> list[tuple[DialogIds, DialogIds]]:

@@ -10,6 +10,7 @@ Not for: what a transfer is (`sbc/call`), or who is worker of what (`sbc/steerin
 from __future__ import annotations
 
 from collections import OrderedDict
+from enum import Enum
 from typing import Final
 
 from sbc.adopter import Adopter
@@ -26,6 +27,14 @@ REMEMBERED: Final = 16_384
 _SOON: Final = [("Retry-After", "1")]
 
 
+class Coming(Enum):
+    """How the message at hand has come."""
+
+    FROM_PEER = "from its peer"
+    WITH_CALL = "with its call, from another worker"
+    BACK = "back: nobody had room for it"
+
+
 class Moves:
     """Gives calls to other workers and takes theirs. `others` are the slots that other workers mint with."""
 
@@ -35,7 +44,7 @@ class Moves:
         self._others: Final = others
         self._moved: Final[OrderedDict[str, int]] = OrderedDict()
         """Our tags in dialogs that were given away, and a slot of the worker that got them."""
-        self._is_arrival = False
+        self._coming = Coming.FROM_PEER
 
     # What another worker has
 
@@ -86,7 +95,7 @@ class Moves:
         slot = self._slot(named, leg) if named is not None else -1
         if slot < 0:
             return False
-        if call.is_busy or call.relays:
+        if call.is_busy or call.relays or _is_telling(call) or self._coming is Coming.BACK:
             self.egress.respond(incoming, 500, extra=_SOON)
             return True
         if request.to_tag and leg.dialog is not None:
@@ -99,7 +108,7 @@ class Moves:
         """Of who has the dialog, -1 where that is us or nobody."""
         if self.egress.find(named.call_id, named.to_tag, named.from_tag, leg.realm.name) is not None:
             return -1
-        if self._is_arrival:
+        if self._coming is Coming.WITH_CALL:
             return self._moved.get(named.to_tag, -1)  # brought here for its sake, it is not sent away by its tag alone
         return self.slot_of_tag(named.to_tag)
 
@@ -138,9 +147,9 @@ class Moves:
                 self._moved.pop(leg.dialog.local_tag, None)
         return True
 
-    def arrive(self, is_arrival: bool) -> None:
-        """Whether the message at hand came with its call: it is not sent after another one."""
-        self._is_arrival = is_arrival
+    def expect_message(self, coming: Coming) -> None:
+        """How the next message has come: one that came with its call is not sent after another one."""
+        self._coming = coming
 
     def expect(self, tags: dict[str, int]) -> None:
         """What the process before us had given away, as the records of the others show it: our tags, their slots."""
@@ -159,6 +168,12 @@ def _is_up(call: Call) -> bool:
     if call.is_parted or call.state not in (CallState.TALKING, CallState.ANSWERED):
         return False
     return all(leg is not None and leg.dialog is not None for leg in legs)
+
+
+def _is_telling(call: Call) -> bool:
+    """True while the asker of an earlier transfer has not heard all of it."""
+    legs = (call.a, call.b)
+    return any(leg is not None and leg.referral is not None and leg.referral.notify is not None for leg in legs)
 
 
 def _named_tags(request: Request) -> list[str]:

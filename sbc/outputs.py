@@ -38,7 +38,7 @@ class MediaCommand:
 class HandOver:
     """Give a message to the worker that mints with `slot`; where there is a record, the call that it is about as well.
 
-    What cannot be given comes back as `Engine.take_over` without the message.
+    What cannot be given comes back to `Engine.take_over`.
     """
 
     slot: int

@@ -76,8 +76,10 @@ class Drivable(Protocol):
     def receive_fault(self, error: ParseError, flow: Flow, now: Now) -> list[Output]:
         """What a stream's framing could not cut a message from."""
 
-    def take_over(self, call: str, record: bytes, data: bytes, flow: Flow, now: Now) -> list[Output]:
-        """A call that another worker gives us, and the message that it came for."""
+    def take_over(
+        self, call: str, record: bytes, data: bytes, flow: Flow, now: Now, *, is_back: bool = False
+    ) -> list[Output]:
+        """A call that another worker gives us, or one of ours that had no room there, and the message it went for."""
 
     def inquire(self, sender: str, viewer: str, questions: list[DialogIds]) -> list[tuple[DialogIds, DialogIds]]:
         """What another worker asks for."""
@@ -373,7 +375,7 @@ class Worker:
         """Tell the engine what could not be delivered, then set the alarm."""
         while self._returned:
             kept = self._returned.popleft()
-            self.take_over(kept.call, kept.record, b"", kept.flow)
+            self._take_back(kept)
         undelivered = self._undelivered
         for _ in range(min(FAILURES, len(undelivered)) if undelivered else 0):
             flow = undelivered.popleft()
@@ -384,6 +386,10 @@ class Worker:
         self._alarm.set(None if deadline is None else max(deadline, self._quiet_until))
         if self._is_draining and not self._engine.active_calls and not self._engine.is_leaving:
             self.drained.set()
+
+    def _take_back(self, kept: HandOver) -> None:
+        call, record, data, flow = kept.call, kept.record, kept.data, kept.flow
+        self._input("take back", lambda now: self._engine.take_over(call, record, data, flow, now, is_back=True))
 
     def _send_failed(self, flow: Flow) -> None:
         self._input("send failed", lambda now: self._engine.send_failed(flow, now))

@@ -173,6 +173,7 @@ def receive_response(out: Outgoing, response: Response, exit_: Exit, now: Now) -
             referral.notified(out, response.status, exit_)
     elif kind is Kind.PRACK:
         if response.status >= 200:
+            out.done = True
             reliable.receive_response(call, response, exit_, now)
     elif response.status >= 200:
         out.done = True

@@ -51,7 +51,12 @@ def receive_update(call: Call, leg: Leg, incoming: Incoming, exit_: Exit, now: N
 
 
 def may_relay(leg: Leg, fork: Fork) -> bool:
-    """Whether an offer of the peer of `leg` can cross: both legs have an answer, and the other one takes UPDATE."""
+    """Whether an offer of the peer of `leg` can cross: both legs have an answer, and the other one takes UPDATE.
+
+    Not while the callee owes an answer to our PRACK: it may be lost, and comes too late then for its number.
+    """
+    if leg.side is Side.A and fork.prack is not None and not fork.prack.done:
+        return False
     return fork.is_shown and bool(fork.answer) and leg.other is not None and leg.other.allows_update
 
 

@@ -250,7 +250,7 @@ class Fork:
     caller has confirmed that it got that. `rseq` is the callee's last number in order, `rseq_shown` our last one.
     """
 
-    __slots__ = ("a_dialog", "answer", "dialog", "is_shown", "raw", "rseq", "rseq_shown", "sdp")
+    __slots__ = ("a_dialog", "answer", "dialog", "is_shown", "prack", "raw", "rseq", "rseq_shown", "sdp")
 
     def __init__(self, dialog: Dialog, a_dialog: Dialog) -> None:
         self.dialog: Final = dialog
@@ -261,6 +261,8 @@ class Fork:
         self.is_shown = False
         self.rseq = 0
         self.rseq_shown = 0
+        self.prack: Outgoing | None = None
+        """Our last PRACK."""
 
 
 class Unacknowledged:

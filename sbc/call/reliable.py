@@ -66,6 +66,7 @@ def admit(call: Call, out: Outgoing, response: Response, exit_: Exit) -> bool:
 def _prack(out: Outgoing, fork: Fork, exit_: Exit, body: bytes = b"") -> bool:
     prack = Outgoing(Kind.PRACK, out.leg, "PRACK", fork.dialog)
     prack.fields = [("RAck", f"{fork.rseq} {out.cseq} INVITE")]
+    fork.prack = prack
     return exit_.request(prack, None, body, SDP_TYPE if body else "")
 
 

@@ -194,6 +194,23 @@ def test_a_call_in_the_middle_of_an_exchange_does_not_move() -> None:
     node.assert_clean()
 
 
+def test_a_call_whose_asker_has_not_heard_everything_does_not_move() -> None:
+    """Its NOTIFY would be followed by another one of who gave it away, with a number that is too low by then."""
+    node = two_calls()
+    refer(node.pbx, f"sip:{TO_CARRIER2}@sbc.example.net?Replaces=x%3Bto-tag%3Dy%3Bfrom-tag%3Dz")
+    node.pbx.expect_response(202)
+    first = node.pbx.expect_request("NOTIFY")
+    ask(node)
+    assert node.pbx.expect_response(500).get("Retry-After") == "1"
+    node.pbx.reply(first, 200)
+    expect_notify(node.pbx, 481)
+    ask(node)
+    accepted(node.pbx)
+    finish_transfer(node)
+    hang_up(node, node.carrier, node.carrier2)
+    node.assert_clean()
+
+
 def test_where_refer_is_refused_nothing_moves() -> None:
     """Design 3a: 403 from untrusted, and no work done for it."""
     node = two_calls(outside="refuse")
@@ -204,15 +221,14 @@ def test_where_refer_is_refused_nothing_moves() -> None:
 
 
 def test_without_room_in_the_mailbox_the_call_stays() -> None:
-    """The REFER is repeated (Timer E), and taken then."""
+    """The asker is to try again: over a stream nothing is repeated by itself."""
     node = two_calls()
-    sent = written(node.pbx)
     node.has_room = False
     ask(node)
-    assert node.pbx.idle()
+    assert node.pbx.expect_response(500).get("Retry-After") == "1"
     assert node.holders() == [1, 1]
     node.has_room = True
-    node.pbx.raw(sent[0])
+    ask(node)
     accepted(node.pbx)
     finish_transfer(node)
     hang_up(node, node.carrier, node.carrier2)

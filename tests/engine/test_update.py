@@ -64,6 +64,28 @@ def test_update_crosses_before_the_answer(mode: str, from_caller: bool) -> None:
     node.assert_clean()
 
 
+def test_an_update_does_not_overtake_our_prack() -> None:
+    """RFC 3262 section 4, RFC 3261 section 12.2.2: the PRACK may be lost, and comes too late behind a higher number."""
+    node = Node()
+    invite = start(node, REL + ALLOW)
+    node.pbx.reply(invite, 183, sdp(node.pbx.host), extra=f"{ALLOW}Require: 100rel\nRSeq: 5")
+    unanswered = node.pbx.expect_request("PRACK")
+    prack(node, node.carrier.expect_response(183))
+    node.carrier.expect_response(200)
+    node.carrier.request("UPDATE", sdp(node.carrier.host, direction="sendonly", version=2))
+    assert node.carrier.expect_response(500).get("Retry-After")
+    assert node.pbx.idle()
+    node.pbx.reply(unanswered, 200)
+    node.carrier.request("UPDATE", sdp(node.carrier.host, direction="sendonly", version=2))
+    node.pbx.reply(node.pbx.expect_request("UPDATE"), 200, sdp(node.pbx.host, direction="recvonly", version=2))
+    node.carrier.expect_response(200)
+    answer(node, invite)
+    final(node)
+    node.carrier.ack()
+    hang_up(node, node.carrier, node.pbx)
+    node.assert_clean()
+
+
 @pytest.mark.parametrize("from_caller", [True, False])
 def test_update_without_sdp_concerns_its_leg_alone(from_caller: bool) -> None:
     """RFC 3311 section 5.2: the target moves, nothing else."""

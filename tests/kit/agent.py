@@ -167,11 +167,11 @@ class Agent:
         """What we say of ourselves in an INVITE, an UPDATE or a response to one; nothing, as an RFC 3261 agent."""
         return ""
 
-    def dial(self, late: bool) -> None:
+    def dial(self, late: bool, number: str = "+49301234") -> None:
         """Call somebody on the other side."""
         self.phase = Phase.CALLING
-        self.remote = "<sip:+49301234@sbc.example.net>"
-        self.target = "sip:+49301234@sbc.example.net"
+        self.remote = f"<sip:{number}@sbc.example.net>"
+        self.target = f"sip:{number}@sbc.example.net"
         self._invite(late)
         self.chaos.later(100, self._stop_calling)
 

@@ -69,7 +69,8 @@ class Workers(Transfers):
         assert taker is not giver
         if not self.has_room:
             if output.record:
-                self.act(giver.take_over(output.call, output.record, b"", output.flow, self.now))
+                call, record, data = output.call, output.record, output.data
+                self.act(giver.take_over(call, record, data, output.flow, self.now, is_back=True))
             return
         self.engine = taker
         if output.record:

@@ -44,8 +44,10 @@ class FakeEngine:
     def receive(self, data: bytes, flow: Flow, now: Now) -> list[Output]:
         return self._hear("receive", data, flow)
 
-    def take_over(self, call: str, record: bytes, data: bytes, flow: Flow, now: Now) -> list[Output]:
-        return self._hear("take over", call, record, data, flow)
+    def take_over(
+        self, call: str, record: bytes, data: bytes, flow: Flow, now: Now, *, is_back: bool = False
+    ) -> list[Output]:
+        return self._hear("take back" if is_back else "take over", call, record, data, flow)
 
     def inquire(self, sender: str, viewer: str, questions: list[DialogIds]) -> list[tuple[DialogIds, DialogIds]]:
         self.heard.append(("inquire", sender, viewer))

@@ -211,8 +211,8 @@ def test_a_dropped_message_is_counted_by_its_reason(rig: Rig) -> None:
     assert rig.telemetry.counters == {"dropped.stray-ack": 1}
 
 
-def test_a_call_that_finds_no_room_comes_back_without_its_message() -> None:
-    """Nothing is lost: the peer repeats the message, the call is where it was."""
+def test_a_call_that_finds_no_room_comes_back() -> None:
+    """Nothing is lost: the peer is told to try again, the call is where it was."""
     rig = Rig()
     whole = HandOver(5, b"REFER", FLOW, "c1", b"record")
     rig.engine.says["receive"] = [whole, HandOver(5, b"BYE", FLOW)]
@@ -220,4 +220,4 @@ def test_a_call_that_finds_no_room_comes_back_without_its_message() -> None:
     rig.worker.receive(b"", FLOW)
     rig.worker.settle()
     assert rig.outlets.done == [whole, HandOver(5, b"BYE", FLOW)]
-    assert rig.engine.heard[1:] == [("take over", "c1", b"record", b"", FLOW)]
+    assert rig.engine.heard[1:] == [("take back", "c1", b"record", b"REFER", FLOW)]

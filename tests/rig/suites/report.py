@@ -26,7 +26,7 @@ def counts(outcomes: Sequence[Outcome]) -> dict[str, Counter[str]]:
     """Verdicts by suite."""
     found: dict[str, Counter[str]] = {}
     for outcome in outcomes:
-        found.setdefault(outcome.suite, Counter())[outcome.verdict] += 1
+        found.setdefault(outcome.suite, Counter())[outcome.verdict] += outcome.count
     return found
 
 
@@ -56,5 +56,6 @@ def as_page(outcomes: Sequence[Outcome]) -> str:
         lines += ["", f"## {title}", "", "| scenario | opposite | note |", "| --- | --- | --- |"]
         for outcome in chosen:
             note = outcome.why.replace("|", "\\|")
-            lines.append(f"| {outcome.suite}/{outcome.file} | {outcome.peer} | {note} |")
+            files = f" ({outcome.count} files)" if "*" in outcome.file else ""
+            lines.append(f"| {outcome.suite}/{outcome.file}{files} | {outcome.peer} | {note} |")
     return "\n".join(lines) + "\n"

@@ -19,12 +19,17 @@ from tests.rig.node import node_file
 from tests.rig.phones import Answerer, Caller
 from tests.rig.rig import INSIDE, OUTSIDE, Rig, Side
 from tests.rig.sipp import Sipp
-from tests.rig.suites.table import Row, rows
+from tests.rig.suites.table import FOLDED, Row, rows
 from tests.rig.ua import Ua
 
 _LONGEST_PAUSE = 400
 _MEDIA = "saghul/g711a.pcap"
-_SELF_WILLED = ("asterisk-a",)
+_KNOWN_WORDS = re.compile(
+    r"(service|(remote|local|media)_(ip|port|ip_type)|transport|len|call_(id|number)|cseq|pid|branch|msg_index"
+    r"|routes|next_url|peer_tag_param|clock_tick|timestamp|userid|users|server_ip|fill|date|authentication|auto_media_port"
+    r"|last_.*|field.*|rtpstream.*)$"
+)
+"""What SIPp fills in by itself; other words in brackets are the scenario's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +42,7 @@ class Outcome:
     verdict: str
     why: str
     seconds: float = 0.0
+    count: int = 1
 
 
 def classified(suite: str) -> list[Row]:
@@ -44,6 +50,7 @@ def classified(suite: str) -> list[Row]:
     index = json.loads((corpora() / "sipp" / suite / "index.json").read_text())
     table = rows(suite)
     found: list[Row] = []
+    folded: dict[Row, int] = {}
     for one in index["scenarios"]:
         file = one["file"]
         row = next((row for row in table if row.file == file), None)
@@ -51,9 +58,19 @@ def classified(suite: str) -> list[Row]:
         if row is None:
             raise LookupError(f"{suite}/{file} is in no row of the table")
         assert not (row.peer and "EXEC" in one["features"]), f"{file} runs a shell command"
-        options = _options(file, one["features"])
+        if suite in FOLDED and "*" in row.file:
+            folded[row] = folded.get(row, 0) + 1
+            continue
+        options = (*_options(file, one["features"]), *_words(corpora() / "sipp" / suite / file))
         found.append(Row(suite, file, row.peer, row.right, row.note, options))
-    return found
+    return found + [Row(suite, row.file, "", row.right, row.note, count=count) for row, count in folded.items()]
+
+
+def _words(path: Path) -> list[str]:
+    """Values for words of the scenario's own, which its runner would give: a port where it is called so, or a name."""
+    found = sorted(set(re.findall(r"\[([a-z][a-z0-9_]*)\]", path.read_text(errors="replace"))))
+    own = [word for word in found if not _KNOWN_WORDS.match(word)]
+    return [part for word in own for part in ("-key", word, "22000" if "port" in word else "alice")]
 
 
 def _options(file: str, features: list[str]) -> tuple[str, ...]:
@@ -64,6 +81,11 @@ def _options(file: str, features: list[str]) -> tuple[str, ...]:
     return tuple(options)
 
 
+def _config(state: Path) -> str:
+    text = node_file(state=state, timers={"t1": 0.1, "ringing": 8, "call": 60})
+    return text.replace("trusted = false", 'trusted = false\nrefer = "terminate"')
+
+
 class Bench:
     """A rig with a node (or without, `direct`) on which rows are run one at a time."""
 
@@ -71,12 +93,12 @@ class Bench:
         self.direct = direct
         self.rig = Rig()
         if not direct:
-            self.rig.start(lambda state: node_file(state=state, timers={"t1": 0.1, "ringing": 8, "call": 60}))
+            self.rig.start(_config)
 
     def run(self, row: Row) -> Outcome:
         """Run one row; never raises for what a peer or the node did."""
         if not row.peer:
-            return Outcome(row.suite, row.file, "", "not applicable", row.note)
+            return Outcome(row.suite, row.file, "", "not applicable", row.note, count=row.count)
         began = time.monotonic()
         self.rig.begin()
         if not self.direct:
@@ -84,7 +106,8 @@ class Bench:
         try:
             why = self._run(row)
             if not why and not self.direct:
-                why = self._health()
+                why = self._joined() if row.right == "joined" else ""
+                why = why or self._health()
         except (AssertionError, OSError) as error:
             why = _brief(str(error))
         seconds = time.monotonic() - began
@@ -97,6 +120,13 @@ class Bench:
         for call in self.rig.node.calls():
             self.rig.node.ask("POST", f"/calls/{call['id']}/hangup")
         self.rig.node.trouble()
+
+    def _joined(self) -> str:
+        """After a transfer the two who are left have a call, which nobody else would end."""
+        calls = self.rig.node.calls()
+        for call in calls:
+            self.rig.node.ask("POST", f"/calls/{call['id']}/hangup")
+        return "" if len(calls) == 1 else f"{len(calls)} calls are left of the transfer"
 
     def _health(self) -> str:
         self.rig.assert_clean_end()
@@ -150,16 +180,7 @@ class Bench:
         options = row.options
         if not self.direct:
             return self.rig.sipp(
-                side,
-                path,
-                call=call,
-                # Some callees send requests of their own to where SIPp was told that the other end is.
-                target=side.node_address if row.suite in _SELF_WILLED else "",
-                options=options,
-                cwd=where,
-                timeout=15,
-                receive_timeout=9000,
-                group="suite",
+                side, path, call=call, options=options, cwd=where, timeout=15, receive_timeout=9000, group="suite"
             )
         return Sipp(
             where,

@@ -6,8 +6,8 @@ of `Caller`.
 
 `right`: `ok` is SIPp's exit code 0; numbers after it are the caller's final status. `refused N M` is right when SIPp
 stops at one of those responses instead of the one it hoped for: the node's answer is the better one. `caller N M`
-looks at the caller's final status only. Without a peer, or without a right where there is a note, the scenario does
-not apply.
+looks at the caller's final status only. `joined`: exit code 0, and the two whom a transfer has brought together talk.
+Without a peer, or without a right where there is a note, the scenario does not apply.
 """
 
 from __future__ import annotations
@@ -26,8 +26,12 @@ class Row:
     right: str = "ok"
     note: str = ""
     options: tuple[str, ...] = ()
+    count: int = 1
+    """How many scenarios it stands for."""
 
 
+FOLDED = ("asterisk-a",)
+"""Suites in which a line with ``*`` is one line of the page, however many files it names."""
 _REASONS = {
     "REGISTRAR": "what is no call is relayed or refused as the policy has it",
     "DIGEST": "needs a digest challenge of the far end to cross; the trunk of these runs names no digest realm",
@@ -35,6 +39,7 @@ _REASONS = {
     "SRTP": "SRTP and DTLS belong to the media part",
     "TIMER": "waits for half of a session interval, 45 s; the engine's tests do so in virtual time",
     "NEWER": "needs a newer SIPp than 3.6.1",
+    "REGISTRATION": "registers, or waits to be registered at; tests/interop/test_registration.py has a registrar",
     "EVENTS": "waits for somebody to register or subscribe; no such caller stands opposite",
 }
 
