@@ -20,6 +20,7 @@ from tests.kit.node import CARRIER, INSIDE, OUTSIDE, PBX, PBX2
 from tests.kit.referee import Referee
 from tests.kit.scene import Scene
 from tests.kit.transfers import CARRIER2, TO_CARRIER2, transfer_config
+from tests.kit.wire import Chaos
 
 _THIRD = "10.20.0.7"
 
@@ -179,10 +180,10 @@ class CrewScene(Scene):
         self.over |= {call for call in self.pair.engines[number].egress.calls if call not in kept}
         self.chaos._act(self.pair.kill(number, self.node.journal, self.node.now))
 
-    def _judge(self) -> list[str]:
+    def _judge(self, chaos: Chaos) -> list[str]:
         if self.has_restarted:
-            self.chaos.referee = Referee()  # it knows no process of which a half has died
-        return super()._judge()
+            chaos.referee = Referee()  # it knows no process of which a half has died
+        return super()._judge(chaos)
 
     def attended(self) -> list[str]:
         """Two lines of a PBX talk to two carriers, by any worker; one brings them together, or a third picks up."""
