@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from sbc.call.parts import Leg
-from sbc.sip import Message
+from sbc.sip import Fields, Message, is_token, split_list
 from sbc.topology import BodyRefused, Part, SdpRefused, build_sdp, format_multipart, is_multipart, parse_multipart
 
 SDP_TYPE: Final = "application/sdp"
@@ -44,13 +45,38 @@ def dressed(leg: Leg, message: Message, sdp: bytes) -> tuple[bytes, str]:
     trunk = leg.call.config.trunks.get(leg.trunk)
     if trunk is None or not trunk.bodies or not is_multipart(message.content_type):
         return sdp, SDP_TYPE if sdp else ""
-    parts = [part for part in _parts(message) if part.kind in trunk.bodies and not _is_session(part)]
+    parts = [
+        replace(part, content_id=_shown_id(leg, part.content_id))
+        for part in _parts(message)
+        if part.kind in trunk.bodies and not _is_session(part)
+    ]
     if not parts:
         return sdp, SDP_TYPE if sdp else ""
     if sdp:
         parts.insert(0, Part(SDP_TYPE, sdp))
     boundary = leg.call.mint.token()
     return format_multipart(parts, boundary), f"multipart/mixed;boundary={boundary}"
+
+
+def _shown_id(leg: Leg, content_id: str) -> str:
+    """A part's id at the domain that this leg's side knows; empty where it is no name."""
+    name = content_id.partition("@")[0]
+    return f"{name}@{leg.realm.domain}" if is_token(name) else ""
+
+
+def locations(leg: Leg, message: Message) -> Fields:
+    """Where the caller is, as far as a part says so that crosses to this leg's trunk (RFC 6442 section 4.1)."""
+    value, trunk = message.get("Geolocation"), leg.call.config.trunks.get(leg.trunk)
+    if value is None or trunk is None or not trunk.bodies or not is_multipart(message.content_type):
+        return []
+    crossing = {part.content_id for part in _parts(message) if part.content_id and part.kind in trunk.bodies}
+    found: Fields = []
+    for one in split_list(value):
+        content_id = one.partition(">")[0].strip().removeprefix("<")
+        shown = _shown_id(leg, content_id[4:]) if content_id[:4].lower() == "cid:" else ""
+        if shown and content_id[4:] in crossing:
+            found.append(("Geolocation", f"<cid:{shown}>"))
+    return found
 
 
 _TELLING: Final = (b"o=", b"c=", b"m=", b"a=sendrecv", b"a=sendonly", b"a=recvonly", b"a=inactive")

@@ -6,7 +6,7 @@ from typing import Final
 
 from sbc.call import early, insert, modify, redirect, reliable, session, transfer
 from sbc.call.abilities import supported_of
-from sbc.call.body import dressed, is_unsupported, session_of, shown_sdp
+from sbc.call.body import dressed, is_unsupported, locations, session_of, shown_sdp
 from sbc.call.call import Call, CallState
 from sbc.call.end import finish, hang_up
 from sbc.call.exchange import abort_attempt, ask
@@ -117,6 +117,7 @@ def _invite(call: Call, out: Outgoing, request: Request, exit_: Exit, now: Now) 
     if is_unsupported(request, trunk.bodies if trunk is not None else frozenset()):
         finish(call, exit_, now, status=415, released_by="sbc", cause="body not for this trunk")
         return
+    out.fields = [*out.fields, *locations(leg, request)]
     body, kind = dressed(leg, request, body)
     if not exit_.request(out, request, body, kind, left):
         finish(call, exit_, now, status=500, released_by="sbc", cause="egress audit")

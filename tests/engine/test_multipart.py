@@ -115,3 +115,43 @@ def test_parts_without_a_session_are_no_offer_or_no_body_at_all(body: bytes) -> 
         node.carrier.expect_response(415)
     else:
         assert node.pbx.expect_request("INVITE").body == b""
+
+
+LOCATION = b'<presence xmlns="urn:ietf:params:xml:ns:pidf" entity="pres:alice@example.com"/>'
+
+
+def located(peer: Peer, content_id: str) -> bytes:
+    """A session description with a location behind it."""
+    head = f"Content-Type: application/pidf+xml\r\nContent-ID: <{content_id}>\r\n"
+    return (
+        b"--part\r\nContent-Type: application/sdp\r\n\r\n" + sdp(peer.host) + b"\r\n--part\r\n" + head.encode()
+        + b"Content-Disposition: render;handling=optional\r\n\r\n" + LOCATION + b"\r\n--part--\r\n"
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kinds", "content_id", "shown"),
+    [
+        ({"application/pidf+xml"}, "place1@pbx.corp.local", "place1@sbc.example.net"),
+        ({"application/pidf+xml"}, "a b@pbx.corp.local", ""),
+        ({"application/isup"}, "place1@pbx.corp.local", ""),
+    ],
+)
+def test_a_location_crosses_with_what_refers_to_it_where_the_trunk_takes_it(
+    kinds: set[str], content_id: str, shown: str
+) -> None:
+    """RFC 6442 section 4.1: a reference without its part, or a part at a host of the other side, crosses never."""
+    made = config(mode="anchor")
+    node = Node(
+        replace(made, trunks=made.trunks | {"carrier": replace(made.trunks["carrier"], bodies=frozenset(kinds))})
+    )
+    node.pbx.remote = "<sip:+493012345@sbc.example.net>"
+    node.pbx.target = "sip:+493012345@sbc.example.net"
+    extra = f"Geolocation: <cid:{content_id}>, <https://pbx.corp.local/x>\nGeolocation-Routing: yes\n"
+    node.pbx.request("INVITE", located(node.pbx, content_id), extra=extra, content_type=MIXED)
+    node.pbx.expect_response(100)
+    invite = node.carrier.expect_request("INVITE")
+    assert invite.get_all("Geolocation") == ([f"<cid:{shown}>"] if shown else [])
+    assert (f"Content-ID: <{shown}>".encode() in invite.body) is bool(shown)
+    assert (LOCATION in invite.body) is ("application/pidf+xml" in kinds)
+    assert b"pbx.corp" not in node.carrier.wires[0]

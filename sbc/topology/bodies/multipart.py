@@ -21,6 +21,8 @@ class Part:
     body: bytes
     is_required: bool = True
     disposition: str = ""
+    content_id: str = ""
+    """By which a header field refers to it (RFC 2392), without brackets; empty for none."""
 
     @property
     def kind(self) -> str:
@@ -57,6 +59,8 @@ def format_multipart(parts: list[Part], boundary: str) -> bytes:
         head = f"--{boundary}\r\nContent-Type: {part.content_type}\r\n"
         if part.disposition:
             head += f"Content-Disposition: {part.disposition}\r\n"
+        if part.content_id:
+            head += f"Content-ID: <{part.content_id}>\r\n"
         out.append(head.encode("utf-8", "surrogateescape") + b"\r\n" + part.body + b"\r\n")
     return b"".join(out) + f"--{boundary}--\r\n".encode()
 
@@ -71,7 +75,7 @@ def _part(piece: bytes) -> Part:
     lines = head.replace(b"\r\n ", b" ").replace(b"\r\n\t", b" ").split(b"\r\n")
     if len(lines) > _MAX_HEADERS:
         raise BodyRefused("multipart part with too many headers")
-    kind, required, shown = "text/plain", True, ""
+    kind, required, shown, name_of = "text/plain", True, "", ""
     for field in lines:
         name, _, value = field.decode("utf-8", "surrogateescape").partition(":")
         key = name.strip().lower()
@@ -84,6 +88,8 @@ def _part(piece: bytes) -> Part:
                 raise BodyRefused("malformed Content-Disposition") from error
             required = disposition.is_required
             shown = disposition.disposition + ("" if required else ";handling=optional")
+        elif key == "content-id":
+            name_of = value.strip().removeprefix("<").removesuffix(">")
         elif key == "content-transfer-encoding" and value.strip().lower() not in ("7bit", "8bit", "binary"):
             raise BodyRefused("encoded multipart part")
-    return Part(kind, body, required, shown)
+    return Part(kind, body, required, shown, name_of)
