@@ -154,6 +154,7 @@ SIDEWAYS = {
     ("sbc.reception", "sbc.moving"),
     ("sbc.reception", "sbc.inquiries"),
     ("sbc.engine", "sbc.inquiries"),
+    ("sbc.engine", "sbc.moving"),
     ("sbc.inquiries", "sbc.contents"),
     ("sbc.inquiries", "sbc.egress"),
     ("sbc.inquiries", "sbc.moving"),
