@@ -38,7 +38,7 @@ class ControlServer(ControlSite):
 
     async def _calls(self, request: web.Request) -> web.Response:
         most = request.query.get("limit", str(_MOST))
-        if not (most.isascii() and most.isdigit()):
+        if not (most.isascii() and most.isdigit() and len(most) <= 9):
             return refuse(400, "limit is not a number")
         calls = self._node.calls()
         return answer({"total": len(calls), "calls": calls[: int(most)]})

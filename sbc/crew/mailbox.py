@@ -12,7 +12,8 @@ BATCH: Final = 64
 """Letters read in one wake-up."""
 _BUFFER: Final = 4 << 20
 _SO_SNDBUFFORCE: Final = 32
-_LONGEST: Final = 1 << 18
+LONGEST: Final = 1 << 18
+"""Bytes of a letter."""
 
 
 def open_mailbox() -> tuple[socket.socket, socket.socket]:
@@ -36,7 +37,7 @@ class Mailbox:
         self.posted = 0
         self.taken = 0
         self.lost = 0
-        """Letters that had no room: their reader is gone, or does not keep up."""
+        """Letters that had no room: their reader is gone or does not keep up, or they are too long."""
         self._reader: Final = reader
         self._writers: Final = writers
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -56,7 +57,10 @@ class Mailbox:
             self._loop = None
 
     def post(self, worker: int, letter: bytes) -> bool:
-        """Put a letter into another's mailbox; False where it has no room."""
+        """Put a letter into another's mailbox; False where it has no room, or its reader would get a part of it."""
+        if len(letter) > LONGEST:
+            self.lost += 1
+            return False
         try:
             self._writers[worker].send(letter)
         except OSError:
@@ -68,7 +72,7 @@ class Mailbox:
     def _readable(self) -> None:
         for _ in range(BATCH):
             try:
-                letter = self._reader.recv(_LONGEST)
+                letter = self._reader.recv(LONGEST)
             except (BlockingIOError, InterruptedError):
                 break
             self.taken += 1
