@@ -14,7 +14,7 @@ from enum import Enum
 from typing import Final
 
 from sbc.adopter import Adopter
-from sbc.adoption import pack_moved, take
+from sbc.adoption import moved_tokens, pack_moved, take
 from sbc.call import Call, CallState, Incoming, Leg
 from sbc.egress import Egress
 from sbc.mint import is_minted, slot_of
@@ -141,6 +141,8 @@ class Moves:
         """Another worker's call is ours from now on; False where its record cannot be read."""
         adopted = self.adopter.take_over(call, record)
         if adopted is None:
+            for token in moved_tokens(record):
+                self._moved.pop(token, None)  # whoever gave it back sends us what comes for it: it ends here
             return False
         for leg in (adopted.a, adopted.b):
             if leg is not None and leg.dialog is not None:

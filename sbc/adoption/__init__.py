@@ -9,7 +9,7 @@ Not for: keeping records (`sbc/journal`), and calls that nobody has answered yet
 from sbc.adoption.adopt import CSEQ_GAP, Unadoptable, adopt
 from sbc.adoption.codec import RecordError
 from sbc.adoption.keeper import keep
-from sbc.adoption.moved import divide, pack_moved, unpack_moved
+from sbc.adoption.moved import divide, moved_tokens, pack_moved, unpack_moved
 from sbc.adoption.needs import Needs, needs
 from sbc.adoption.take import take
 
@@ -21,6 +21,7 @@ __all__ = [
     "adopt",
     "divide",
     "keep",
+    "moved_tokens",
     "needs",
     "pack_moved",
     "take",

@@ -39,6 +39,16 @@ def unpack_moved(moved: bytes, snapshot: Snapshot, mint: Mint, engines: list[str
     return call
 
 
+def moved_tokens(moved: bytes) -> list[str]:
+    """What names the call of a record that may be of no use otherwise."""
+    try:
+        reader = Reader(moved)
+        reader.numbers(5)
+        return _tokens(reader.blob(reader.number()))
+    except RecordError:
+        return []
+
+
 def divide(live: list[Journal], table: Table, worker: int) -> tuple[list[Journal], dict[str, int]]:
     """Of all live calls of a node those that a worker is to adopt, and what names calls it has given away.
 

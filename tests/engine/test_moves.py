@@ -352,3 +352,15 @@ def test_refer_outside_dialogs_about_a_call_of_another_worker() -> None:
     node.pbx.expect_response(200)
     hang_up(node, node.carrier2, node.carrier)
     node.assert_clean()
+
+
+def test_a_call_that_comes_back_and_cannot_be_taken_is_sent_for_no_more() -> None:
+    """Both would know the other as its holder, and give each other the next BYE for ever."""
+    node = two_calls()
+    ask(node)
+    (given,) = node.handed
+    giver = node.engines[0]
+    tag = node.carrier.remote_tag
+    assert giver.moves.slot_of_tag(tag) == given.slot
+    giver.take_over(given.call, given.record.replace(b"\noutside\n", b"\nnowhere\n"), b"", given.flow, node.now)
+    assert giver.moves.slot_of_tag(tag) == -1
