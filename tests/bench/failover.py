@@ -1,4 +1,4 @@
-"""`python -m tests.bench.failover [--rate R] [--seconds S] [--ring S]`: targets killed and revived under load.
+"""`python -m tests.bench.failover [--rate R] [--seconds S] [--ring S] [--workers N]`: targets that die under load.
 
 Three targets of one trunk share the calls and answer OPTIONS. One is killed (its port is closed: ICMP) and revived,
 another falls silent (its cable is pulled) and comes back. Told: calls lost, how long callers waited for an answer, how
@@ -65,12 +65,13 @@ def main() -> int:
     parser.add_argument("--rate", type=int, default=100, help="calls a second (%(default)s)")
     parser.add_argument("--seconds", type=float, default=6.0, help="between one event and the next (%(default)s)")
     parser.add_argument("--ring", type=float, default=0.2, help="seconds a callee rings (%(default)s)")
+    parser.add_argument("--workers", type=int, default=1, help="of the node (%(default)s)")
     options = parser.parse_args()
     if reason := lacking("sipp"):
         sys.stderr.write(f"cannot run here: {reason}\n")
         return 2
     with Rig(taps=False) as rig:
-        outcome = run(rig, options.rate, options.seconds, options.ring)
+        outcome = run(rig, options.rate, options.seconds, options.ring, options.workers)
     waits = sorted(outcome.waits) or [0.0]
     say(f"{outcome.calls} calls at {options.rate}/s, each rings {options.ring:g} s; lost {outcome.lost}")
     if outcome.shed:
@@ -94,10 +95,10 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
-def run(rig: Rig, rate: int, seconds: float, ring: float) -> Outcome:
+def run(rig: Rig, rate: int, seconds: float, ring: float, workers: int = 1) -> Outcome:
     """Kill, revive, silence and revive, with `seconds` between; on a rig whose node is not started yet."""
     hosts: tuple[str, ...] = INSIDE_PEERS
-    rig.start(lambda state: _config(state, hosts))
+    rig.start(lambda state: _config(state, hosts, workers))
     callees = {host: _callee(rig, host, ring) for host in hosts}
     try:
         wait_until(lambda: all("answered" in str(_target(rig, host)["probe"]["last"]) for host in hosts), 20, "probes")
@@ -129,8 +130,8 @@ def run(rig: Rig, rate: int, seconds: float, ring: float) -> Outcome:
     return outcome
 
 
-def _config(state: Path, hosts: tuple[str, ...]) -> str:
-    text = node_file(state=state, media="bypass", pbx=tuple([f"{host}:{PBX_PORT}" for host in hosts]))
+def _config(state: Path, hosts: tuple[str, ...], workers: int) -> str:
+    text = node_file(state=state, media="bypass", workers=workers, pbx=tuple([f"{host}:{PBX_PORT}" for host in hosts]))
     for priority in range(2, len(hosts) + 1):
         text = text.replace(f"priority = {priority}", "priority = 1")
     return text.replace('[trunk.pbx]\nrealm = "inside"', f'[trunk.pbx]\nrealm = "inside"\n{_PROBE}')
