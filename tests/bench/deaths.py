@@ -1,0 +1,238 @@
+"""`python -m tests.bench.deaths [--kill worker|node] [--held N] [--rate R]`: `kill -9` under load, as callers saw it.
+
+Calls are held; around the moment of the kill each is changed by a re-INVITE, which crosses, and refreshed by another,
+which does not; new ones come all the while. Told, from what was on the wires: how long the dead one's share of the
+messages waited, whether each held call was changed, refreshed and ended with a BYE on both legs, which new ones failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sbc.steering import Table, key_of
+from tests.rig.frames import Packet
+from tests.rig.needs import lacking
+from tests.rig.node import Node
+from tests.rig.process import wait_until
+from tests.rig.rig import INSIDE, OUTSIDE, Rig
+from tests.rig.sipp import Sipp
+
+WORKERS = 2
+_BEFORE, _BETWEEN = 5000, 1500
+"""Milliseconds of a held call before its change, and from there to its refresh."""
+_FRESH = 8.0
+"""Seconds for which new calls come."""
+_LOADED = 30
+"""Ticks of CPU that a process has used at the least when it has loaded everything."""
+
+
+@dataclass
+class Asked:
+    """A request of a peer, the first copy of it: when it came, when the first answer and the final one left."""
+
+    owner: int
+    when: float
+    heard: float = 0.0
+    final: float = 0.0
+    status: int = 0
+
+
+@dataclass
+class Seen:
+    """What was on the wires."""
+
+    asked: dict[tuple[str, str], Asked] = field(default_factory=dict)
+    """By Call-ID and CSeq, outside."""
+    up_inside: set[str] = field(default_factory=set)
+    """Calls whose callee answered and got its ACK."""
+    ended_inside: set[str] = field(default_factory=set)
+    """Those that got a BYE. A busy SIPp that has dropped a call, for a copy of an INVITE that came late, answers none."""
+
+
+def main() -> int:
+    """Measure and print; exit 1 if a held call did not end as it should."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.deaths", description=__doc__)
+    parser.add_argument("--kill", choices=["worker", "node"], default="worker", help="who dies (%(default)s)")
+    parser.add_argument("--held", type=int, default=200, help="calls held (%(default)s)")
+    parser.add_argument("--rate", type=int, default=100, help="new calls a second (%(default)s)")
+    parser.add_argument("--media", choices=["anchor", "bypass"], default="anchor", help="(%(default)s)")
+    options = parser.parse_args()
+    if reason := lacking("sipp"):
+        sys.stderr.write(f"cannot run here: {reason}\n")
+        return 2
+    with Rig() as rig:
+        rig.start_with(store="sqlite", workers=WORKERS, media=options.media, extra="[node.limits]\ndelay = 0\n")
+        return judge(rig, options)
+
+
+def judge(rig: Rig, options: argparse.Namespace) -> int:
+    """One run."""
+    await_understudy(rig.node)
+    table = Table(bytes.fromhex((rig.node.directory / "slots").read_text()), WORKERS)
+    held = start(rig, options.held, options.rate)
+    wait_until(lambda: status(rig).get("calls") == options.held, 60, "the held calls")
+    victim = int(status(rig)["workers"][0]["pid"])
+    fresh = rig.sipp(
+        OUTSIDE,
+        "bench_uac",
+        call=True,
+        calls=int(options.rate * _FRESH),
+        rate=options.rate,
+        held=2000,
+        timeout=100,
+        receive_timeout=40000,
+        values={"held": "500"},
+        options=("-s", "4930222"),
+    )
+    time.sleep(_FRESH / 3)
+    killed = time.time()
+    if options.kill == "worker":
+        os.kill(victim, signal.SIGKILL)
+    else:
+        rig.restart()
+    served = time.time()
+    code = held.exit_code(150)
+    fresh.exit_code(150)
+    rig.node.wait_idle(60)
+    time.sleep(1)
+    seen = read(rig.taps.packets(), table)
+    report(seen, killed, options)
+    if options.kill == "node":
+        say(f"the next node was ready {served - killed:.2f} s after the kill, its start included")
+    return verdict(rig, seen, held, code, options)
+
+
+def await_understudy(node: Node) -> None:
+    """Until whoever is to come after a worker has loaded everything: its CPU time stands still.
+
+    A node that has run for a while is past that; on a busy machine it takes many seconds.
+    """
+    workers = {int(one["pid"]) for one in node.ask("GET", "/status")["workers"]}
+    before, since = -1, time.monotonic()
+    deadline = since + 60
+    while time.monotonic() < min(since + 2, deadline):
+        used = sum(ticks for pid, ticks in children(node.process.pid) if pid not in workers)
+        if used != before or used < _LOADED:
+            before, since = used, time.monotonic()
+        time.sleep(0.1)
+
+
+def children(pid: int) -> Iterator[tuple[int, int]]:
+    """Those that a process has now, and the ticks of CPU that each has used."""
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                fields = (entry / "stat").read_text().rsplit(")", 1)[1].split()
+                if int(fields[1]) == pid:
+                    yield int(entry.name), int(fields[11]) + int(fields[12])
+
+
+def start(rig: Rig, calls: int, rate: int) -> Sipp:
+    """A callee for everything, and the caller of the held calls."""
+    rig.begin()
+    rig.sipp(INSIDE, "held_uas", call=False, calls=1_000_000, timeout=200, receive_timeout=90000)
+    return rig.sipp(
+        OUTSIDE,
+        "held_uac",
+        call=True,
+        calls=calls,
+        rate=rate,
+        held=calls,
+        timeout=150,
+        receive_timeout=40000,
+        values={"before": str(_BEFORE), "between": str(_BETWEEN), "after": str(10000)},
+        options=("-s", "4930222"),
+    )
+
+
+def status(rig: Rig) -> dict[str, Any]:
+    """As operators see it."""
+    found: dict[str, Any] = rig.node.ask("GET", "/status")
+    return found
+
+
+def read(packets: Iterable[Packet], table: Table) -> Seen:
+    """Requests of the callers with their answers, and the BYEs of the far legs."""
+    seen = Seen()
+    for packet in packets:
+        data = packet.payload
+        call, cseq = header(data, b"Call-ID"), header(data, b"CSeq")
+        if packet.realm == "inside":
+            if packet.from_node and data.startswith((b"ACK ", b"BYE ")):
+                (seen.up_inside if data.startswith(b"ACK ") else seen.ended_inside).add(call)
+        elif data.startswith((b"INVITE ", b"BYE ")) and not packet.from_node:
+            seen.asked.setdefault((call, cseq), Asked(table.owner(key_of(data)), packet.when))
+        elif data.startswith(b"SIP/2.0 ") and packet.from_node and (call, cseq) in seen.asked:
+            asked, code = seen.asked[call, cseq], int(data[8:11])
+            asked.heard = asked.heard or packet.when
+            if code >= 200 and not asked.final:
+                asked.final, asked.status = packet.when, code
+    return seen
+
+
+def header(data: bytes, name: bytes) -> str:
+    """The first header field of this name."""
+    start = data.find(b"\r\n" + name + b":")
+    if start < 0:
+        return ""
+    start += len(name) + 3
+    return data[start : data.find(b"\r\n", start)].decode("ascii", "replace").strip()
+
+
+def report(seen: Seen, killed: float, options: argparse.Namespace) -> None:
+    """How long who waited."""
+    say(f"kill -9 of the {options.kill} at {options.held} held calls and {options.rate} new ones a second")
+    for name, owners in (("the dead worker's share", {0}), ("the other worker's", set(range(1, WORKERS)))):
+        waits = sorted(
+            [one.heard - one.when for one in seen.asked.values() if one.owner in owners and one.heard >= killed]
+        )
+        if waits:
+            say(
+                f"{name}: {len(waits)} requests answered after the kill; first word within"
+                f" {1000 * waits[len(waits) // 2]:.0f} ms (median), {1000 * waits[-1]:.0f} ms (longest)"
+            )
+    first = [one.heard for one in seen.asked.values() if one.owner == 0 and one.heard >= killed]
+    if first:
+        say(f"the first word of the successor came {min(first) - killed:.2f} s after the kill")
+
+
+def verdict(rig: Rig, seen: Seen, held: Sipp, code: int, options: argparse.Namespace) -> int:
+    """What became of the calls: 0 where every held one went its whole way."""
+    mine = {call for call, _ in seen.asked if call.startswith("held_uac")}
+    done = {
+        cseq: sum(1 for call in mine if seen.asked.get((call, cseq), Asked(0, 0.0)).status == 200)
+        for cseq in ("1 INVITE", "2 INVITE", "3 INVITE", "4 BYE")
+    }
+    say(
+        f"held calls: {done['1 INVITE']} up, {done['2 INVITE']} changed, {done['3 INVITE']} refreshed,"
+        f" {done['4 BYE']} ended with a BYE"
+    )
+    others = [one for (call, cseq), one in seen.asked.items() if call not in mine and cseq.endswith("INVITE")]
+    answered = sum(one.status == 200 for one in others)
+    say(f"new calls: {answered} of {len(others)} answered")
+    say(f"far legs ended with a BYE: {len(seen.ended_inside & seen.up_inside)} of {len(seen.up_inside)}")
+    if code:
+        say(f"the callers of the held calls complain:\n{held.complaint()}")
+    events = status(rig)["events"]
+    say(f"adopted: {events.get('calls.adopted', 0)}")
+    is_whole = set(done.values()) == {options.held} and seen.up_inside <= seen.ended_inside
+    return 0 if is_whole and not code else 1
+
+
+def say(text: str) -> None:
+    """One line on the screen."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
