@@ -8,6 +8,7 @@ of one kind; else their kind follows from the seed.
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
 import time
 import traceback
@@ -33,6 +34,8 @@ def judged(seed: int, kind: str = "") -> list[str]:
 
 def portion(seeds: range, kind: str) -> dict[int, list[str]]:
     """The scripts among these that went wrong, and how."""
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 20)  # a script is short: there is little to be found in the midst of it
     found = {seed: judged(seed, kind) for seed in seeds}
     return {seed: faults for seed, faults in found.items() if faults}
 
