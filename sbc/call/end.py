@@ -241,11 +241,16 @@ def hang_up(call: Call, exit_: Exit, now: Now, cause: str, status: int = 480) ->
     finish(call, exit_, now, status=200 if answered else status, released_by="sbc", cause=cause)
 
 
+def has_left(call: Call, leg: Leg) -> bool:
+    """Whether the peer of `leg` has hung up, and the other one waits for what becomes of a transfer."""
+    return leg.dialog is not None and leg.dialog.state is DialogState.TERMINATED and _is_leaving(call, leg)
+
+
 def lose(call: Call, leg: Leg, exit_: Exit, now: Now) -> None:
     """The peer of `leg` does not know its dialog any more, or says nothing: the call is over (RFC 5057 section 5.1).
 
     Not so where it has hung up itself and the other peer waits for what becomes of a transfer.
     """
-    if leg.dialog is not None and leg.dialog.state is DialogState.TERMINATED and _is_leaving(call, leg):
+    if has_left(call, leg):
         return
     hang_up(call, exit_, now, "callee lost" if leg.side is Side.B else "caller lost")

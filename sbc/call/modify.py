@@ -11,7 +11,7 @@ from typing import Final
 from sbc.call import session
 from sbc.call.body import SDP_TYPE, is_unchanged, session_of, shown_sdp
 from sbc.call.call import Call, CallState
-from sbc.call.end import ENGINE_LOST, abort_attempt, hang_up, lose
+from sbc.call.end import ENGINE_LOST, abort_attempt, hang_up, has_left, lose
 from sbc.call.exchange import ask
 from sbc.call.parts import NO_FIELDS, Exit, Fork, Incoming, Kind, Leg, Outgoing, Step, StepKind
 from sbc.call.restore import restore
@@ -150,6 +150,9 @@ def _ask_other(call: Call, raw: bytes, exit_: Exit, now: Now) -> None:
         return
     if modify.withdrawn:
         refuse(call, 487, None, exit_)
+        return
+    if has_left(call, other):
+        refuse(call, 491, None, exit_)
         return
     method = modify.incoming.method
     if method != "INVITE":
@@ -307,6 +310,9 @@ def fail(call: Call, out: Outgoing, status: int, response: Response | None, exit
     out.done = True
     modify = call.modify
     if modify is None or modify.out is not out:
+        return
+    if has_left(call, out.leg):
+        refuse(call, 491, None, exit_)  # 481, which that peer says, would end the call of the one who asks
         return
     is_challenge = response is not None and not modify.withdrawn and exit_.answers_challenge(out, response)
     if is_challenge or (session.may_retry(out, response) and not modify.withdrawn):

@@ -6,7 +6,7 @@ from typing import Final
 
 from sbc.call.body import DTMF_BODIES
 from sbc.call.call import Call, CallState
-from sbc.call.end import lose
+from sbc.call.end import has_left, lose
 from sbc.call.parts import Exit, Incoming, Kind, Leg, Outgoing
 from sbc.call.usage import ends_call
 from sbc.dialog import DialogState
@@ -79,6 +79,8 @@ def settle(call: Call, out: Outgoing, status: int, response: Response | None, ex
     incoming = out.incoming
     if incoming is None or not incoming.is_open:
         return
+    if status == 481 and has_left(call, out.leg):
+        status, response = 500, None  # it would end the call of the one who asks
     body, kind = b"", ""
     if response is not None and response.body and incoming.leg is not None:
         body, kind = exit_.body(incoming.leg, response) or (b"", "")

@@ -230,7 +230,39 @@ def test_what_was_on_its_way_to_an_asker_that_left_does_not_end_the_transfer() -
     node.carrier.request("BYE")
     node.carrier.expect_response(200)
     node.carrier.reply(info, 481)
-    node.pbx.expect_response(481)
+    node.pbx.expect_response(500)
+    node.pbx2.reply(invite, 200, sdp(node.pbx2.host))
+    node.pbx2.expect_request("ACK")
+    accept_reinvite(node.pbx)
+    hang_up(node, node.pbx, node.pbx2)
+
+
+@pytest.mark.parametrize("is_under_way", [True, False])
+def test_an_offer_on_its_way_to_an_asker_that_leaves_is_for_later(is_under_way: bool) -> None:
+    """RFC 5057: 481 would end the dialog of who is transferred; nothing goes out behind the BYE."""
+    node = Transfers()
+    talk(node, node.carrier, node.pbx)
+    refer(node.carrier, f"sip:{TO_PBX2}@sbc.example.net")
+    accepted(node.carrier)
+    invite = node.pbx2.expect_request("INVITE")
+    reinvite, media = None, node.media
+    node.media = media if is_under_way else None
+    node.pbx.request("INVITE", sdp(PBX, version=2))
+    if is_under_way:
+        reinvite = node.carrier.expect_request("INVITE")
+    node.carrier.request("BYE")
+    node.carrier.expect_response(200)
+    if reinvite is not None:
+        node.carrier.reply(reinvite, 481)
+        node.carrier.expect_request("ACK")
+    else:
+        node.media, commands = media, node.commands
+        node.commands = []
+        for command in commands:
+            assert media is not None
+            node.act(node.engine.media_reply(command.id, media(command.command), node.now))
+    assert node.carrier.idle()
+    node.pbx.ack_failure(node.pbx.expect_response(491))
     node.pbx2.reply(invite, 200, sdp(node.pbx2.host))
     node.pbx2.expect_request("ACK")
     accept_reinvite(node.pbx)

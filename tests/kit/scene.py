@@ -240,7 +240,7 @@ class Scene:
                 continue
             if agent.is_busy:
                 faults.append(f"{agent.name} is {agent.phase.value}")
-            if agent.unanswered and not self.has_restarted:
+            if agent.unanswered and not self.has_restarted and not self.chaos.has_cut:
                 faults.append(f"{agent.name} has an offer without an answer")
             may_be_lost = self.has_restarted or self.chaos.has_cut
             if isinstance(agent, Wilful) and agent.left_over and not may_be_lost:
