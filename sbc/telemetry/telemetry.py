@@ -79,7 +79,8 @@ class Telemetry:
                 )
             case MediaEngineLost():
                 self.counters["media.engines-lost"] += 1
-                self.logger.error("media engine lost", engine=event.engine, calls=event.calls)
+                log = self.logger.error if event.calls else self.logger.warning
+                log("media engine lost", engine=event.engine, calls=event.calls)
             case CallMeasured():
                 self._call_measured(event)
             case CallEnded():

@@ -17,6 +17,7 @@ from tests.rig.rtpengine import Rtpengine
 from tests.rig.ua import DialogOf, NothingHeard
 
 OF_THE_ENGINE = {
+    "is slow",
     "is silent",
     "answers under another cookie",
     "cuts its reply short",

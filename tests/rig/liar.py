@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Callable
 from typing import Final
 
@@ -11,6 +12,8 @@ from rtpengine import Value, decode, encode
 from tests.rig.namespaces import INSIDE_NODE, entered
 
 PORT: Final = 2224
+LATE: Final = 0.7
+"""Seconds: the node of the tests gives up after a few tenths."""
 
 
 def _sdp(request: dict[str, Value], change: Callable[[bytes], bytes]) -> dict[str, Value]:
@@ -23,7 +26,14 @@ def _elsewhere(body: bytes) -> bytes:
     return body + body[body.index(b"m=") :]
 
 
+def _late(cookie: bytes, request: dict[str, Value]) -> bytes:
+    """The truth, when nobody waits for it any more."""
+    time.sleep(LATE)
+    return cookie + b" " + encode(_sdp(request, bytes))
+
+
 LIES: Final[dict[str, Callable[[bytes, dict[str, Value]], bytes]]] = {
+    "is slow": _late,
     "is silent": lambda cookie, request: b"",
     "answers under another cookie": lambda cookie, request: b"0" + cookie + b" " + encode(_sdp(request, bytes)),
     "cuts its reply short": lambda cookie, request: cookie + b" " + encode(_sdp(request, bytes))[:-40],
