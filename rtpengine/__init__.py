@@ -39,18 +39,17 @@ from rtpengine.measures import Measure, read_measures
 from rtpengine.party import (
     WHOLE_CALL,
     Gate,
-    PlayDtmf,
     PlayMedia,
     Publish,
     Record,
     Recording,
-    Selector,
     StopMedia,
     SubscribeAnswer,
     SubscribeRequest,
     Switch,
     Unsubscribe,
 )
+from rtpengine.press import PlayDtmf, Selector
 from rtpengine.readings import (
     Counts,
     EngineReading,

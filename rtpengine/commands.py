@@ -12,6 +12,7 @@ from enum import Enum
 from typing import ClassVar, Final, TypeAlias
 
 from rtpengine.bencode import Value
+from rtpengine.press import PlayDtmf
 
 
 class Flag(Enum):
@@ -405,4 +406,4 @@ class Statistics:
         return {"command": self.name}
 
 
-Command: TypeAlias = Ping | Offer | Answer | Delete | Query | List | Statistics
+Command: TypeAlias = Ping | Offer | Answer | Delete | Query | List | Statistics | PlayDtmf

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from sbc.adoption.codec import Reader, RecordError, count_of, port_of
-from sbc.call import Call, CallState, Leg, SessionTimer, leg_codecs
+from sbc.call import Call, CallState, Leg, SessionTimer, leg_codecs, needs_pressing
 from sbc.config import Listener, Realm, Target
 from sbc.dialog import Answer, Dialog, DialogState
 from sbc.media import NOBODY, MediaSession, Side, terms_named
@@ -71,6 +71,7 @@ def _media(reader: Reader, call: Call, engines: list[str]) -> MediaSession | Non
     session = MediaSession(call.mode, session_id, (tag, other_tag), (interface, other_interface), both)
     if call.a is not None and call.b is not None:
         session.codecs = (leg_codecs(call.a), leg_codecs(call.b))
+        session.presses = needs_pressing((call.a.profile.dtmf, call.b.profile.dtmf))
         session.marks = (call.a.realm.dscp_rtp, call.b.realm.dscp_rtp)
     if offerer and call.a is not None and call.b is not None:
         side = Side.A if offerer == "A" else Side.B

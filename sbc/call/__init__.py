@@ -29,6 +29,7 @@ from sbc.call.dispatch import (
     refuse_transfer,
     resume,
 )
+from sbc.call.dtmf import needs_pressing
 from sbc.call.end import ENGINE_LOST, hang_up
 from sbc.call.etags import EntityTag, EntityTags
 from sbc.call.forks import spend
@@ -84,6 +85,7 @@ __all__ = [
     "hang_up",
     "is_unsupported",
     "leg_codecs",
+    "needs_pressing",
     "note_session_id",
     "readdress",
     "receive_ack",

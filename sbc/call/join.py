@@ -33,6 +33,7 @@ from sbc.call import interval
 from sbc.call.body import SDP_TYPE, session_of, shown_sdp
 from sbc.call.call import Call, CallState
 from sbc.call.description import fits, resumed
+from sbc.call.dtmf import needs_pressing
 from sbc.call.end import ENGINE_LOST, break_off, finish, hang_up, lose, say_bye
 from sbc.call.exchange import ask
 from sbc.call.joint import Join, discard, drop_media, settle
@@ -66,6 +67,7 @@ def joint_media(call: Call, place: Leg, new: Leg) -> MediaSession:
     media = MediaSession(call.mode, mint.session(), (mint.tag(), mint.tag()), interfaces, terms)
     media.codecs = (leg_codecs(a), leg_codecs(b))
     media.marks = (a.realm.dscp_rtp, b.realm.dscp_rtp)
+    media.presses = needs_pressing((a.profile.dtmf, b.profile.dtmf))
     media.succeed(None, (a.said, b.said))
     return media
 

@@ -6,6 +6,7 @@ from typing import Final
 
 from sbc.call.body import DTMF_BODIES
 from sbc.call.call import Call, CallState
+from sbc.call.dtmf import press
 from sbc.call.end import has_left, lose
 from sbc.call.parts import Exit, Incoming, Kind, Leg, Outgoing
 from sbc.call.usage import ends_call
@@ -38,8 +39,10 @@ def receive_request(call: Call, leg: Leg, incoming: Incoming, exit_: Exit, now: 
     if call.state is CallState.INVITING and other.side is Side.B and not other.dialog.remote_tag:
         exit_.respond(incoming, 500, extra=[("Retry-After", "1")])
         return
-    found = exit_.body(other, request) if request.body else (b"", "")
     refused = DTMF_BODIES if other.profile.dtmf == "events" else NOTHING
+    if request.content_type in refused and press(call, leg, incoming, request.body, exit_):
+        return
+    found = exit_.body(other, request) if request.body else (b"", "")
     if found is None or found[1] in refused:
         taken = ", ".join([kind for kind in ACCEPT.split(", ") if kind not in refused])
         exit_.respond(incoming, 415, extra=[("Accept", taken)])

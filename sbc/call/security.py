@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from sbc.call.call import Call
+from sbc.call.dtmf import needs_pressing
 from sbc.call.parts import Leg
 from sbc.config import ANY, Codecs, Realm
 from sbc.media import CLEAR, MediaSession, Terms, terms_of
@@ -18,16 +19,19 @@ def media_session(call: Call, interfaces: tuple[str, str] = NO_INTERFACES) -> Me
     mark = -1
     if b is not None:
         callee, codecs, mark = leg_terms(b), leg_codecs(b), b.realm.dscp_rtp
+        keys = b.profile.dtmf
     elif call.hop_index < len(call.hops):
         hop = call.hops[call.hop_index]
         realm = call.config.realms[hop.realm]
         callee, codecs = _terms(realm, hop.transport), call.config.codecs_of(realm, hop.trunk)
+        keys = call.config.profile_of(realm, hop.trunk).dtmf
         mark = realm.dscp_rtp
     else:
-        callee, codecs = CLEAR, ANY
+        callee, codecs, keys = CLEAR, ANY, ""
     tags = (call.mint.tag(), call.mint.tag())
     media = MediaSession(call.mode, call.mint.session(), tags, interfaces, (leg_terms(a), callee))
     media.codecs = (leg_codecs(a), codecs)
+    media.presses = needs_pressing((a.profile.dtmf, keys))
     media.marks = (a.realm.dscp_rtp, mark)
     return media
 

@@ -140,7 +140,10 @@ SWITCHES: Final[tuple[Switch, ...]] = (
         "4733, 6086",
         (
             ("any", "telephone events in media, and INFO with a digit"),
-            ("events", "telephone events only; INFO with a digit gets 415"),
+            (
+                "events",
+                "telephone events only; the engine presses the key of an INFO from an `info` peer, others get 415",
+            ),
             ("info", "INFO only: telephone events are not offered"),
         ),
     ),

@@ -108,6 +108,11 @@ def translating(options: Options, choice: Choice, reverse: int, ptime: int) -> O
     return replace(options, codecs=codecs, ptime=ptime, ptime_reverse=reverse)
 
 
+def pressing(options: Options) -> Options:
+    """The same for a call in which the engine presses keys."""
+    return replace(options, flags=(*options.flags, Flag.INJECT_DTMF))
+
+
 _ICE_LITE: Final[dict[tuple[bool, bool], IceLite | None]] = {
     (False, False): None,
     (True, False): IceLite.BACKWARD,

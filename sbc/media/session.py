@@ -10,7 +10,7 @@ from sbc.config import ANY, Codecs
 from sbc.media.codecs import NONE_LEFT, Choice, choose, shown_to
 from sbc.media.errors import MachineMisuse as MachineMisuse
 from sbc.media.lines import orderly, shares_place
-from sbc.media.options import answer_options, offer_options, translating
+from sbc.media.options import answer_options, offer_options, pressing, translating
 from sbc.media.security import (
     BARRED,
     lacks_keys,
@@ -107,6 +107,7 @@ class MediaSession:
         "mode",
         "phase",
         "placed_at",
+        "presses",
         "tags",
         "terms",
         "tried",
@@ -131,6 +132,8 @@ class MediaSession:
         self.terms: Final = terms
         self.codecs: tuple[Codecs, Codecs] = (ANY, ANY)
         """What audio codecs each side may use."""
+        self.presses = False
+        """Keys will be pressed for a side (`PlayDtmf`): the engine must be told beforehand, and translates then."""
         self.marks = (-1, -1)
         """DSCP of the media toward each side; below zero: the engine's default."""
         self.engine = -1
@@ -370,21 +373,27 @@ class MediaSession:
             from_tag=self.tags[here],
             sdp=told,
             to_tag=self.tags[there] if self._was_answered else "",
-            options=offer_options((interfaces[here], interfaces[there]), (terms[here], terms[there]), profile, told),
+            options=self._pressing(
+                offer_options((interfaces[here], interfaces[there]), (terms[here], terms[there]), profile, told)
+            ),
             tos=_octet(self.marks[there]),
         )
 
     def _answer_command(self, side: Side, sdp: bytes) -> rtpengine.Answer:
         """`sdp` is without weak keys."""
         offerer = side.other.value
+        offer = self._offer.sdp if self._offer is not None else b""
         return rtpengine.Answer(
             call_id=self.call_id,
             from_tag=self.tags[offerer],
             to_tag=self.tags[side.value],
             sdp=sdp,
-            options=answer_options(self.terms[offerer], self._offer.sdp if self._offer is not None else b"", sdp),
+            options=self._pressing(answer_options(self.terms[offerer], offer, sdp)),
             tos=_octet(self.marks[offerer]),
         )
+
+    def _pressing(self, options: rtpengine.Options) -> rtpengine.Options:
+        return pressing(options) if self.presses else options
 
     def _said(self, side: Side) -> bytes:
         """What a side said of itself in the last exchange that both agreed on, or in a former session."""
