@@ -109,7 +109,8 @@ class Reception:
         incoming = Incoming(request, marked_vias(request, flow), back)
         incoming.tx = tx = egress.new_transaction(request, key, back)
         tx.user = incoming
-        if egress.transactions.is_merged(tx):
+        first = egress.transactions.first_way(tx)
+        if first is not None and self._is_one_sender(first.flow, flow):
             self.refusals.refuse(incoming, 482, flow, "merged request")
         elif method == "CANCEL":
             self._receive_cancel(incoming, data, flow)
@@ -117,6 +118,16 @@ class Reception:
             self._receive_in_dialog(incoming, data, flow)
         else:
             self.admission.receive(incoming, data, flow)
+
+    def _is_one_sender(self, one: Flow, other: Flow) -> bool:
+        """Whether a request may have come from one sender by both flows. A stranger has its own host only: who has
+        read one request knows what the next one will have in common with it, and must not be able to forestall it.
+        """
+        if one.host == other.host:
+            return True
+        router, listeners = self.egress.snapshot.router, self.config.listeners
+        sources = [router.identify(listeners[way.listener], way.host, way.port, way.names) for way in (one, other)]
+        return sources[0].realm == sources[1].realm and not any(source.is_stranger for source in sources)
 
     @property
     def _is_full(self) -> bool:

@@ -103,10 +103,13 @@ class TransactionTable:
         tx = self._servers.get(key_as(cancel, flow, "INVITE"))
         return tx if isinstance(tx, InviteServerTransaction) else None
 
-    def is_merged(self, tx: ServerSide) -> bool:
-        """True where the same request came before on another way and is to be answered with 482 (section 8.2.2.2)."""
+    def first_way(self, tx: ServerSide) -> ServerSide | None:
+        """The same request as it came before on another way (section 8.2.2.2): this one is to be answered with 482.
+
+        Whether both are one sender's is for the caller to say.
+        """
         first = self._merged.get(tx.merge_key) if tx.merge_key else None
-        return first is not None and first.key != tx.key
+        return first if first is not None and first.key != tx.key else None
 
     def statistics(self) -> TransactionStatistics:
         """A snapshot; costs a walk over the table."""

@@ -208,3 +208,18 @@ def test_registered_phone_may_take_the_place_of_another_peer_without_a_trunk() -
 def _with_refer() -> Config:
     base = config()
     return replace(base, realms={**base.realms, "outside": replace(base.realms["outside"], refer="terminate")})
+
+
+def test_a_stranger_cannot_forestall_the_next_request_of_somebody_whose_last_it_has_read() -> None:
+    """RFC 3261 section 8.2.2.2 answers a copy by another way with 482; a REGISTER's successor is no secret."""
+    node = Node()
+    victim, thief = node.peer("alice", VICTIM, OUTSIDE), node.peer("thief", STRANGER, OUTSIDE)
+    register(victim)
+    node.pbx.reply(node.pbx.expect_request("REGISTER"), 200)
+    victim.expect_response(200)
+    thief.name, thief.tag, thief.call_id, thief.cseq = victim.name, victim.tag, victim.call_id, victim.cseq
+    register(thief)
+    node.pbx.reply(node.pbx.expect_request("REGISTER"), 403)
+    register(victim)
+    node.pbx.reply(node.pbx.expect_request("REGISTER"), 200)
+    victim.expect_response(200)

@@ -176,7 +176,7 @@ class Node(RuleBasedStateMachine):
         elif incoming.method == "INVITE":
             tx = InviteServerTransaction(server_key(incoming, flow), incoming, flow, T, self.now)
             self.create(tx)
-            self.table.is_merged(tx)
+            self.table.first_way(tx)
         elif incoming.method != "ACK":
             self.create(ServerTransaction(server_key(incoming, flow), incoming, flow, T, self.now))
 
