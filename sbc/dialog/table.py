@@ -19,15 +19,16 @@ class DialogStatistics:
 class DialogTable:
     """All dialogs of an engine by their local tag.
 
-    The forks of one INVITE share a local tag and are told apart by the remote one. How many forks a peer may open is
-    for the call to limit.
+    The forks of one INVITE share a local tag and are told apart by the remote one. So may many calls whose peers chose
+    the tag (RFC 3261 section 12.2.2), which costs no more than any other dialog.
     """
 
     __slots__ = ("_first", "_forks")
 
     def __init__(self) -> None:
         self._first: dict[str, Dialog] = {}
-        self._forks: dict[str, list[Dialog]] = {}
+        self._forks: dict[str, dict[tuple[str, str], Dialog]] = {}
+        """By their common tag; Call-ID and remote tag tell them apart. Of equal ones the first is found."""
 
     def __len__(self) -> int:
         return len(self._first) + sum([len(forks) for forks in self._forks.values()])
@@ -39,9 +40,7 @@ class DialogTable:
         first = self._first.setdefault(tag, dialog)
         if first is dialog:
             return
-        forks = self._forks.setdefault(tag, [])
-        if dialog not in forks:
-            forks.append(dialog)
+        self._forks.setdefault(tag, {}).setdefault((dialog.call_id, dialog.remote_tag), dialog)
 
     def find(self, call_id: str, local_tag: str, remote_tag: str) -> tuple[Dialog, object] | None:
         """The dialog and its owner; None is a 481 for a request that has a To tag."""
@@ -50,10 +49,9 @@ class DialogTable:
             return None
         if dialog.matches(call_id, remote_tag):
             return dialog, dialog.owner
-        for fork in self._forks.get(local_tag, ()):
-            if fork.matches(call_id, remote_tag):
-                return fork, fork.owner
-        return None
+        forks = self._forks.get(local_tag)
+        fork = forks.get((call_id, remote_tag)) if forks is not None else None
+        return (fork, fork.owner) if fork is not None else None
 
     def owner_of(self, call_id: str, local_tag: str) -> object | None:
         """Who owns the dialogs with this tag of ours, whatever the remote tag: a NOTIFY may bring a new one."""
@@ -65,10 +63,11 @@ class DialogTable:
         tag = dialog.local_tag
         forks = self._forks.get(tag)
         if forks is not None:
+            key = (dialog.call_id, dialog.remote_tag)
             if self._first[tag] is dialog:
-                self._first[tag] = forks.pop(0)
-            elif dialog in forks:
-                forks.remove(dialog)
+                self._first[tag] = forks.popitem()[1]
+            elif forks.get(key) is dialog:
+                del forks[key]
             if not forks:
                 del self._forks[tag]
         elif self._first.get(tag) is dialog:
@@ -81,7 +80,7 @@ class DialogTable:
         for dialog in self._first.values():
             counts[dialog.state] += 1
         for forks in self._forks.values():
-            for fork in forks:
+            for fork in forks.values():
                 counts[fork.state] += 1
         return DialogStatistics(
             early=counts[DialogState.EARLY],

@@ -53,6 +53,22 @@ def test_forks_leave_in_any_order() -> None:
         assert table._forks == {}
 
 
+def test_calls_whose_peers_chose_one_tag_for_us_are_told_apart_by_call_id() -> None:
+    """RFC 3261 section 12.2.2: an INVITE may bring a To tag that was never ours; a flood of them may bring the same."""
+    table = DialogTable()
+    flow = fork("b1").flow
+    dialogs = [Dialog(f"c{number}", "same", "theirs", "", "", flow) for number in range(500)]
+    for dialog in dialogs:
+        table.add(dialog, "call")
+    for dialog in dialogs:
+        assert table.find(dialog.call_id, "same", "theirs") == (dialog, "call")
+    assert table.find("c500", "same", "theirs") is None
+    for dialog in dialogs:
+        table.remove(dialog)
+    assert len(table) == 0
+    assert table._forks == {}
+
+
 def test_adding_again_changes_the_owner_only() -> None:
     """A call may hand a dialog over (Replaces)."""
     table = DialogTable()
