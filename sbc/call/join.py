@@ -104,11 +104,21 @@ def proceed(join: Join, exit_: Exit, now: Now) -> None:
     ask(call, join.media.offer(join.side_of(offerer), sdp), Step(StepKind.JOIN_OFFER), exit_)
 
 
+def _owes_ack(call: Call) -> bool:
+    """Whether the callee has made its offer in its 2xx, and waits for an answer in our ACK."""
+    invite, leg = call.attempt, call.b
+    if invite is None or leg is None or leg.dialog is None or not invite.done:
+        return False
+    return leg.dialog.remote_tag not in invite.acks
+
+
 def _is_free(join: Join) -> bool:
     for call in (join.call, join.new.call):
         if call.modify is not None or call.step is not None or call.refresh is not None or call.restoring:
             return False
         if any(leg is not None and leg.answer is not None for leg in (call.a, call.b)):
+            return False
+        if _owes_ack(call):
             return False
     return True
 

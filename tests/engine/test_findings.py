@@ -267,3 +267,20 @@ def test_an_offer_on_its_way_to_an_asker_that_leaves_is_for_later(is_under_way: 
     node.pbx2.expect_request("ACK")
     accept_reinvite(node.pbx)
     hang_up(node, node.pbx, node.pbx2)
+
+
+def test_a_take_over_waits_for_the_answer_to_the_offer_in_a_2xx() -> None:
+    """RFC 3264 section 4: the callee's offer is open, and who owes the answer has hung up: no second offer meets it."""
+    node = Transfers()
+    invite = start(node, body=b"")
+    node.pbx.reply(invite, 200, sdp(PBX))
+    node.carrier.expect_response(200)
+    extra = f"Replaces: {node.carrier.call_id};to-tag={node.carrier.remote_tag};from-tag={node.carrier.tag}\n"
+    again = node.peer("again", node.carrier.host, node.carrier.listener, 5064)
+    again.invite(extra=extra)
+    node.carrier.request("BYE")
+    node.advance(1)
+    assert not any(isinstance(one, Request) and one.method == "INVITE" for one in node.pbx.inbox)
+    node.advance(40)
+    methods = [one.method for one in node.pbx.inbox if isinstance(one, Request)]
+    assert methods[:2] == ["ACK", "BYE"]
