@@ -311,7 +311,8 @@ class Referee:
     def _has_failed(self, key: Key, offer: Offer, now: float) -> bool:
         """Whether the node's request that made this offer was given up: nobody answered it, or it reached nobody."""
         for (_, method), exchange in self._asked.items():
-            if exchange.key == key and offer == (True, method, exchange.number, True) and not exchange.final:
+            is_asked = offer == (True, method, exchange.number, True) and exchange.begun < now
+            if exchange.key == key and is_asked and not exchange.final:
                 return exchange.is_lost or now >= exchange.begun + _BUSY - 0.1
         return False
 
@@ -327,7 +328,9 @@ class Referee:
         if told.method == "BYE":
             self._said_bye(session, told, now)
         elif told.method == "INVITE":
-            if session.invite_out or session.invite_in:
+            own = (True, "INVITE", session.invite_out, True)
+            is_under_way = session.invite_out and not self._has_failed(key, own, now)
+            if is_under_way or session.invite_in:
                 self.blame("another INVITE is under way", told)
             session.invite_out = told.number
         if not told.has_sdp or told.method not in ("INVITE", "UPDATE", "PRACK"):
