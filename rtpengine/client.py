@@ -90,6 +90,8 @@ class Client:
         self._calls: Final[dict[str, deque[_Request]]] = {}
         self._requests = self._repeats = self._timeouts = self._garbled = self._strays = 0
         self._quickest: float | None = None
+        self.refused_at = 0.0
+        """When the engine's host last said that nobody has its port (the loop's clock); 0: never."""
 
     @staticmethod
     async def connect(
@@ -108,7 +110,7 @@ class Client:
         loop = asyncio.get_running_loop()
         client = Client(loop, interval, attempts, as_json=as_json)
         found = await loop.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
-        client._transport = _Socket(loop, found[0][0], found[0][4], client.receive)
+        client._transport = _Socket(loop, found[0][0], found[0][4], client.receive, client.refuse)
         return client
 
     async def request(self, command: Request) -> Reply:
@@ -200,6 +202,10 @@ class Client:
         if not request.future.done():
             request.future.set_result(reply)
 
+    def refuse(self) -> None:
+        """The engine's port is closed. Its timers go on: it may be starting just now."""
+        self.refused_at = self._loop.time()
+
     def _finish(self, request: _Request) -> None:
         """Forget the request and send the next one of its call."""
         self._waiting.pop(request.cookie, None)
@@ -239,9 +245,11 @@ class _Socket:
         family: int,
         address: tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes],
         receive: Callable[[bytes], None],
+        refuse: Callable[[], None],
     ) -> None:
         self._loop: Final = loop
         self._receive: Final = receive
+        self._refuse: Final = refuse
         self._sock: Final = socket.socket(family, socket.SOCK_DGRAM)
         try:
             self._sock.setblocking(False)
@@ -256,8 +264,12 @@ class _Socket:
 
     def sendto(self, data: bytes) -> None:
         """What cannot be sent now is repeated like what got lost."""
-        with contextlib.suppress(OSError):
+        try:
             self._sock.send(data)
+        except ConnectionRefusedError:  # of an earlier one
+            self._refuse()
+        except OSError:
+            return
 
     def close(self) -> None:
         """No more."""
@@ -270,7 +282,10 @@ class _Socket:
                 data = self._sock.recv(_DATAGRAM)
             except (BlockingIOError, InterruptedError):
                 return
-            except OSError:  # an ICMP error: the engine may be starting just now, so the timer decides
+            except ConnectionRefusedError:
+                self._refuse()
+                continue
+            except OSError:  # another ICMP error: the timer decides
                 continue
             self._receive(data)
             if self._sock.fileno() < 0:  # closed by whom the reply was for

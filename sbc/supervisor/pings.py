@@ -13,6 +13,10 @@ EVERY: Final = 2.0
 """Seconds between two pings of an engine that answers."""
 HASTY: Final = 0.5
 """The same for one that does not."""
+LOOK: Final = 0.2
+"""Seconds between two looks whether a ping was refused."""
+REFUSED: Final = 1.0
+"""Seconds after which an engine is lost whose host says that its port is closed: no word can come from there."""
 
 
 class Hearer(Protocol):
@@ -45,11 +49,12 @@ class Watch:
         self._doubted = None
         self._is_lost = False
 
-    def unanswered(self, asked: float, now: float) -> float:
+    def unanswered(self, asked: float, now: float, *, is_refused: bool = False) -> float:
         """It did not answer what it was `asked`: the seconds since it was last heard where it is lost now, else 0."""
         if self._doubted is None:
             self._doubted = asked
-        if self._is_lost or now - self._doubted < self._lost_after:
+        patience = min(self._lost_after, REFUSED) if is_refused else self._lost_after
+        if self._is_lost or now - self._doubted < patience:
             return 0.0
         self._is_lost = True
         return now - self._heard
@@ -68,18 +73,24 @@ async def _watch(engine: int, client: Client, hearer: Hearer, lost_after: float)
     while True:
         await asyncio.sleep(watch.pause)
         asked = clock()
-        if await _is_alive(client):
+        if await _is_alive(client, asked):
             watch.answered(clock())
             hearer.media_health(engine, True)
-        elif silent := watch.unanswered(asked, clock()):
+        elif silent := watch.unanswered(asked, clock(), is_refused=client.refused_at >= asked):
             hearer.media_lost(engine, silent)
         else:
             hearer.media_health(engine, False)
 
 
-async def _is_alive(client: Client) -> bool:
+async def _is_alive(client: Client, asked: float) -> bool:
+    """Whether a ping is answered; where its host refuses it nothing is waited for."""
+    answer = client.submit(rtpengine.Ping())
+    while not answer.done():
+        await asyncio.wait([answer], timeout=LOOK)
+        if client.refused_at >= asked and not answer.done():
+            answer.cancel()
+            return False
     try:
-        reply = await client.request(rtpengine.Ping())
+        return answer.result().result is rtpengine.Result.PONG
     except rtpengine.Unreachable:
         return False
-    return reply.result is rtpengine.Result.PONG

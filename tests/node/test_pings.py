@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from sbc.supervisor.pings import EVERY, HASTY, Watch
 
 
@@ -31,3 +33,11 @@ def test_engine_is_lost_once_after_so_long_a_silence() -> None:
     watch.answered(12.0)
     assert watch.unanswered(asked=14.0, now=16.0) == 0.0
     assert watch.unanswered(asked=16.5, now=18.5) == 6.5
+
+
+def test_engine_whose_port_is_closed_is_lost_sooner() -> None:
+    """Its host says so; a daemon that is started anew within that time is not lost."""
+    watch = Watch(4.0, 0.0)
+    watch.answered(2.0)
+    assert watch.unanswered(asked=4.0, now=4.2, is_refused=True) == 0.0
+    assert watch.unanswered(asked=4.7, now=5.1, is_refused=True) == pytest.approx(3.1)
