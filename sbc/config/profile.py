@@ -120,7 +120,10 @@ SWITCHES: Final[tuple[Switch, ...]] = (
         "3261 12.1, 13.2.2.4",
         (
             ("each", "an early dialog for each"),
-            ("one", "one early dialog that stands for all of them"),
+            (
+                "one",
+                "one early dialog that stands for all of them; their sessions are shown in unreliable responses only",
+            ),
         ),
     ),
     Switch(
