@@ -6,7 +6,7 @@ find the registered peer. Not a registrar: who may register, and for how long, t
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Protocol
 
 from sbc.mint import Mint
 from sbc.sip import Uri
@@ -41,15 +41,27 @@ def propose(realm: str, record: str, contact: Uri, flow: Flow, until: float, min
     return Binding(mint.keyed_token(seed), uri, realm, flow, until)
 
 
+class Phones(Protocol):
+    """Where phones are registered, as other processes know it too."""
+
+    def note(self, place: str, seconds: float) -> None:
+        """A registrar has taken a phone at this place, for so long."""
+
+    def has(self, place: str) -> bool:
+        """Whether one is registered there still."""
+
+
 class Bindings:
     """All bindings that a registrar has agreed to, by token."""
 
-    __slots__ = ("_by_token", "_hosts")
+    __slots__ = ("_by_token", "_hosts", "elsewhere")
 
     def __init__(self) -> None:
         self._by_token: dict[str, Binding] = {}
         self._hosts: Final[dict[tuple[str, str], float]] = {}
         """Realm and host of phones, and until when one is registered there; who has not come for longest gives way."""
+        self.elsewhere: Phones | None = None
+        """What is shared with other workers: any of them may meet a phone that registered here."""
 
     def __len__(self) -> int:
         return len(self._by_token)
@@ -61,6 +73,8 @@ class Bindings:
         if len(self._hosts) >= MAX_BINDINGS:
             del self._hosts[next(iter(self._hosts))]
         self._hosts[place] = until
+        if self.elsewhere is not None:
+            self.elsewhere.note(" ".join(place), until - now)
         known = self._by_token.get(binding.token)
         if known is not None:
             known.flow = binding.flow
@@ -82,7 +96,9 @@ class Bindings:
 
     def has_host(self, realm: str, host: str, now: float) -> bool:
         """Whether a registrar has taken a phone at this host, for a time that is not over."""
-        return self._hosts.get((realm, host), 0.0) >= now
+        if self._hosts.get((realm, host), 0.0) >= now:
+            return True
+        return self.elsewhere is not None and self.elsewhere.has(f"{realm} {host}")
 
     def prune(self, now: float) -> None:
         """Forget what is over; costs a walk over the table."""

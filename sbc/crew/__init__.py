@@ -20,6 +20,7 @@ from sbc.crew.letters import (
 )
 from sbc.crew.mailbox import Mailbox, open_mailbox
 from sbc.crew.marks import Marks, marks_memory
+from sbc.crew.phones import Phones, phones_memory
 from sbc.crew.ring import Ring, RingStore, ring_memory
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "Letter",
     "Mailbox",
     "Marks",
+    "Phones",
     "Ring",
     "RingStore",
     "counts_memory",
@@ -36,6 +38,7 @@ __all__ = [
     "pack_answers",
     "pack_call",
     "pack_questions",
+    "phones_memory",
     "ring_memory",
     "seal",
     "unpack_answers",

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from sbc.config import Config
-from sbc.crew import Counts, Mailbox
+from sbc.crew import Counts, Mailbox, Phones
 from sbc.journal import Store
 from sbc.outputs import Journal
 from sbc.steering import Table
@@ -23,6 +23,7 @@ class Berth:
     """By the listener's index; shared with nobody (UDP), or with all (streams), and kept by the supervisor."""
     mailbox: Mailbox
     counts: Counts
+    phones: Phones
     store: Store
     live: Callable[[], list[Journal]]
     """The calls that there are, all workers'; waits for the disk."""

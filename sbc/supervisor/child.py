@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from sbc.config import Config
-from sbc.crew import Counts, Mailbox, Marks, Ring, RingStore
+from sbc.crew import Counts, Mailbox, Marks, Phones, Ring, RingStore
 from sbc.journal import MemoryStore, Store, open_switches, read_live
 from sbc.outputs import Journal
 from sbc.steering import Table
@@ -45,6 +45,7 @@ class Orders:
     mailbox: int
     mailboxes: list[int]
     counts: int
+    phones: int
     ring: int
     media_port: int
     is_media_new: bool
@@ -110,6 +111,7 @@ def _berth(orders: Orders, config: Config) -> Berth:
         sockets={int(index): socket.socket(fileno=number) for index, number in orders.sockets.items()},
         mailbox=Mailbox(socket.socket(fileno=orders.mailbox), [socket.socket(fileno=n) for n in orders.mailboxes]),
         counts=counts,
+        phones=Phones(orders.phones),
         store=store,
         live=live,
         adopts_after=orders.adopts_after,

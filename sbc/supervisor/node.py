@@ -127,6 +127,7 @@ class Node:
             if self._berth is not None:
                 left, gone = divide(left, self._berth.table, self._berth.worker)
                 self._engine.moves.expect(gone)
+                self._engine.egress.bindings.elsewhere = self._berth.phones
             adopt_all(worker, left, self._berth, tasks)  # before the first message, which may be about one of them
             await transports.open()
             if self._steersman is not None and self._berth is not None:

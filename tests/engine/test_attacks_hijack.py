@@ -205,6 +205,32 @@ def test_registered_phone_may_take_the_place_of_another_peer_without_a_trunk() -
     assert node.pbx.expect_request("INVITE").to_tag
 
 
+class _Shared:
+    """What workers share."""
+
+    def __init__(self) -> None:
+        self.places: set[str] = set()
+
+    def note(self, place: str, seconds: float) -> None:
+        if seconds > 0:
+            self.places.add(place)
+
+    def has(self, place: str) -> bool:
+        return place in self.places
+
+
+def test_phone_that_registered_with_another_worker_may_take_a_place_too() -> None:
+    """Its REGISTER went by its Call-ID, its INVITE goes to who has the dialog it names."""
+    shared, one, other = _Shared(), Node(), Node()
+    one.engine.egress.bindings.elsewhere = other.engine.egress.bindings.elsewhere = shared
+    register(one.peer("alice", "198.51.100.78", OUTSIDE))
+    one.pbx.reply(one.pbx.expect_request("REGISTER"), 200)
+    desk, handset = other.peer("desk", VICTIM, OUTSIDE), other.peer("alice", "198.51.100.78", OUTSIDE)
+    talk(other, desk, other.pbx)
+    handset.invite(extra=_named(desk, "Replaces", "to-tag", "from-tag"))
+    assert other.pbx.expect_request("INVITE").to_tag
+
+
 def _with_refer() -> Config:
     base = config()
     return replace(base, realms={**base.realms, "outside": replace(base.realms["outside"], refer="terminate")})
