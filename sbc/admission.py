@@ -291,7 +291,7 @@ class Admission:
         listener = config.listeners[flow.listener]
         realm = config.realms[source.realm]
         passage = egress.snapshot.passages.between(source.realm, source.realm, source.trunk)
-        leg = Leg(call, Side.A, realm, listener, incoming.reply_flow, passage, egress.learned())
+        leg = Leg(call, Side.A, realm, listener, incoming.reply_flow.forth, passage, egress.learned())
         leg.trunk = source.trunk
         leg.call_id = request.call_id
         leg.local_uri, leg.remote_uri = without_tag(incoming.to), without_tag(incoming.from_)

@@ -149,10 +149,16 @@ def marked_vias(request: Request, flow: Flow) -> list[str]:
 def reply_flow(request: Request, flow: Flow, config: Config) -> Flow:
     """Where responses go (RFC 3261 section 18.2.2, RFC 3581 section 4): the connection, the port the request came from
     where `rport` asks for it or the sender is behind a NAT, else the source address at the port of the Via. `maddr` is
-    ignored: it is a way to aim us at a third party."""
-    if flow.is_reliable:
-        return flow
+    ignored: it is a way to aim us at a third party.
+
+    Should the connection be gone by then, a new one is opened to the port of the Via, of a peer that is where it says;
+    by TLS, of one that has proved its name."""
     via = request.top_via
+    if flow.is_reliable:
+        port = via.port or (5061 if flow.transport == "TLS" else 5060)
+        if port == flow.port or plain_host(via.host) != flow.host or (flow.transport == "TLS" and not flow.names):
+            return flow
+        return Flow(flow.listener, flow.transport, flow.host, flow.port, flow.connection, flow.names, port)
     if get_param(via.params, "rport") is not None:
         return flow
     port = via.port or 5060

@@ -231,7 +231,7 @@ class Reception:
             self.egress.respond(incoming, 200 if request.method == "BYE" else 481)
         else:
             if incoming.reply_flow.port != dialog.flow.port or dialog.flow.transport != "UDP":
-                note_seen(leg, dialog, incoming.reply_flow)
+                note_seen(leg, dialog, incoming.reply_flow.forth)
             if not leg.trunk:
                 self.keeper.note(dialog.flow, self.egress.now, dialog=dialog)
             if request.method != "BYE":

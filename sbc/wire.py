@@ -13,14 +13,22 @@ class Flow:
     peer's address (IPv6 without brackets, no zone), `port` its port. `connection` numbers the stream connection, 0
     for UDP and
     for a stream that is still to be opened. `names` is for TLS: where there is a connection, what the peer's verified
-    certificate says it is (RFC 5922); where one is to be opened, what the peer must prove to be one of. It is no part
-    of the flow's identity.
+    certificate says it is (RFC 5922); where one is to be opened, what the peer must prove to be one of. `back` is the
+    port to which a new connection may be opened for a response should this one be gone, 0 for none. Neither is part of
+    the flow's identity.
     """
 
-    __slots__ = ("connection", "host", "listener", "names", "port", "transport")
+    __slots__ = ("back", "connection", "host", "listener", "names", "port", "transport")
 
     def __init__(
-        self, listener: int, transport: str, host: str, port: int, connection: int = 0, names: tuple[str, ...] = ()
+        self,
+        listener: int,
+        transport: str,
+        host: str,
+        port: int,
+        connection: int = 0,
+        names: tuple[str, ...] = (),
+        back: int = 0,
     ) -> None:
         self.listener: Final = listener
         self.transport: Final = transport
@@ -28,6 +36,14 @@ class Flow:
         self.port: Final = port
         self.connection: Final = connection
         self.names: Final = names
+        self.back: Final = back
+
+    @property
+    def forth(self) -> Flow:
+        """The same for requests, which have other ways to go should the connection be gone: without `back`."""
+        if not self.back:
+            return self
+        return Flow(self.listener, self.transport, self.host, self.port, self.connection, self.names)
 
     @property
     def is_reliable(self) -> bool:

@@ -52,9 +52,9 @@ def receive_outside(leg: Leg, incoming: Incoming, exit_: Exit, now: Now) -> None
     assert request is not None
     voice = exit_.stand_in(call, leg)
     voice.side = leg.side
-    voice.call_id, voice.flow = request.call_id, incoming.reply_flow
+    voice.call_id, voice.flow = request.call_id, incoming.reply_flow.forth
     voice.local_uri, voice.remote_uri = without_tag(incoming.to), without_tag(incoming.from_)
-    voice.dialog = Dialog.uas(request, voice.local_tag, incoming.reply_flow)
+    voice.dialog = Dialog.uas(request, voice.local_tag, voice.flow)
     voice.learned.learn_message(request)
     incoming.leg, incoming.local_tag = voice, voice.local_tag
     receive_request(call, leg, incoming, exit_, now, voice)

@@ -116,8 +116,10 @@ class Streams:
     def send(self, data: bytes, flow: Flow) -> None:
         """Send, now or when the connection is there."""
         connection = self.table.find(flow)
-        if connection is not None:
+        if connection is not None and (connection.is_open or not flow.back):
             connection.send(data, flow)
+        elif flow.back:  # RFC 3261 section 18.2.2: a response whose connection is gone
+            self.send(data, Flow(flow.listener, flow.transport, flow.host, flow.back, 0, flow.names))
         elif flow.connection or flow.listener not in self._listeners:
             self._fail(flow, "connection lost" if flow.connection else "no listener of this transport")
         elif not is_address(flow.host, family_of(self._listeners[flow.listener][0].host)):

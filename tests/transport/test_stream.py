@@ -171,6 +171,30 @@ def test_a_lost_connection_is_not_replaced_behind_the_engines_back() -> None:
     asyncio.run(scenario())
 
 
+def test_a_response_whose_connection_is_gone_goes_by_a_new_one_where_that_may_be() -> None:
+    """RFC 3261 section 18.2.2: to the port of the request's Via. Where nobody listens there, it is reported."""
+
+    async def scenario() -> None:
+        received: list[bytes] = []
+        server = socket.create_server(("127.0.0.1", 0))
+        server.setblocking(False)
+        async with asyncio.TaskGroup() as tasks, opened(config(TCP)) as (transports, heard):
+            tasks.create_task(collect(server, received))
+            _, writer = await connect(transports)
+            writer.write(OPTIONS)
+            await until(lambda: heard.messages)
+            seen = heard.messages[0][1]
+            writer.close()
+            await until(lambda: transports.connections == 0)
+            for port in (server.getsockname()[1], closed_port(socket.SOCK_STREAM)):
+                transports.send(b"200", Flow(0, "TCP", seen.host, seen.port, seen.connection, (), port))
+            await until(lambda: received == [b"200"] and heard.undelivered)
+            assert [reason for _, reason in heard.undelivered] == ["refused"]
+        server.close()
+
+    asyncio.run(scenario())
+
+
 def test_a_peer_that_does_not_read_is_cut_off_and_reported() -> None:
     async def scenario() -> None:
         async with opened(config(TCP), StreamLimits(buffered=100_000)) as (transports, heard):
