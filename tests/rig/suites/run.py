@@ -230,6 +230,9 @@ def _judge(row: Row, sipp: Sipp) -> str:
     code = sipp.exit_code(30)
     if row.right == "ended":
         return "" if "unexpected BYE" in sipp.complaint() else f"SIPp {code}: {_first(sipp.complaint())}"
+    if row.right.startswith("silence"):
+        wanted = f"nothing came at step {row.right.split()[1]}"
+        return "" if _first(sipp.complaint()) == wanted else f"SIPp {code}, not stopped where {wanted}"
     if code == 0 and row.right.startswith("either"):
         return ""
     if row.right.split()[0] not in ("refused", "either"):

@@ -7,7 +7,8 @@ of `Caller`.
 `right`: `ok` is SIPp's exit code 0; numbers after it are the caller's final status. `refused N M` is right when SIPp
 stops at one of those responses instead of the one it hoped for: the node's answer is the better one. `caller N M`
 looks at the caller's final status only. `joined`: exit code 0, and the two whom a transfer has brought together talk.
-Without a peer, or without a right where there is a note, the scenario does not apply.
+`silence N`: SIPp waits at this step for what must not come. Without a peer, or without a right where there is a note,
+the scenario does not apply.
 """
 
 from __future__ import annotations
