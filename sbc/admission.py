@@ -326,7 +326,7 @@ def learn(leg: Leg, message: Request | Response) -> None:
 def _has_breadth(request: Request) -> bool:
     """RFC 5393 section 5.3.3: a request that may branch no further is not sent on."""
     value = request.get("Max-Breadth")
-    return value is None or value.strip() != "0"
+    return value is None or value.strip().lstrip("0") != "" or value.strip() == ""
 
 
 def _is_well_routed(request: Request) -> bool:

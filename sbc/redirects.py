@@ -88,8 +88,11 @@ class Redirects:
         return None
 
     def _decide(self, call: Call, request: Request, user: str, snapshot: Snapshot, now: Now) -> policies.Decision:
-        """What the policy says to the caller's request for this user, at the address that the caller knows us by."""
-        leg = call.caller_leg
+        """What the policy says to the caller's request for this user, at the address that the caller knows us by.
+
+        The call of a transfer is the asker's, as it was when it was placed.
+        """
+        leg = call.caller_leg if call.behalf is None else call.behalf.leg
         uri = f"sip:{user}@{leg.realm.domain}" if user else f"sip:{leg.realm.domain}"
         asked = Request(request.method, uri, request.fields)
         flow = leg.flow

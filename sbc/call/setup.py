@@ -185,7 +185,7 @@ def _take_provisional(call: Call, out: Outgoing, response: Response, exit_: Exit
     if not sdp or is_late(call, fork) or call.media is None:
         # RFC 3261 section 13.2.1: an offer cannot stand in an unreliable provisional response.
         show_provisional(call, response, fork, b"", exit_, now)
-    elif call.early_fork is not None and call.early_fork is not fork:
+    elif call.early_fork is not None:
         show_provisional(call, response, fork, b"", exit_, now)
     elif sdp == fork.sdp and fork.raw:
         show_provisional(call, response, fork, fork.raw, exit_, now)
@@ -287,8 +287,8 @@ def answer_caller(call: Call, out: Outgoing, response: Response, fork: Fork, exi
         fork.raw = b""
         offer = call.media.offer(Side.A, session_of(incoming.request) or call.inserted)
         ask(call, offer, Step(StepKind.REOFFER, response, fork), exit_)
-    elif not sdp or (sdp == fork.sdp and fork.raw):
-        show_answer(call, response, fork, fork.raw, exit_, now)
+    elif not sdp or (sdp == fork.sdp and (fork.raw or call.early_fork is fork)):
+        show_answer(call, response, fork, fork.raw, exit_, now)  # the session may be that of an offer since
     else:
         fork.sdp = sdp
         assert call.media is not None

@@ -56,7 +56,19 @@ def check(message: Request | Response) -> None:
 _LONGEST: Final = 4096  # characters of a field that transactions, dialogs and answers repeat and keep
 _MANDATORY: Final = ("Via", "From", "To", "Call-ID", "CSeq")
 _TYPED: Final[frozenset[str]] = frozenset(
-    {"Event", "Expires", "Min-SE", "RAck", "RSeq", "Record-Route", "Refer-To", "Replaces", "Route", "Session-Expires"}
+    {
+        "Event",
+        "Expires",
+        "Join",
+        "Min-SE",
+        "RAck",
+        "RSeq",
+        "Record-Route",
+        "Refer-To",
+        "Replaces",
+        "Route",
+        "Session-Expires",
+    }
 )
 
 
@@ -108,5 +120,14 @@ def _check_typed(message: Message) -> None:
         _ = message.refer_to
     if "Replaces" in first:
         _ = message.replaces
+        _check_invites(message, "Replaces")
+    if "Join" in first:
+        _check_invites(message, "Join")
     if "Event" in first:
         _ = message.event
+
+
+def _check_invites(message: Message, name: str) -> None:
+    """RFC 3891 section 3, RFC 3911 section 4: who takes a place sends an INVITE; ACK and CANCEL may repeat it."""
+    if isinstance(message, Request) and message.method not in ("INVITE", "ACK", "CANCEL"):
+        raise ParseError(Fault.PARAMETER, f"{name} in {message.method[:20]}")

@@ -265,10 +265,11 @@ def test_breadth_of_a_request_crosses(breadth: str, crosses: str | None) -> None
     assert node.pbx.expect_request("INVITE").get("Max-Breadth") == crosses
 
 
-def test_request_without_breadth_left_is_not_sent_on() -> None:
+@pytest.mark.parametrize("none", ["0", "00"])
+def test_request_without_breadth_left_is_not_sent_on(none: str) -> None:
     """RFC 5393 section 5.3.3: 440."""
     node = Node()
-    node.carrier.invite(extra="Max-Breadth: 0\n")
+    node.carrier.invite(extra=f"Max-Breadth: {none}\n")
     node.carrier.ack_failure(node.carrier.expect_response(440))
     node.carrier.target = "sip:x@sbc.example.net"
     node.carrier.request("MESSAGE", b"hello", "Max-Breadth: 0\n", "text/plain")

@@ -10,6 +10,7 @@ import rtpengine
 from sbc.config import Profile
 from sbc.sip import Request
 from tests.kit.flows import answer, assert_no_leak, hang_up, ring, talk
+from tests.kit.node import PBX
 from tests.kit.peer import Peer, sdp
 from tests.kit.transfers import Transfers, accept_reinvite, expect_bye, transfer_config
 
@@ -343,3 +344,19 @@ def test_a_caller_who_owes_the_answer_is_waited_for() -> None:
     expect_bye(node.pbx)
     hang_up(node, node.line2, node.carrier)
     node.assert_clean()
+
+
+@pytest.mark.parametrize("header", ["Replaces", "Join"])
+def test_what_takes_a_place_is_an_invite(header: str) -> None:
+    """RFC 3891 section 3, RFC 3911 section 4: 400 for any other request that says so."""
+    node = Transfers()
+    talk(node, node.carrier, node.pbx)
+    line = named(node.pbx).replace("Replaces", header).strip()
+    for method, status in (("OPTIONS", b"400"), ("MESSAGE", b"400")):
+        node.line2.raw(
+            f"{method} sip:+493012345@sbc.example.net SIP/2.0\r\nVia: SIP/2.0/UDP {PBX}:5070;branch=z9hG4bK{method}\r\n"
+            f"From: <sip:a@{PBX}>;tag=x\r\nTo: <sip:b@sbc.example.net>\r\nCall-ID: {method}\r\nCSeq: 1 {method}\r\n"
+            f"Max-Forwards: 70\r\n{line}\r\nContent-Length: 0\r\n\r\n".encode()
+        )
+        assert node.line2.wires[-1].startswith(b"SIP/2.0 " + status)
+    hang_up(node, node.carrier, node.pbx)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from policies import Action, Condition, Document, Rule
+from sbc.config import Redirect
 from sbc.outputs import CallEnded, Refused
 from tests.kit.flows import assert_no_leak, hang_up, talk
+from tests.kit.node import PBX2
 from tests.kit.peer import Peer, sdp
 from tests.kit.transfers import (
     TO_CARRIER2,
@@ -457,6 +462,33 @@ def test_target_dialog_of_others_opens_nothing(thief: str) -> None:
     _outside(node, node.line2, "")
     node.line2.expect_response(403)
     hang_up(node, node.carrier, node.pbx)
+    node.assert_clean()
+
+
+def test_a_redirect_of_the_new_callee_is_followed_as_the_asker_may_call() -> None:
+    """Design 3a: the new call is the asker's; who is transferred could not call there."""
+    made = transfer_config()
+    inside = Condition(
+        "from inside", lambda facts: facts.source.realm == "inside" and facts.message.uri.user.startswith("+498")
+    )
+    rules = (Rule("from inside to pbx 2", inside, Action(route=("pbx2",))), *made.policy.rules[:2])
+    pbx2 = replace(made.trunks["pbx2"], redirect=Redirect("follow"))
+    policy = Document(name="kit", default=Action(reject=403), rules=(*rules, *made.policy.rules[3:]))
+    node = Transfers(replace(made, trunks=made.trunks | {"pbx2": pbx2}, policy=policy))
+    talk(node, node.carrier, node.pbx)
+    refer(node.pbx, f"sip:{TO_PBX2}@sbc.example.net")
+    accepted(node.pbx)
+    invite = node.pbx2.expect_request("INVITE")
+    node.pbx2.claims = f"<sip:+498002@{PBX2}>"
+    node.pbx2.reply(invite, 302)
+    node.pbx2.expect_request("ACK")
+    again = node.pbx2.expect_request("INVITE")
+    assert again.uri.user == "+498002"
+    node.pbx2.claims = None
+    node.pbx2.reply(again, 486)
+    node.pbx2.expect_request("ACK")
+    expect_notify(node.pbx, 486)
+    hang_up(node, node.pbx, node.carrier)
     node.assert_clean()
 
 

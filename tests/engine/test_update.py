@@ -274,6 +274,28 @@ def test_other_fork_answers_after_an_update(mode: str, from_caller: bool) -> Non
     node.assert_clean()
 
 
+def test_a_fork_that_made_an_offer_answers_though_another_was_heard_since_its_first_one() -> None:
+    """The session is the one of its UPDATE: the 2xx says nothing about it (RFC 3261 section 13.2.1)."""
+    node = Node(config(mode="anchor"))
+    invite, _ = early(node, tag="one")
+    node.pbx.reply(invite, 183, sdp(node.pbx.host, 4600), extra=ALLOW, tag="two")
+    prack(node, node.carrier.expect_response(183))
+    node.carrier.expect_response(200)
+    node.pbx.tag = "one"
+    node.pbx.request("UPDATE", sdp(node.pbx.host, direction="sendonly", version=2))
+    update = node.carrier.expect_request("UPDATE")
+    node.carrier.reply(update, 200, sdp(node.carrier.host, direction="recvonly", version=2))
+    node.pbx.expect_response(200)
+    node.pbx.reply(invite, 183, sdp(node.pbx.host, version=2), extra=ALLOW, tag="one")
+    assert node.carrier.expect_response(183).body == b""
+    node.pbx.reply(invite, 200, tag="one")
+    node.pbx.expect_request("ACK")
+    node.carrier.expect_response(200)
+    node.carrier.ack()
+    hang_up(node, node.carrier, node.pbx)
+    node.assert_clean()
+
+
 def test_other_fork_answers_during_an_update() -> None:
     """The update's dialog has lost: 481, then the answer."""
     node = Node(config(mode="anchor"))
