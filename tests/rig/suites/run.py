@@ -231,8 +231,8 @@ def _judge(row: Row, sipp: Sipp) -> str:
     if row.right == "ended":
         return "" if "unexpected BYE" in sipp.complaint() else f"SIPp {code}: {_first(sipp.complaint())}"
     if row.right.startswith("silence"):
-        wanted = f"nothing came at step {row.right.split()[1]}"
-        return "" if _first(sipp.complaint()) == wanted else f"SIPp {code}, not stopped where {wanted}"
+        end = f"nothing came at step {row.right.split()[1]}"
+        return "" if _first(sipp.complaint()) == end else f"SIPp {code}, not stopped where {end}"
     if code == 0 and row.right.startswith("either"):
         return ""
     if row.right.split()[0] not in ("refused", "either"):
