@@ -303,6 +303,16 @@ class Engine(Reception):
         self.reconciler.time_out(session)
         return self._end()
 
+    def key_heard(self, session: str, tag: str, key: str, duration: int, now: Now) -> list[Output]:
+        """A media engine has heard a party press a key, for so many milliseconds."""
+        self._begin(now)
+        for call in list(self.egress.calls.values()):
+            if call.media is not None and call.media.call_id == session:
+                calls.say(call, tag, key, duration, self.egress, now)
+                self.egress.arm(call)
+                break
+        return self._end()
+
     def media_engines(self, now: Now) -> list[dict[str, object]]:
         """The pool, one row an engine."""
         return media_rows(self.egress.placement, list(self.egress.calls.values()), now.monotonic)

@@ -124,6 +124,9 @@ class Drivable(Protocol):
     def media_timed_out(self, session: str, now: Now) -> list[Output]:
         """A media engine has given up a session."""
 
+    def key_heard(self, session: str, tag: str, key: str, duration: int, now: Now) -> list[Output]:
+        """A media engine has heard a party press a key."""
+
     def switch_media(self, engine: str, is_enabled: bool, now: Now) -> list[Output]:
         """New sessions for a media engine, or none."""
 
@@ -304,6 +307,11 @@ class Worker:
     def media_timed_out(self, session: str) -> None:
         """A media engine has given up a session: its call ends."""
         self._input("media timeout", lambda now: self._engine.media_timed_out(session, now))
+        self.settle()
+
+    def key_heard(self, session: str, tag: str, key: str, duration: int) -> None:
+        """A media engine has heard a party press a key."""
+        self._input("key", lambda now: self._engine.key_heard(session, tag, key, duration, now))
         self.settle()
 
     def switch_media(self, engine: str, is_enabled: bool) -> None:

@@ -29,7 +29,7 @@ from sbc.call.dispatch import (
     refuse_transfer,
     resume,
 )
-from sbc.call.dtmf import needs_pressing
+from sbc.call.dtmf import needs_pressing, say
 from sbc.call.end import ENGINE_LOST, hang_up
 from sbc.call.etags import EntityTag, EntityTags
 from sbc.call.forks import spend
@@ -99,6 +99,7 @@ __all__ = [
     "resume",
     "refuse_transfer",
     "session_id_of",
+    "say",
     "spend",
     "supported_of",
 ]

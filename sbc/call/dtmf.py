@@ -1,13 +1,18 @@
-"""Keys pressed in INFO, for a peer that takes telephone events only (RFC 4733): the media engine presses them."""
+"""Keys between a peer that says them in INFO and one that has telephone events only (RFC 4733).
+
+The media engine presses what the one says, and tells what the other presses.
+"""
 
 from __future__ import annotations
 
 from typing import Final
 
 import rtpengine
-from sbc.call.call import Call
-from sbc.call.parts import Exit, Incoming, Leg
+from sbc.call.call import Call, CallState
+from sbc.call.parts import Exit, Incoming, Kind, Leg, Outgoing
+from sbc.dialog import DialogState
 from sbc.media import MediaSession
+from sbc.wire import Now
 
 _KEYS: Final[frozenset[str]] = frozenset("0123456789*#ABCD")
 _NUMBERED: Final = {"10": "*", "11": "#", "12": "A", "13": "B", "14": "C", "15": "D"}
@@ -54,3 +59,28 @@ def press(call: Call, leg: Leg, incoming: Incoming, body: bytes, exit_: Exit) ->
     call.step = step
     exit_.respond(incoming, 200)
     return True
+
+
+def say(call: Call, tag: str, key: str, duration: int, exit_: Exit, now: Now) -> None:
+    """The engine has heard a key of the party with this tag: the other one is told, where it wants INFO."""
+    media = call.media
+    if media is None or not media.presses or tag not in media.tags or call.state is not CallState.TALKING:
+        return
+    leg = call.a if tag == media.tags[0] else call.b
+    other = leg.other if leg is not None else None
+    if other is None or other.profile.dtmf != "info" or other.dialog is None or len(call.relays) >= MAX_SAID:
+        return
+    if other.dialog.state is not DialogState.CONFIRMED:
+        return
+    out = Outgoing(Kind.RELAY, other, "INFO", other.dialog)
+    out.deadline = now.monotonic + SAID_SECONDS
+    call.relays.append(out)
+    body = f"Signal={key}\r\nDuration={duration}\r\n".encode()
+    if not exit_.request(out, None, body, "application/dtmf-relay"):
+        call.relays.remove(out)
+
+
+SAID_SECONDS: Final = 28.0
+"""How long an INFO of ours may be unanswered."""
+MAX_SAID: Final = 8
+"""Requests in a call under way at once; more keys are lost."""

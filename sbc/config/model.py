@@ -284,6 +284,8 @@ class Media:
     """Seconds between two comparisons of the engines' sessions with the calls; 0: none."""
     timeouts: tuple[str, int] | None = None
     """Address and port where engines tell of media timeouts (XML-RPC)."""
+    keys: tuple[str, int] | None = None
+    """Address and port where engines tell of keys that they hear (`--dtmf-log-dest`)."""
     quality: bool = True
     """Whether engines are asked at a call's end what its media were like."""
     lost_after: float = 4.0

@@ -147,7 +147,10 @@ SWITCHES: Final[tuple[Switch, ...]] = (
                 "events",
                 "telephone events only; the engine presses the key of an INFO from an `info` peer, others get 415",
             ),
-            ("info", "INFO only: telephone events are not offered"),
+            (
+                "info",
+                "INFO only: telephone events are not offered; those of an `events` peer come as INFO (`media.keys`)",
+            ),
         ),
     ),
     Switch(

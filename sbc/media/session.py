@@ -9,6 +9,7 @@ import rtpengine
 from sbc.config import ANY, Codecs
 from sbc.media.codecs import NONE_LEFT, Choice, choose, shown_to
 from sbc.media.errors import MachineMisuse as MachineMisuse
+from sbc.media.events import with_events
 from sbc.media.lines import orderly, shares_place
 from sbc.media.options import answer_options, offer_options, pressing, translating
 from sbc.media.security import (
@@ -227,6 +228,8 @@ class MediaSession:
         if objection:
             return Objection(objection)
         sdp = orderly(without_weak_keys(self.terms[side.value], sdp))
+        if self.presses:
+            sdp = with_events(sdp, self._shown)
         exchange = self._exchange
         if self.phase is Phase.ANSWERED and exchange is not None and exchange.answer.sdp == sdp:
             return exchange.result
@@ -366,6 +369,8 @@ class MediaSession:
         terms, interfaces = self.terms, self.interfaces
         told = orderly(without_weak_keys(terms[here], sdp))
         profile = profile_toward(terms[there], sdp, said)
+        if self.presses:
+            told = with_events(told)
         if terms[there].has_sdes and not profile.is_dtls and b"a=crypto:" in told:
             told = with_one_key(told, self._said(side))
         return rtpengine.Offer(

@@ -47,6 +47,9 @@ def command_line(config: Config, port: int) -> list[str]:
     command = [sys.executable, "-m", "rtpengine", "--listen", f"{LOOPBACK}:{port}", "--ports", f"{low}-{high}"]
     for name, address in interfaces_of(config):
         command += ["--interface", f"{name}/{address}"]
+    if config.media.keys is not None:
+        host, told = config.media.keys
+        command += ["--dtmf-log-dest", f"[{host}]:{told}" if ":" in host else f"{host}:{told}"]
     if config.store != "memory":
         command += ["--lonely", str(LONELY)]
     return command

@@ -31,6 +31,7 @@ from sbc.supervisor.certificates import Certificates
 from sbc.supervisor.embedded import LOOPBACK, EmbeddedEngine, EmbeddedHearer, is_wanted
 from sbc.supervisor.following import Following
 from sbc.supervisor.greeting import Greeter
+from sbc.supervisor.keys import open_keys
 from sbc.supervisor.life import live
 from sbc.supervisor.mark import session_mark
 from sbc.supervisor.outlets import NodeOutlets
@@ -87,6 +88,7 @@ class Node:
         self._tasks: Tasks | None = None
         self._watch: NetworkWatch | None = None
         self._notices: asyncio.Server | None = None
+        self._keys: asyncio.DatagramTransport | None = None
         self._certificates: Final = Certificates(telemetry.logger)
 
     @property
@@ -155,6 +157,8 @@ class Node:
             alarm.cancel()
             if self._watch is not None:
                 self._watch.close()
+            if self._keys is not None:
+                self._keys.close()
             if self._notices is not None:
                 self._notices.close()
             transports.close()
@@ -348,6 +352,8 @@ class Node:
         tasks.create_task(sweep_engines(clients, by_http, worker, greeter, media.sweep), name="media sweeps")
         if media.timeouts is not None and self._berth is None:
             self._notices = await open_timeouts(*media.timeouts, worker)
+        if media.keys is not None and self._berth is None:
+            self._keys = await open_keys(*media.keys, worker)
 
     def _end_silent(self, worker: Worker) -> None:
         """End the adopted calls whose media sessions are nowhere any more."""

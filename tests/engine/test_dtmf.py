@@ -75,3 +75,34 @@ def test_where_no_engine_was_told_it_is_415_as_before(carrier: str, mode: str) -
     edge.node.carrier.request("INFO", b"Signal=5\r\n", content_type=RELAY)
     edge.node.carrier.expect_response(415)
     assert edge.pressed == []
+
+
+def test_key_that_the_engine_hears_is_said_in_info() -> None:
+    """The other way round; the peer's answer is nobody's business, and a key of the other party is not said to it."""
+    edge = Edge("info", "events")
+    node = edge.node
+    offer, answer = edge.asked[0], edge.asked[1]
+    assert isinstance(offer, rtpengine.Offer)
+    assert isinstance(answer, rtpengine.Answer)
+    assert b"telephone-event" in offer.sdp
+    for tag, key in ((offer.from_tag, "1"), (answer.to_tag, "#"), ("nobody", "2")):
+        node.act(node.engine.key_heard(offer.call_id, tag, key, 160, node.now))
+    node.act(node.engine.key_heard("no such session", answer.to_tag, "3", 160, node.now))
+    info = node.carrier.expect_request("INFO")
+    assert info.content_type == RELAY
+    assert info.body == b"Signal=#\r\nDuration=160\r\n"
+    node.carrier.reply(info, 200)
+    assert node.carrier.idle()
+    assert node.pbx.idle()
+    hang_up(node, node.carrier, node.pbx)
+    node.assert_clean()
+
+
+def test_keys_that_nobody_wants_in_info_are_not_said() -> None:
+    """Both have events."""
+    edge = Edge("any", "events")
+    offer = edge.asked[0]
+    assert isinstance(offer, rtpengine.Offer)
+    edge.node.act(edge.node.engine.key_heard(offer.call_id, offer.from_tag, "1", 160, edge.node.now))
+    assert edge.node.carrier.idle()
+    assert edge.node.pbx.idle()

@@ -8,6 +8,7 @@ import re
 import secrets
 import socket
 import threading
+import time
 from collections.abc import Coroutine
 from typing import Any, Final, TypeVar
 
@@ -145,6 +146,24 @@ class PlainPhone(End):
     def move(self) -> None:
         self._talkers[-1].send_to(0)
         self._place(1)
+
+    def press(self, payload_type: int, event: int) -> None:
+        """A key for 160 ms (RFC 4733 section 2.5), in the place of the tone meanwhile."""
+        talker, sock = self._talkers[-1], self._sockets[-1]
+        host, port = talker.destination
+        talker.send_to(0)
+        time.sleep(0.05)
+        stamp = (talker.sequence * self.voice.step).to_bytes(4, "big")
+        for number in range(1, 11):
+            is_end = number > 7
+            length = min(number, 8) * 160
+            head = bytes([0x80, payload_type | (0x80 if number == 1 else 0)])
+            body = bytes([event, 0x8A if is_end else 0x0A]) + length.to_bytes(2, "big")
+            packet = head + (talker.sequence & 0xFFFF).to_bytes(2, "big") + stamp + b"tone" + body
+            talker.sequence += 1
+            sock.rtp.sendto(self.seal(packet), (host, port))
+            time.sleep(0.02)
+        talker.send_to(port, host)
 
     def close(self) -> None:
         for talker in self._talkers:

@@ -17,6 +17,7 @@ from tests.rig.rtpengine import Rtpengine
 
 EVENTS = 101
 RELAY = "application/dtmf-relay"
+_TOLD = "127.0.0.1:8191"
 _PROFILES = '[profile.says]\ndtmf = "info"\n[profile.hears]\ndtmf = "events"\n'
 
 
@@ -27,12 +28,14 @@ def edge(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     with Rig() as rig:
         daemon = None
         if request.param == "rtpengine":
-            daemon = Rtpengine(tmp_path_factory.mktemp("rtpengine"), rig.network.node)
+            options = (f"--dtmf-log-dest={_TOLD}",)
+            daemon = Rtpengine(tmp_path_factory.mktemp("rtpengine"), rig.network.node, options=options)
 
         def config(state: Path) -> str:
             ng = Rtpengine.ng if daemon is not None else ""
             says, hears = 'profile = "says"', 'profile = "hears"'
-            return node_file(state=state, engine=ng, extra=_PROFILES, outside=says, inside=hears)
+            text = node_file(state=state, engine=ng, extra=_PROFILES, outside=says, inside=hears)
+            return text.replace("[media]\n", f'[media]\nkeys = "{_TOLD}"\n')
 
         rig.start(config)
         yield rig
@@ -71,6 +74,30 @@ def test_a_key_said_in_info_is_heard_as_an_event(rig: Rig) -> None:
         wait_until(lambda: bool(ends()), 5, "the end of the event")
         assert {payload[12] for payload in ends()} == {7}
         talk.far.silent("INFO")
+        call.assert_both_hear()
+        call.hang_up()
+    finally:
+        call.close()
+
+
+def test_an_event_is_heard_in_info(rig: Rig) -> None:
+    """The callee presses, the caller, who has offered no events, is told."""
+    call = Conversation(rig, ("plain", "plain"))
+    try:
+        talk = call.talk
+        assert isinstance(call.far, PlainPhone)
+        talk.start(call.near.offer())
+        offered = talk.invite.body.decode()
+        number = int(offered.partition(" telephone-event")[0].rpartition(":")[2])
+        assert number == EVENTS
+        call.said = with_events(call.far.answer(offered))
+        call.answer()
+        call.assert_both_hear()
+        call.far.press(EVENTS, 9)
+        info = talk.near.expect("INFO")
+        assert info.body.startswith(b"Signal=9\r\nDuration=")
+        talk.near.respond(info, 200, "OK")
+        talk.near.silent("INFO")
         call.assert_both_hear()
         call.hang_up()
     finally:

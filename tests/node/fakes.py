@@ -93,6 +93,9 @@ class FakeEngine:
     ) -> list[Output]:
         return self._hear("media list", engine, listed, uptime, is_complete)
 
+    def key_heard(self, session: str, tag: str, key: str, duration: int, now: Now) -> list[Output]:
+        return self._hear("key", session, tag, key, duration)
+
     def media_timed_out(self, session: str, now: Now) -> list[Output]:
         return self._hear("media timeout", session)
 

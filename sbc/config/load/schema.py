@@ -418,6 +418,7 @@ class MediaTable(Table):
     timeout: float = Field(default=1.0, ge=0.1, le=10)
     sweep: float = Field(default=30.0, ge=0, le=3600)
     timeouts: Annotated[tuple[str, int], PlainValidator(_http)] | None = None
+    keys: Annotated[tuple[str, int], PlainValidator(_http)] | None = None
     quality: bool = True
     lost_after: float = Field(default=4.0, ge=1, le=3600)
     interfaces: dict[str, Name] = Field(default_factory=dict)
