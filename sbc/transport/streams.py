@@ -77,6 +77,7 @@ class Streams:
         self.contexts: Final[dict[str, TlsContexts]] = {}
         self.door: Final = Door(receiver, limits, counters, self.table)
         self._last = numbers_from
+        self._is_closed = False
         self._sweeper: asyncio.TimerHandle | None = None
 
     async def listen(self, listener: Listener, dscp: int, given: socket.socket | None = None) -> int:
@@ -95,7 +96,8 @@ class Streams:
         return int(sock.getsockname()[1])
 
     def close(self) -> None:
-        """Stop accepting and close every connection once its last bytes are sent."""
+        """Stop accepting, open no more, and close every connection once its last bytes are sent."""
+        self._is_closed = True
         if self._sweeper is not None:
             self._sweeper.cancel()
         for server in self._servers.values():
@@ -122,6 +124,8 @@ class Streams:
             self.send(data, Flow(flow.listener, flow.transport, flow.host, flow.back, 0, flow.names))
         elif flow.connection or flow.listener not in self._listeners:
             self._fail(flow, "connection lost" if flow.connection else "no listener of this transport")
+        elif self._is_closed:
+            self._fail(flow, Ended.SHUTDOWN.value)
         elif not is_address(flow.host, family_of(self._listeners[flow.listener][0].host)):
             self._fail(flow, "not an address of this family")
         else:

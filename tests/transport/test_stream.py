@@ -195,6 +195,17 @@ def test_a_response_whose_connection_is_gone_goes_by_a_new_one_where_that_may_be
     asyncio.run(scenario())
 
 
+def test_nothing_is_opened_any_more_once_all_is_closed() -> None:
+    async def scenario() -> None:
+        async with opened(config(TCP)) as (transports, heard):
+            transports.close()
+            flow = Flow(0, "TCP", "127.0.0.1", 5060)
+            transports.send(b"late", flow)
+            assert heard.undelivered == [(flow, "shutting down")]
+
+    asyncio.run(scenario())
+
+
 def test_a_peer_that_does_not_read_is_cut_off_and_reported() -> None:
     async def scenario() -> None:
         async with opened(config(TCP), StreamLimits(buffered=100_000)) as (transports, heard):
