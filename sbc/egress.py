@@ -70,6 +70,8 @@ class Egress(Requests):
         self.is_journalled: Final = snapshot.config.store != "memory"
         self.referrals: list[Referral] = []
         """Transfers whose calls are to be placed; as above."""
+        self.homeless: list[Call] = []
+        """Calls whose media engine is silent; as above."""
         self.unheard: list[int] = []
         """Commands for sessions that are lost with their engine: there will be no reply; as above."""
         self.suspects: list[tuple[NextHop, bool]] = []
@@ -79,7 +81,7 @@ class Egress(Requests):
     def has_more(self) -> bool:
         """True while the engine has something to tell calls, or to do for them, before this input is dealt with."""
         waiting = self.failed or self.looped or self.suspects or self.resumed or self.referrals
-        return bool(waiting or self.unheard) or self.places_changed
+        return bool(waiting or self.unheard or self.homeless) or self.places_changed
 
     # Exit: the rest
 
@@ -191,6 +193,14 @@ class Egress(Requests):
         self.outputs.append(
             MediaCommand(self._serial, command, self.placement.engine_of(call.media, command, self.now.monotonic))
         )
+
+    def displaced(self, call: Call) -> bool:
+        """The call's media engine is silent: it is taken to another one once it is up. False: there is none."""
+        media = call.media
+        if media is None or not self.placement.has_other(media.engine, self.now.monotonic):
+            return False
+        self.homeless.append(call)
+        return True
 
     def reanchored(self, call: Call, former: MediaSession) -> None:
         """Both peers talk to the media engine that the call has now, and no more to that of its former session."""

@@ -162,7 +162,8 @@ class Engine(Reception):
             inquiry(reply)
             return self._end()
         if command_id not in waiting:
-            self.refusals.drop(DropReason.LATE_REPLY, Flow(0, "UDP", "", 0))
+            if reply is not None:
+                self.refusals.drop(DropReason.LATE_REPLY, Flow(0, "UDP", "", 0))
             return self._end()
         self._hear(command_id, reply)
         return self._end()
@@ -404,6 +405,8 @@ class Engine(Reception):
                 call = egress.resumed.pop(0)
                 calls.resume(call, egress, egress.now)
                 egress.arm(call)
+            elif egress.homeless:
+                self.evacuation.add(egress.homeless.pop())
             elif egress.unheard:
                 self._hear(egress.unheard.pop(0), None)
             elif egress.looped:

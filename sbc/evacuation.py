@@ -64,6 +64,14 @@ class Evacuation:
             self.next_timer = now.monotonic
             egress.wheel.arm(self, now.monotonic)
 
+    def add(self, call: Call) -> None:
+        """This call is to be taken to another engine, once it is up."""
+        due = self._egress.now.monotonic + AGAIN
+        self._again.append((due, call))
+        if self.next_timer is None:
+            self.next_timer = due
+            self._egress.wheel.arm(self, due)
+
     def hear(self, engine: int, is_alive: bool) -> None:
         """An engine answered a ping, or did not; one that is the first to live again has calls that wait for it."""
         pool, time = self._egress.placement.pool, self._egress.now.monotonic

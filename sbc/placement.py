@@ -31,6 +31,10 @@ class Placement:
         self._interfaces[engine] = interfaces
         self._capabilities[engine] = capabilities
 
+    def has_other(self, engine: int, now: float) -> bool:
+        """True where another engine than this one is in service and not silent."""
+        return any(one.state(now) == "up" for index, one in enumerate(self.pool.members) if index != engine)
+
     def lacks(self, engine: int) -> list[str]:
         """What an engine is known not to have."""
         able = self._capabilities.get(engine)

@@ -278,6 +278,8 @@ def receive_media(call: Call, reply: rtpengine.Reply | None, exit_: Exit, now: N
         media.lose_reply()
     if raw:
         call.ready = raw
+    elif reply is None and step.kind is StepKind.ANSWER and reanchor.repeat_answer(call, step, exit_, now):
+        pass  # with another engine
     elif not call.objection:
         call.step = None
         _media_failed(call, step, exit_, now)

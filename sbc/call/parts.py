@@ -466,6 +466,9 @@ class Exit(Protocol):
     def joined(self, new: Leg, place: Leg) -> None:
         """Two legs have exchanged their places: what may cross to them, and whose trunk they count for."""
 
+    def displaced(self, call: Call) -> bool:
+        """The call's media engine is silent: it is taken to another one once it is up. False: there is none."""
+
     def reanchored(self, call: Call, former: MediaSession) -> None:
         """Both peers talk to the media engine that the call has now, and no more to that of its former session."""
 

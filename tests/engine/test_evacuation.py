@@ -283,6 +283,31 @@ def test_a_call_that_rings_is_answered_by_another_engine(pool: Pool) -> None:
     pool.assert_clean()
 
 
+@pytest.mark.parametrize("is_known", [False, True])
+def test_an_answer_that_meets_a_dead_engine_is_given_by_another(pool: Pool, is_known: bool) -> None:
+    """The caller hears 200 with the other one's address; both are told once the call is up."""
+    node = pool.node
+    invite = ring(node, node.carrier, node.pbx)
+    dead = pool.home
+    pool.dead.add(dead)
+    pool.engines[dead].sessions.clear()
+    node.pbx.reply(invite, 200, sdp(PBX))
+    node.pbx.expect_request("ACK")
+    if is_known:
+        node.act(node.engine.media_lost(dead, 0.0, node.now))
+    else:
+        pool.time_out()
+    shown = node.carrier.expect_response(200)
+    assert int(shown.body.partition(b"m=audio ")[2].split(b" ")[0]) // 1000 == pool.engines[1 - dead].first // 1000
+    node.carrier.ack()
+    node.advance(AGAIN + 0.2)
+    agree(node.carrier)
+    agree(node.pbx)
+    assert len(node.events_of(CallReanchored)) == 1
+    hang_up(node, node.carrier, node.pbx)
+    pool.assert_clean()
+
+
 def test_a_call_that_rings_may_end_as_ever(pool: Pool) -> None:
     """CANCEL, after its engine was lost."""
     node = pool.node

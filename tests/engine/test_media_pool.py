@@ -116,8 +116,8 @@ def test_refusal_that_speaks_of_the_call_is_not_shopped_around() -> None:
     pooled.node.carrier.expect_response(488)
 
 
-def test_answer_never_moves() -> None:
-    """The caller's side of it is on the engine that was silent; somewhere else it is `Unknown call-id`."""
+def test_answer_that_meets_silence_goes_with_its_offer_to_another_engine() -> None:
+    """Alone it is `Unknown call-id` anywhere else; the silent engine is told to forget the session."""
     pooled = Pooled()
     pooled.node.carrier.invite()
     pooled.node.carrier.expect_response(100)
@@ -125,7 +125,24 @@ def test_answer_never_moves() -> None:
     invite = pooled.node.pbx.expect_request("INVITE")
     pooled.node.pbx.reply(invite, 200, sdp("10.20.0.5"))
     pooled.serve(None)
-    assert len({engine for engine, _ in pooled.seen}) == 1
+    pooled.node.carrier.expect_response(200)
+    (first, _), *rest = pooled.seen
+    assert [name for _, name in rest] == ["answer", "delete", "offer", "answer"]
+    assert [engine == first for engine, _ in rest] == [True, True, False, False]
+
+
+def test_answer_that_no_engine_takes_ends_the_call() -> None:
+    """RFC 3261 section 21.5.4; the callee has its ACK and a BYE."""
+    pooled = Pooled(1)
+    pooled.node.carrier.invite()
+    pooled.node.carrier.expect_response(100)
+    pooled.serve()
+    invite = pooled.node.pbx.expect_request("INVITE")
+    pooled.node.pbx.reply(invite, 200, sdp("10.20.0.5"))
+    pooled.serve(None)
+    pooled.node.carrier.expect_response(503)
+    pooled.node.pbx.expect_request("ACK")
+    pooled.node.pbx.expect_request("BYE")
 
 
 def test_drained_engine_keeps_its_calls_and_gets_no_more() -> None:
