@@ -93,6 +93,7 @@ def finish(
             _release(call, leg, exit_, crossing)
     release_media(call, exit_)
     call.backlog.clear()
+    call.restoring.clear()
     call.unacknowledged = call.late_fork = call.early_fork = None
     exit_.report(
         CallEnded(

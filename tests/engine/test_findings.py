@@ -284,3 +284,15 @@ def test_a_take_over_waits_for_the_answer_to_the_offer_in_a_2xx() -> None:
     node.advance(40)
     methods = [one.method for one in node.pbx.inbox if isinstance(one, Request)]
     assert methods[:2] == ["ACK", "BYE"]
+
+
+def test_the_way_back_is_not_offered_behind_a_bye() -> None:
+    """RFC 3261 section 15: the call ended in the pause after the 491."""
+    node = Node()
+    back = _taken_back(node)
+    node.pbx.reply(back, 491)
+    node.pbx.expect_request("ACK")
+    hang_up(node, node.carrier, node.pbx)
+    node.advance(5)
+    assert node.pbx.idle()
+    node.assert_clean()

@@ -51,10 +51,12 @@ class Mover(Wilful):
             self.chaos.later(self.random.random(), self.hang_up)
 
     def take_over(self, victim: Agent) -> None:
-        """Call in the place of a colleague that talks."""
-        if self.phase is not Phase.IDLE or victim.phase is not Phase.TALKING:
+        """Call in the place of a colleague that talks, or rings."""
+        if self.phase is not Phase.IDLE or victim.phase not in (Phase.TALKING, Phase.RINGING):
             return
         self.replaces = f"{victim.call_id};to-tag={victim.remote_tag};from-tag={victim.tag}"
+        if victim.phase is Phase.RINGING and self.random.random() < 0.5:
+            self.replaces += ";early-only"
         self.dial(late=self.random.random() < 0.3)
 
     def dial_if_idle(self) -> None:

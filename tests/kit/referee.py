@@ -134,6 +134,7 @@ class Referee:
             session.open = None
             session.invite_in = session.invite_out = 0
             session.owes_bye = False
+            session.sent_at = (0, 0.0)
 
     def blame(self, text: str, told: Told) -> None:
         """Note a fault."""

@@ -176,7 +176,7 @@ class Scene:
             agent.targets = [TO_CARRIER2, TO_PBX2, TO_PBX2, TO_NOBODY] if random.random() < 0.7 else []
         chaos = self.chaos
         if random.random() < 0.4:
-            chaos.later(3 + random.random() * 12, lambda: movers[3].take_over(movers[1]))
+            chaos.later(1 + random.random() * 12, lambda: movers[3].take_over(movers[1]))
         elif random.random() < 0.6:
             # The colleague calls somebody itself: the two calls may be brought together.
             movers[1].colleague, movers[3].colleague = movers[3], movers[1]
