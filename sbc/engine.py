@@ -18,7 +18,7 @@ from sbc.measuring import LiveSession, live_session
 from sbc.moving import Coming
 from sbc.outputs import DropReason, Journal, Output
 from sbc.placement import media_rows
-from sbc.probes import Tick
+from sbc.probes import Key, Tick
 from sbc.reception import Reception
 from sbc.records import Located
 from sbc.registrations import Registration
@@ -334,6 +334,12 @@ class Engine(Reception):
         """Ask the targets of a trunk, or one of them, whether they live."""
         self._begin(now)
         self.prober.probe(trunk, target, now)
+        return self._end()
+
+    def probe_heard(self, key: Key, fault: str, answer: str, now: Now) -> list[Output]:
+        """What another worker has found of a target; an empty `fault` is a sign of life."""
+        self._begin(now)
+        self.prober.hear(key, fault, answer)
         return self._end()
 
     def drain(self, now: Now) -> list[Output]:

@@ -7,6 +7,7 @@ three seconds, while an outage or a recovery is to be confirmed, and after a cal
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from sbc.call import Call, CallState, Kind, Leg, Outgoing
@@ -46,14 +47,21 @@ class Tick:
 
 
 class Prober:
-    """Keeps one tick for each target with a `probe`, and what has been asked."""
+    """Keeps one tick for each target with a `probe`, and what has been asked.
 
-    __slots__ = ("_asked", "_egress", "_ticks")
+    Of several workers `owns` says who asks a target on its schedule; the others hear from that one, and ask for
+    themselves only while calls of theirs give them a doubt.
+    """
+
+    __slots__ = ("_asked", "_egress", "_found", "_ticks", "owns")
 
     def __init__(self, egress: Egress) -> None:
         self._egress: Final = egress
         self._ticks: dict[Key, Tick] = {}
         self._asked: dict[Key, Question] = {}
+        self._found: dict[Key, tuple[str, str]] = {}
+        """What came of our questions, for other workers: the last of each target."""
+        self.owns: Callable[[Key], bool] = _owns_all
 
     def follow(self, now: Now) -> None:
         """Ask the targets of the configuration in force, and the places of names, and no others, from now on."""
@@ -76,7 +84,7 @@ class Prober:
             return
         self._ticks.pop(key, None)
         health = self._health(key)
-        if health is None or health.probe is None:
+        if health is None or health.probe is None or not (self.owns(key) or _is_unsettled(health)):
             return
         if health.state is TargetState.DISABLED or health.hop.trunk in self._egress.trunks.health.disabled:
             self._set(key, now.monotonic + self._spacing(health, health.probe))
@@ -138,16 +146,36 @@ class Prober:
             health.answer = fault or f"answered in {took} ms"
             if not (fault == SILENCE and self._egress.is_late):  # the answer may lie unread in our own socket
                 self._egress.note_health(hop, fault, is_probe=True)
+                if self.owns(hop.key):
+                    self._found[hop.key] = (fault, health.answer)
         self._schedule(hop.key, now)
+
+    def take_findings(self) -> list[tuple[Key, str, str]]:
+        """What came of our questions since this was asked last: the target, its fault, its answer in words."""
+        found = [(key, fault, answer) for key, (fault, answer) in self._found.items()]
+        self._found = {}
+        return found
+
+    def others(self) -> list[Key]:
+        """The targets that another worker asks."""
+        known = self._egress.trunks.health.all()
+        return [one.hop.key for one in known if one.probe is not None and not self.owns(one.hop.key)]
+
+    def hear(self, key: Key, fault: str, answer: str) -> None:
+        """What another worker has found of a target."""
+        health = self._health(key)
+        if health is not None and health.probe is not None and key not in self._asked:
+            health.answer = answer
+            self._egress.note_health(health.hop, fault, is_probe=True)
 
     def hurry(self, hop: NextHop, now: Now) -> None:
         """A call met a failure or silence there: find out soon whether it was the target's."""
         health = self._health(hop.key)
         tick = self._ticks.get(hop.key)
-        if health is None or health.probe is None or tick is None or tick.next_timer is None or hop.key in self._asked:
+        if health is None or health.probe is None or hop.key in self._asked or health.state is not TargetState.UP:
             return
         soon = now.monotonic + self._chance() * _quick(health.probe)
-        if soon < tick.next_timer and health.state is TargetState.UP:
+        if not self.owns(hop.key) if tick is None or tick.next_timer is None else soon < tick.next_timer:
             self._set(hop.key, soon)
 
     # Commands
@@ -206,13 +234,11 @@ class Prober:
         if old is not None:
             old.next_timer = None
         health = self._health(key)
-        if health is not None and health.probe is not None:
+        if health is not None and health.probe is not None and (self.owns(key) or _is_unsettled(health)):
             self._set(key, now.monotonic + self._spacing(health, health.probe))
 
     def _spacing(self, health: TargetHealth, probe: Probe) -> float:
-        state = health.state
-        unsettled = state is TargetState.PROBING or (state is TargetState.UP and health.failures > 0)
-        return (_quick(probe) if unsettled else probe.every) * (0.9 + 0.2 * self._chance())
+        return (_quick(probe) if _is_unsettled(health) else probe.every) * (0.9 + 0.2 * self._chance())
 
     def _set(self, key: Key, deadline: float) -> None:
         old = self._ticks.get(key)
@@ -223,6 +249,15 @@ class Prober:
 
     def _chance(self) -> float:
         return self._egress.mint.number(20) / _GRAINS
+
+
+def _is_unsettled(health: TargetHealth) -> bool:
+    """Whether an outage or a recovery is to be confirmed."""
+    return health.state is TargetState.PROBING or (health.state is TargetState.UP and health.failures > 0)
+
+
+def _owns_all(_: Key) -> bool:
+    return True
 
 
 def _quick(probe: Probe) -> float:

@@ -136,6 +136,9 @@ class Drivable(Protocol):
     def probe_trunk(self, trunk: str, target: str, now: Now) -> list[Output]:
         """Ask its targets whether they live."""
 
+    def probe_heard(self, key: tuple[str, str, int, str], fault: str, answer: str, now: Now) -> list[Output]:
+        """What another worker has found of a target."""
+
     def drain(self, now: Now) -> list[Output]:
         """Refuse new calls from now on."""
 
@@ -326,6 +329,11 @@ class Worker:
     def probe_trunk(self, trunk: str, target: str) -> None:
         """Ask its targets whether they live."""
         self._input("probe", lambda now: self._engine.probe_trunk(trunk, target, now))
+        self.settle()
+
+    def probe_heard(self, key: tuple[str, str, int, str], fault: str, answer: str) -> None:
+        """What another worker has found of a target."""
+        self._input("probe heard", lambda now: self._engine.probe_heard(key, fault, answer, now))
         self.settle()
 
     def drain(self) -> None:

@@ -7,6 +7,7 @@ Not for: SIP; who owns a message is `sbc.steering`'s word.
 """
 
 from sbc.crew.counts import Counts, counts_memory
+from sbc.crew.findings import Findings, findings_memory
 from sbc.crew.letters import (
     Letter,
     open_letter,
@@ -25,6 +26,7 @@ from sbc.crew.ring import Ring, RingStore, ring_memory
 
 __all__ = [
     "Counts",
+    "Findings",
     "Letter",
     "Mailbox",
     "Marks",
@@ -32,6 +34,7 @@ __all__ = [
     "Ring",
     "RingStore",
     "counts_memory",
+    "findings_memory",
     "marks_memory",
     "open_letter",
     "open_mailbox",

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from sbc.config import Config
-from sbc.crew import Counts, Mailbox, Phones
+from sbc.crew import Counts, Findings, Mailbox, Phones
 from sbc.journal import Store
 from sbc.outputs import Journal
 from sbc.steering import Table
@@ -24,6 +24,7 @@ class Berth:
     mailbox: Mailbox
     counts: Counts
     phones: Phones
+    findings: Findings
     store: Store
     live: Callable[[], list[Journal]]
     """The calls that there are, all workers'; waits for the disk."""

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from sbc.config import Config
-from sbc.crew import Counts, Mailbox, Marks, Phones, Ring, RingStore
+from sbc.crew import Counts, Findings, Mailbox, Marks, Phones, Ring, RingStore
 from sbc.journal import MemoryStore, Store, open_switches, read_live
 from sbc.outputs import Journal
 from sbc.steering import Table
@@ -46,6 +46,7 @@ class Orders:
     mailboxes: list[int]
     counts: int
     phones: int
+    findings: int
     ring: int
     media_port: int
     is_media_new: bool
@@ -112,6 +113,7 @@ def _berth(orders: Orders, config: Config) -> Berth:
         mailbox=Mailbox(socket.socket(fileno=orders.mailbox), [socket.socket(fileno=n) for n in orders.mailboxes]),
         counts=counts,
         phones=Phones(orders.phones),
+        findings=Findings(orders.findings, orders.worker, orders.workers),
         store=store,
         live=live,
         adopts_after=orders.adopts_after,

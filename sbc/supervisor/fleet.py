@@ -17,7 +17,7 @@ from typing import Final
 
 from sbc.admin import RelayServer
 from sbc.config import Config
-from sbc.crew import Marks, Ring, counts_memory, marks_memory, open_mailbox, phones_memory, ring_memory
+from sbc.crew import Marks, Ring, counts_memory, findings_memory, marks_memory, open_mailbox, phones_memory, ring_memory
 from sbc.journal import SharedStore, Store
 from sbc.kernel import Steering
 from sbc.outputs import CallEnded, Journal
@@ -64,6 +64,7 @@ class Fleet:
         self._readers: Final = [Ring(ring) for ring in self._rings]
         self._counts: Final = counts_memory()
         self._phones: Final = phones_memory()
+        self._findings: Final = findings_memory()
         self._marks_memory: Final = marks_memory()
         self._marks: Final = Marks(self._marks_memory)
 
@@ -161,7 +162,8 @@ class Fleet:
     def _descriptors(self) -> list[int]:
         sockets = {sock.fileno() for mine in self._sockets for sock in mine.values()}
         ends = {end.fileno() for pair in self._mailboxes for end in pair}
-        return sorted(sockets | ends | set(self._rings) | {self._counts, self._phones, self._marks_memory})
+        memories = {self._counts, self._phones, self._findings, self._marks_memory, *self._rings}
+        return sorted(sockets | ends | memories)
 
     # Workers
 
@@ -206,6 +208,7 @@ class Fleet:
             mailboxes=[writer.fileno() for _, writer in self._mailboxes],
             counts=self._counts,
             phones=self._phones,
+            findings=self._findings,
             ring=self._rings[number],
             media_port=self._embedded.port if self._embedded is not None else 0,
             is_media_new=not self._had_media,

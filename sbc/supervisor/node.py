@@ -37,7 +37,7 @@ from sbc.supervisor.mark import session_mark
 from sbc.supervisor.outlets import NodeOutlets
 from sbc.supervisor.pings import watch_engines
 from sbc.supervisor.ports import choose_ports, keep_ports, without
-from sbc.supervisor.shares import share_counts
+from sbc.supervisor.shares import share_counts, share_probes
 from sbc.supervisor.sharing import check_ours, follow, journal_status, open_lasting
 from sbc.supervisor.steersman import CONNECTION_BITS, Steersman
 from sbc.supervisor.succession import adopt_all
@@ -135,6 +135,7 @@ class Node:
             if self._steersman is not None and self._berth is not None:
                 self._steersman.start(transports)
                 tasks.create_task(share_counts(self._engine.egress.trunks, self._berth.counts), name="counts")
+                tasks.create_task(share_probes(self._engine, worker, self._berth.findings), name="probes")
             else:
                 self._follow_network(tasks, transports)
             self._end_silent(worker)

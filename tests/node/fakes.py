@@ -108,6 +108,9 @@ class FakeEngine:
     def probe_trunk(self, trunk: str, target: str, now: Now) -> list[Output]:
         return self._hear("probe", trunk, target)
 
+    def probe_heard(self, key: tuple[str, str, int, str], fault: str, answer: str, now: Now) -> list[Output]:
+        return self._hear("probe heard", key, fault, answer)
+
     def drain(self, now: Now) -> list[Output]:
         return self._hear("drain")
 

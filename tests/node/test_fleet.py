@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from sbc.probes import FIRST_WITHIN
 from tests.node.test_run import INVITE, NODE, Running, eventually
 
 pytestmark = pytest.mark.interop
@@ -40,12 +44,8 @@ def test_a_connection_is_its_acceptors_and_the_call_its_owners(node: Running) ->
     for _ in streams:
         while not (invite := node.pbx.recv(4096)).startswith(b"INVITE "):
             pass
-        lines = [
-            line for line in invite.decode().split("\r\n") if line.startswith(("Via", "From", "To", "Call-ID", "CSeq"))
-        ]
-        head = "\r\n".join([line + ";tag=pbx" if line.startswith("To:") else line for line in lines])
         address = ("127.0.0.1", node.port("inside"))
-        node.pbx.sendto(f"SIP/2.0 486 Busy Here\r\n{head}\r\nContent-Length: 0\r\n\r\n".encode(), address)
+        node.pbx.sendto(response("486 Busy Here", invite), address)
     for stream in streams:
         said = b""
         while b"SIP/2.0 486" not in said:
@@ -88,6 +88,39 @@ def test_workers_do_not_outlive_their_supervisor(node: Running) -> None:
     node.process.send_signal(signal.SIGKILL)
     node.process.wait(10)
     eventually(lambda: not any(is_alive(pid) for pid in workers))
+
+
+def test_a_target_is_probed_by_one_worker_and_known_to_all(tmp_path: Path) -> None:
+    probed = NODE.replace('realm = "inside"\n', 'realm = "inside"\nprobe = {{ every = 30 }}\n')
+    node = Running(tmp_path, "bypass", probed.replace("[node]\n", WORKERS))
+    try:
+        node.pbx.settimeout(FIRST_WITHIN + 2)
+        asked = set()
+        with contextlib.suppress(TimeoutError):
+            while True:
+                said, peer = node.pbx.recvfrom(4096)
+                asked.add(next(line for line in said.split(b"\r\n") if line.startswith(b"Call-ID")))
+                node.pbx.sendto(response("200 OK", said), peer)
+        assert len(asked) == 1
+        eventually(lambda: known_in(node) == 2)
+    finally:
+        node.close()
+
+
+def response(status: str, request: bytes) -> bytes:
+    """The PBX's answer to a request outside dialogs."""
+    names = ("Via", "From", "To", "Call-ID", "CSeq")
+    lines = [line for line in request.decode().split("\r\n") if line.startswith(names)]
+    head = "\r\n".join([line + ";tag=pbx" if line.startswith("To:") else line for line in lines])
+    return f"SIP/2.0 {status}\r\n{head}\r\nContent-Length: 0\r\n\r\n".encode()
+
+
+def known_in(node: Running) -> int:
+    """How many workers know that the PBX answers."""
+    members = [node.folder / "state" / f"control-{worker}.sock" for worker in range(2)]
+    argv = [sys.executable, "-m", "sbc", "trunk", "list", "--json", "--control"]
+    said = [subprocess.run([*argv, str(one)], capture_output=True, text=True, check=False).stdout for one in members]
+    return sum("answered in" in one for one in said)
 
 
 def is_alive(pid: int) -> bool:
