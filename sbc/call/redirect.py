@@ -8,6 +8,7 @@ from sbc.call.call import Call
 from sbc.call.parts import Exit, Outgoing
 from sbc.routing import NextHop
 from sbc.sip import Address, Fields, Response
+from sbc.topology import shown_user
 
 FOLLOWED: Final[frozenset[int]] = frozenset({300, 301, 302})
 """Statuses whose Contacts are other places to try; 305 and 380 are not, and get 480."""
@@ -119,8 +120,6 @@ def shown(call: Call, out: Outgoing, response: Response) -> Fields:
 
 
 def _plain(contact: Address) -> str:
-    """A user or number without parameters, password and what an escape hides."""
-    uri = contact.uri
-    user = uri.user if uri.is_sip else uri.opaque
-    user = user.partition(";")[0].partition(":")[0]
-    return "" if "%" in user or "@" in user else user
+    """A user or number without parameters, password and what an escape hides; nothing of what is no person's."""
+    user = shown_user(contact.uri)
+    return "" if "%" in user or "@" in user or "#" in user else user

@@ -23,7 +23,7 @@ from sbc.topology.bodies import (
     rewrite_body,
 )
 from sbc.topology.challenges import PLACES, Challenges
-from sbc.topology.identity import asks_for_privacy, hide_identity
+from sbc.topology.identity import asks_for_privacy, hide_identity, shown_user
 from sbc.topology.passage import Passage, Passages, check_header_rules, compile_passages, direction_of
 from sbc.topology.rows import ROWS, TABLE
 from sbc.topology.sdp import SdpIdentity, SdpRefused, build_sdp
@@ -67,4 +67,5 @@ __all__ = [
     "direction_of",
     "emergency_service",
     "hide_identity",
+    "shown_user",
 ]

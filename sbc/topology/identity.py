@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sbc.sip import Address, Message
+from sbc.sip import Address, Message, Uri
 
 ANONYMOUS: Final = "<sip:anonymous@anonymous.invalid>"
 NOBODY: Final = f'"Anonymous" {ANONYMOUS}'
@@ -37,6 +37,14 @@ def hide_identity(address: Address, domain: str) -> str:
         return _named(address.display, f"{uri.scheme}:{domain}")
     phone = ";user=phone" if uri.params and uri.param("user") == "phone" else ""
     return _named(address.display, f"{uri.scheme}:{user}@{domain}{phone}")
+
+
+def shown_user(uri: Uri) -> str:
+    """The user or number alone; empty where that is an address, or nobody's whom a call could be for."""
+    if uri.scheme == "tel":
+        number = uri.opaque.partition(";")[0]
+        return number if _NUMBER.issuperset(number) else ""
+    return _bare_user(uri.user) if uri.is_sip else ""
 
 
 def asks_for_privacy(message: Message) -> bool:

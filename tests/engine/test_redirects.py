@@ -250,6 +250,18 @@ def test_passed_redirect_shows_users_at_our_own_address() -> None:
     node.assert_clean()
 
 
+@pytest.mark.parametrize("contact", [f"<http://{PBX2}/away>", f"<sip:{PBX2}@{PBX2}>", f"<urn:x-{PBX2}>"])
+def test_passed_redirect_shows_no_address_in_the_place_of_a_user(contact: str) -> None:
+    """RFC 3261 section 20.10: a Contact may be any URI; what is no user is none at our address. Without the audit."""
+    made = following("pass")
+    node = Node(replace(made, audit=replace(made.audit, mode="off")))
+    redirect(node, contact, f"<sip:+497@{PBX2}>")
+    response = node.carrier.expect_response(302)
+    assert [one.uri.user for one in response.contacts] == ["+497"]
+    node.carrier.ack_failure(response)
+    assert_no_leak(node)
+
+
 def test_passed_redirect_that_leads_nowhere_is_a_failure() -> None:
     """The same user at our address would come back to where it was sent away from."""
     node = Node(following("pass"))
