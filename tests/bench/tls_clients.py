@@ -18,6 +18,8 @@ from sbc.config import Certificate
 
 PATIENCE: Final = 20.0
 """Seconds for a connection, or for an answer."""
+UNDER_WAY: Final = 100
+"""Handshakes begun and not done, at most: a node takes 128 of one source. Where it is slower than asked, so are we."""
 _READ: Final = 16384
 _NO_AUTO_CHAIN: Final = 8  # SSL_MODE_NO_AUTO_CHAIN: else each handshake looks for our own issuer
 _END: Final = b"\r\n\r\n"
@@ -138,17 +140,19 @@ class Clients:
         self._busy: Final[dict[int, Client]] = {}
 
     def open(self, number: int, rate: float) -> Phase:
-        """So many more connections, begun at this rate, each asked once; those that work are `up`."""
+        """So many more connections, begun at this rate as far as the node follows, each asked once; those that work are
+        `up`.
+        """
         start = time.monotonic()
         begun = 0
 
         def begin() -> float:
             """Begin what is due; when the next one is."""
             nonlocal begun
-            while begun < number and start + begun / rate <= time.monotonic():
+            while begun < number and len(self._busy) < UNDER_WAY and start + begun / rate <= time.monotonic():
                 self._begin()
                 begun += 1
-            return start + begun / rate if begun < number else 0.0
+            return start + begun / rate if begun < number and len(self._busy) < UNDER_WAY else 0.0
 
         return self._drive(begin, lambda: begun < number, self.up.append)
 
