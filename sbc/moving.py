@@ -24,6 +24,8 @@ from sbc.wire import Flow
 
 REMEMBERED: Final = 16_384
 """Tags of calls that were given away, at most: those of the oldest are forgotten first."""
+_CALL: Final = "call "
+"""Before Call-IDs, which peers choose: none can be taken for a tag."""
 _SOON: Final = [("Retry-After", "1")]
 
 
@@ -79,7 +81,15 @@ class Moves:
         if not self._moved:
             return False
         tag = next((tag for tag in _named_tags(request) if tag in self._moved), "")
+        slot = self._moved.get(tag, -1)
+        if slot >= 0:
+            self._note(f"{_CALL}{request.call_id}", slot)
         return self.passes_on(tag, incoming, data, flow)
+
+    def cancels(self, request: Request, incoming: Incoming, data: bytes, flow: Flow) -> bool:
+        """The same for the CANCEL of an INVITE that was passed on: it has its To tag, or its Call-ID alone."""
+        where = request.to_tag or f"{_CALL}{request.call_id}"
+        return self.passes_on(where, incoming, data, flow)
 
     def takes(self, leg: Leg, incoming: Incoming, data: bytes, flow: Flow) -> bool:
         """Whether a REFER in, or about, the dialog of `leg` was dealt with: taken to who has the dialog it replaces.

@@ -161,6 +161,8 @@ class Reception:
     def _receive_cancel(self, incoming: Incoming, data: bytes, flow: Flow) -> None:
         assert incoming.request is not None
         invite = self.egress.transactions.find_invite(incoming.request, flow)
+        if invite is None and self.moves.cancels(incoming.request, incoming, data, flow):
+            return
         if invite is None or invite.flow.host != flow.host:  # RFC 3261 section 22.1: from the same hop only
             self.refusals.refuse(incoming, 481, flow, "CANCEL of nothing")
             return

@@ -335,6 +335,42 @@ def test_pick_up_of_a_call_that_moved() -> None:
     node.assert_clean()
 
 
+def test_a_cancel_follows_what_was_passed_on() -> None:
+    """RFC 3261 section 9.2: of a re-INVITE by its To tag, of an INVITE that picks up by its Call-ID."""
+    node = two_calls()
+    wrong = replaces_of(node.line2).replace(node.line2.remote_tag, node.line2.remote_tag[:2] + 20 * "0")
+    refer(node.pbx, f"sip:{TO_CARRIER2}@sbc.example.net?Replaces={wrong}")
+    accepted(node.pbx)
+    expect_notify(node.pbx, 481)
+    invite = node.carrier.request("INVITE", sdp(node.carrier.host, direction="sendonly", version=5))
+    asked = node.pbx.expect_request("INVITE")
+    node.pbx.reply(asked, 100)
+    node.carrier.send(
+        f"CANCEL {invite.request_uri} SIP/2.0\nVia: {invite.vias[0]}\nMax-Forwards: 70\n"
+        f"From: {invite.require('From')}\n"
+        f"To: {invite.require('To')}\nCall-ID: {node.carrier.call_id}\nCSeq: {invite.cseq.number} CANCEL"
+    )
+    node.carrier.expect_response(200)
+    node.pbx.reply(node.pbx.expect_request("CANCEL"), 200)
+    node.pbx.reply(asked, 487)
+    node.pbx.expect_request("ACK")
+    node.carrier.ack_failure(node.carrier.expect_response(487))
+    line3 = node.peer("linethree", node.pbx.host, node.pbx.listener, 5072)
+    line3.invite(extra=f"Replaces: {node.pbx.call_id};to-tag={node.pbx.remote_tag};from-tag={node.pbx.tag}\n")
+    line3.expect_response(100)
+    asked = node.carrier.expect_request("INVITE")
+    node.carrier.reply(asked, 100)
+    line3.cancel()
+    line3.expect_response(200)
+    line3.ack_failure(line3.expect_response(487))
+    node.carrier.reply(node.carrier.expect_request("CANCEL"), 200)
+    node.carrier.reply(asked, 487)
+    node.carrier.expect_request("ACK")
+    hang_up(node, node.carrier, node.pbx)
+    hang_up(node, node.line2, node.carrier2)
+    node.assert_clean()
+
+
 def test_refer_outside_dialogs_about_a_call_of_another_worker() -> None:
     """RFC 4538: by Target-Dialog to the call, and with it to the dialog that is replaced."""
     node = two_calls()
