@@ -15,8 +15,8 @@ from sbc.wire import Flow
 class Adopter:
     """Makes adopted calls findable, gives them their places in trunks, and says what the dead process owed their peers.
 
-    A call whose media engine is gone is adopted too: `Engine.media_lost` of nobody ends those, once there is a way
-    to say so. An un-ACKed 2xx is repeated by the call's own timer. The first record of the call here goes out with its
+    A call whose media engine is gone is adopted too; it goes on with another one once `Engine.media_lost` has been told
+    of nobody. An un-ACKed 2xx is repeated by the call's own timer. The first record of the call here goes out with its
     adoption.
     """
 

@@ -31,10 +31,6 @@ from sbc.wire import Flow, Now
 
 NONE: Final[Fields] = []
 _MINIMAL: Final[frozenset[str]] = frozenset({"ACK", "BYE", "CANCEL"})
-SUSPECT: Final = 0.8
-"""Seconds for which a next hop that failed last time is waited for while there is another."""
-MEDIA_SECONDS: Final = 8.0
-"""A media command that brought no reply by then has failed, whatever its client says."""
 
 
 class Requests(Naming):

@@ -436,7 +436,7 @@ class Exit(Protocol):
         """Send CANCEL for an INVITE that has had a provisional response (section 9.1)."""
 
     def media(self, call: Call, command: rtpengine.Command) -> None:
-        """Ask the media engine; where `call.step` is set its reply comes back as `on_media`."""
+        """Ask the media engine; where `call.step` is set its reply comes back to `receive_media`."""
 
     def places(self, call: Call, hop: NextHop) -> list[NextHop] | None:
         """Where the name of a target leads, best first; None: the call is to go on (`resume`) once that is known."""
