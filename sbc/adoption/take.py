@@ -7,16 +7,11 @@ taken once at least, so lines are written straight into one list; `adopt` reads 
 
 from __future__ import annotations
 
-from typing import Final
-
 from sbc.adoption.codec import pack
 from sbc.call import Call, CallState, Leg
 from sbc.dialog import DialogState
 from sbc.media import Side
 from sbc.wire import Now
-
-_SOON: Final = 32.0
-"""Seconds after which a call of one peer is ended by its adopter."""
 
 
 def has_left(leg: Leg) -> bool:
@@ -31,7 +26,7 @@ def take(call: Call, engine: str, now: Now) -> bytes:
     ahead = now.wall - now.monotonic
     deadline = call.deadline
     if has_left(a) or has_left(b):
-        deadline = min(deadline, now.monotonic + _SOON)  # the other one waits for a transfer that nobody goes on with
+        deadline = now.monotonic  # its adopter ends it: the other peer waits for a transfer that nobody goes on with
     hop = call.hops[call.hop_index - 1] if 0 < call.hop_index <= len(call.hops) else None
     lines = [
         call.id,
