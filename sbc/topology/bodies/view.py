@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from sbc.mint import Mint
-from sbc.sip import ParseError, is_token, parse_address
-from sbc.topology.identity import hide_identity
+from sbc.sip import ParseError, Uri, is_token, parse_address
+from sbc.topology.identity import hide_identity, shown_user
 
 _PRESENCE: Final = ("pres:", "im:")  # RFC 3859, RFC 3860: a user and a host, and no more
 
@@ -46,7 +46,8 @@ class View:
         for prefix in _PRESENCE:
             if scheme.startswith(prefix):
                 user = value[len(prefix) :].partition("@")[0]
-                return f"{prefix}{user}@{self.domain}" if is_token(user) else ""
+                user = shown_user(Uri("sip", user, self.domain)) if is_token(user) else ""
+                return f"{prefix}{user}@{self.domain}" if user else ""
         if not scheme.startswith(("sip:", "sips:", "tel:")):
             return ""
         try:

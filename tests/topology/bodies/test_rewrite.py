@@ -115,6 +115,11 @@ def test_pidf_shows_whether_somebody_is_there() -> None:
     assert "52.5" not in out
 
 
+def test_pidf_of_somebody_whose_name_is_an_address_shows_none() -> None:
+    """RFC 3859: a `pres` URI is a user and a host; a user that is an address goes as it does from a From."""
+    assert "10.20" not in shown(PIDF.replace("pres:alice@", "pres:10.20.0.5@"), "application/pidf+xml")
+
+
 def test_sipfrag_is_a_status_line_of_ours() -> None:
     """RFC 3420: the phrase and all headers are the sender's."""
     body = "SIP/2.0 486 secret words\r\nContact: <sip:x@10.20.0.5>\r\n"
