@@ -21,6 +21,8 @@ def fork_of(call: Call, out: Outgoing, response: Response, exit_: Exit) -> Fork 
     fork = out.forks.get(tag)
     if fork is not None:
         return fork
+    if response.status < 200 and tag in out.ended:
+        return None
     incoming = call.invite_in
     if incoming is None or incoming.request is None or out.flow is None or len(out.forks) >= MAX_FORKS:
         return None
@@ -100,6 +102,7 @@ def end_fork(call: Call, out: Outgoing, fork: Fork, exit_: Exit) -> None:
     """The callee behind this early dialog is out (199); others may answer still. A caller who knows 199 hears of it."""
     leg, a_leg = out.leg, call.caller_leg
     spend(out)
+    out.ended |= {fork.dialog.remote_tag}
     out.forks = {tag: one for tag, one in out.forks.items() if one is not fork}
     exit_.forget(fork.dialog)
     exit_.forget(fork.a_dialog)

@@ -299,6 +299,7 @@ class Outgoing:
         "detour",
         "dialog",
         "done",
+        "ended",
         "fields",
         "flow",
         "forks",
@@ -353,6 +354,8 @@ class Outgoing:
         self.bindings: tuple[Binding, ...] = ()
         """What a REGISTER asks to be kept once the registrar agrees."""
         self.forks: dict[str, Fork] = {}
+        self.ended: frozenset[str] = frozenset()
+        """The callee's tags of early dialogs that are over: copies of what it said there make none again."""
         self.spent = 0
         """The highest CSeq number that was used in an early dialog of it which is forgotten."""
 

@@ -296,3 +296,14 @@ def test_the_way_back_is_not_offered_behind_a_bye() -> None:
     node.advance(5)
     assert node.pbx.idle()
     node.assert_clean()
+
+
+def test_a_late_copy_does_not_bring_back_an_early_dialog_that_is_over() -> None:
+    """RFC 6228 section 4: the 199 overtook it; a PRACK to it would have a number that was used."""
+    node = Node()
+    invite = start(node, REL)
+    ring_reliably(node, invite, 7, tag="one")
+    pracked(node, invite, 7)
+    node.pbx.reply(invite, 199, tag="one")
+    ring_reliably(node, invite, 7, tag="one")
+    assert node.pbx.idle()
