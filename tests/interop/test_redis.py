@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import socket
 import sqlite3
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ from tests.rig.sipp import Sipp
 
 CALLS = 30
 KEY = "sbc:{rig}:"
+BEHIND = 0.5
+"""Seconds, many times what the journal may be behind: a call whose ACK is not kept yet does not outlive its node."""
 
 
 @pytest.fixture
@@ -88,8 +91,9 @@ def records(node: Node) -> list[tuple[int, str, str]]:
 
 
 def wait_kept(redis: Redis, count: int) -> None:
-    """Until the server has so many live calls."""
+    """Until the server has so many live calls, and what the last of them may have had to say since."""
     wait_until(lambda: redis.ask("HLEN", f"{KEY}calls") == str(count), 15, f"{count} calls on the server")
+    time.sleep(BEHIND)
 
 
 def wait_adopted(node: Node) -> None:
@@ -127,7 +131,7 @@ def test_calls_go_on_without_the_server_which_is_told_of_them_when_it_is_back(ri
     node = rig.start(lambda state: shared(state, redis, workers=2, timers={"t1": 2, "t2": 8}))
     rig.begin()
     callee, caller = calls(rig, CALLS, held=15000)
-    wait_until(lambda: status(node)["calls"] == CALLS // 2, 20, "half of the calls")
+    wait_until(lambda: status(node)["calls"] >= CALLS // 2, 20, "half of the calls")
     redis.kill()
     wait_until(lambda: status(node)["calls"] == CALLS, 20, "the others, without the server")
     found = status(node)["journal"]
