@@ -115,7 +115,10 @@ def end_fork(call: Call, out: Outgoing, fork: Fork, exit_: Exit) -> None:
         leg.dialog = left.dialog if left is not None else None
     if a_leg.dialog is fork.a_dialog:
         a_leg.dialog = left.a_dialog if left is not None else None
-    if fork.a_dialog.local_tag == a_leg.local_tag:
+    if is_shown_as_one(call):
+        if left is not None:
+            exit_.track(left.a_dialog, a_leg)  # the same one to the caller
+    elif fork.a_dialog.local_tag == a_leg.local_tag:
         a_leg.local_tag = call.mint.tag()  # a tag that was said to be over is not used again
         a_leg.learned.learn_own(a_leg.local_tag)
     tell_ends(call, [fork], exit_)
@@ -129,7 +132,7 @@ def tell_ends(call: Call, forks: list[Fork], exit_: Exit) -> None:
     request = incoming.request
     if "199" not in request.tokens("Supported") or "100rel" in request.tokens("Require"):
         return
-    if request.to_tag:
+    if is_shown_as_one(call):
         return  # all forks look the same to it
     for fork in forks:
         incoming.local_tag = fork.a_dialog.local_tag

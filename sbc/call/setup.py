@@ -323,8 +323,7 @@ def show_answer(call: Call, response: Response, fork: Fork, raw: bytes, exit_: E
     incoming.request = None
     call.offer = b""
     call.late_offer = is_late(call, fork)
-    if len(call.attempt.forks) > 1:
-        spend(call.attempt)
+    spend(call.attempt)
     call.attempt.forks.clear()
     call.state = CallState.ANSWERED
     call.status = 200

@@ -307,3 +307,22 @@ def test_a_late_copy_does_not_bring_back_an_early_dialog_that_is_over() -> None:
     node.pbx.reply(invite, 199, tag="one")
     ring_reliably(node, invite, 7, tag="one")
     assert node.pbx.idle()
+
+
+def test_a_fork_that_ends_leaves_the_others_in_the_one_early_dialog_that_the_caller_has() -> None:
+    """RFC 6228 section 5 does not concern a caller to whom all forks are one: no 199, and no other tag."""
+    node = node_with("carrier", early_dialogs="one")
+    invite = start(node, REL + REQUIRED)
+    seen = []
+    for tag in ("one", "two", "three"):
+        node.pbx.reply(invite, 180, tag=tag)
+        response = node.carrier.expect_response(180)
+        seen.append((response.to_tag, response.rseq))
+        prack(node, response)
+        node.carrier.expect_response(200)
+        if tag == "two":
+            node.pbx.reply(invite, 199, tag="one")
+            assert node.carrier.idle()
+    (first, number), *later = seen
+    assert number is not None
+    assert later == [(first, number + 1), (first, number + 2)]

@@ -9,6 +9,8 @@ import pytest
 import rtpengine
 from sbc.config import Profile
 from sbc.sip import Request
+from tests.engine.test_reliable import REL, pracked
+from tests.engine.test_reliable import ring as ring_reliably
 from tests.kit.flows import answer, assert_no_leak, hang_up, ring, talk
 from tests.kit.node import PBX
 from tests.kit.peer import Peer, sdp
@@ -237,6 +239,20 @@ def test_an_answer_of_who_rang_crosses_the_pick_up() -> None:
     node.line2.ack()
     hang_up(node, node.line2, node.carrier)
     node.assert_clean()
+
+
+def test_a_late_answer_of_who_rang_gets_a_bye_behind_its_pracks() -> None:
+    """RFC 3261 section 12.2.2: a number that was used before is answered with 500, and the phone would stay up."""
+    node = Transfers()
+    invite = ringing(node, REL)
+    ring_reliably(node, invite, 7, with_sdp=False)
+    prack = pracked(node, invite, 7)
+    pick_up(node.line2, node.pbx)
+    node.carrier.inbox.clear()
+    node.pbx.inbox.clear()
+    node.pbx.reply(invite, 200, sdp(node.pbx.host))
+    late = [one for one in node.pbx.inbox if isinstance(one, Request) and one.method == "BYE"]
+    assert [one.cseq.number for one in late] == [prack.cseq.number + 1]
 
 
 def test_who_began_the_early_dialog_cannot_be_replaced() -> None:
