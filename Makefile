@@ -15,7 +15,7 @@ PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 # Where an editable install looks for the one compiled module that belongs to no package.
 PLATLIB := $(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("platlib"))'
 
-.PHONY: help run test test-fast bench bench-record guard guard-record compiled pure test-compiled suites lint format types lock clean
+.PHONY: help run test test-long test-fast bench bench-record guard guard-record compiled pure test-compiled suites lint format types lock clean
 
 help: ## what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -26,7 +26,11 @@ run: .venv/ready-run ## the quickstart: calls from 127.0.0.1:5060 go to 127.0.0.
 test: .venv/ready-test ## everything CI runs; the last line is pytest's own summary
 	@tools/peers
 	@$(MAKE) lint
-	@$(PYTEST)
+	@$(PYTEST) -m "not long"
+
+test-long: .venv/ready-test ## the interop tests that `make test` leaves out, because shorter ones show the same for fewer pairs
+	@tools/peers
+	@$(PYTEST) -m long
 
 test-fast: .venv/ready-test ## no peers, no interop, under a minute
 	@$(MAKE) lint

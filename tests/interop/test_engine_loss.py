@@ -100,6 +100,7 @@ def test_calls_of_the_embedded_engine_go_on_with_its_successor(rig: Rig) -> None
         crowd.close()
 
 
+@pytest.mark.long
 def test_an_embedded_engine_that_hangs_is_replaced(rig: Rig) -> None:
     """It is there, and does nothing any more."""
     node = rig.start()

@@ -37,12 +37,19 @@ PAIRS = [
     ("webrtc", "sdes"),
     ("sdes", "sdes"),
 ]
+ALWAYS = {"embedded": (PAIRS[0], PAIRS[2]), "rtpengine": (PAIRS[1], PAIRS[5])}
+"""The others wait for `make test-long`."""
 
 
 @pytest.fixture(
     scope="module",
-    params=[(engine, pair) for engine in ("embedded", "rtpengine") for pair in PAIRS],
-    ids=lambda param: f"{param[0]}-{param[1][0]}-{param[1][1]}",
+    params=[
+        pytest.param(
+            (engine, pair), id="-".join((engine, *pair)), marks=() if pair in ALWAYS[engine] else pytest.mark.long
+        )
+        for engine in ("embedded", "rtpengine")
+        for pair in PAIRS
+    ],
 )
 def edge(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     """A node whose realms have these terms, with its own engine or the daemon."""

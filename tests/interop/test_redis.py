@@ -101,7 +101,7 @@ def wait_adopted(node: Node) -> None:
     wait_until(lambda: status(node).get("events", {}).get("calls.adopted") == CALLS, 20, "all calls to be adopted")
 
 
-@pytest.mark.parametrize("cluster", [False, True])
+@pytest.mark.parametrize("cluster", [False, pytest.param(True, marks=pytest.mark.long)])
 def test_a_real_server_does_what_is_demanded_of_one(tmp_path: Path, cluster: bool) -> None:
     """As the one in memory, which unit tests count on."""
     need("redis-server")
@@ -126,6 +126,7 @@ def test_a_real_server_does_what_is_demanded_of_one(tmp_path: Path, cluster: boo
         redis.close()
 
 
+@pytest.mark.long
 def test_calls_go_on_without_the_server_which_is_told_of_them_when_it_is_back(rig: Rig, redis: Redis) -> None:
     """`kill -9` of the server, with everything in it, and another in its place."""
     node = rig.start(lambda state: shared(state, redis, workers=2, timers={"t1": 2, "t2": 8}))
@@ -166,7 +167,7 @@ def test_a_node_that_is_killed_goes_on_with_its_calls(rig: Rig, redis: Redis) ->
     assert node.stop() == 0
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.long)])
 def test_another_node_goes_on_with_the_calls_of_a_dead_one(
     rig: Rig, redis: Redis, engine: Rtpengine, workers: int
 ) -> None:
@@ -197,6 +198,7 @@ def test_another_node_goes_on_with_the_calls_of_a_dead_one(
     assert second.stop() == 0
 
 
+@pytest.mark.long
 def test_a_call_whose_media_are_elsewhere_is_left_to_whom_it_fits(rig: Rig, redis: Redis) -> None:
     """It is said, and the node that it was made on goes on with it when its turn comes again."""
     first = rig.start(lambda state: shared(state, redis))

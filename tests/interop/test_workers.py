@@ -112,6 +112,7 @@ def test_a_worker_that_is_killed_loses_no_call(rig: Rig) -> None:
     assert rig.node.stop() == 0
 
 
+@pytest.mark.long
 def test_a_worker_that_is_killed_again_and_again_loses_no_call(rig: Rig) -> None:
     """Each that comes after is given the calls at once, however short the life of the one before."""
     talk = Talk(rig)
@@ -141,6 +142,7 @@ def is_replaced(rig: Rig, owner: int, victim: int) -> bool:
     return len(found) == WORKERS and found[owner]["pid"] != victim
 
 
+@pytest.mark.long
 def test_a_node_of_several_workers_that_is_killed_loses_no_call(rig: Rig) -> None:
     """Issue, must show: the same for `kill -9` of the whole node and restart."""
     callee, caller = peers(rig, calls=60, rate=RATE, held=25000)
