@@ -127,7 +127,8 @@ def _delays(samples: list[Sample], found: list[Subject], rates: list[float]) -> 
         "| | " + " | ".join(f"{rate:g} calls/s" for rate in rates) + " |",
         "| --- |" + " ---: |" * len(rates),
     ]
-    for subject in found:
+    measured = {sample.subject for sample in samples}
+    for subject in [subject for subject in found if subject.name in measured]:
         cells = []
         for rate in rates:
             own = [sample.delays for sample in samples if (sample.subject, sample.rate) == (subject.name, rate)]
