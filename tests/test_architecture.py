@@ -262,17 +262,11 @@ def tree_of(module: str) -> ast.Module:
 
 def imports_of(module: str, tree: ast.Module, is_package: bool = False) -> Iterator[Import]:
     """Every import in `tree`, those inside functions and under TYPE_CHECKING included."""
-    lazy = {
-        id(inner)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        for inner in ast.walk(node)
-    }
-    for node in ast.walk(tree):
+    for node, is_lazy in statements_that_import(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
-                yield Import(module, alias.name, node.lineno, id(node) in lazy)
-        elif isinstance(node, ast.ImportFrom):
+                yield Import(module, alias.name, node.lineno, is_lazy)
+        else:
             base = node.module or ""
             if node.level:
                 parts = module.split(".")
@@ -280,9 +274,18 @@ def imports_of(module: str, tree: ast.Module, is_package: bool = False) -> Itera
                 base = ".".join([*parts, *filter(None, [base])])
             for alias in node.names:
                 target = base if alias.name in public_names(base) else f"{base}.{alias.name}"
-                yield Import(
-                    module, target if target in MODULES or target in LEVELS else base, node.lineno, id(node) in lazy
-                )
+                yield Import(module, target if target in MODULES or target in LEVELS else base, node.lineno, is_lazy)
+
+
+def statements_that_import(node: ast.AST, is_lazy: bool = False) -> Iterator[tuple[ast.Import | ast.ImportFrom, bool]]:
+    """With whether each stands in a function. Expressions hold none and are not looked into."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Import | ast.ImportFrom):
+            yield child, is_lazy
+        elif isinstance(child, ast.stmt | ast.excepthandler | ast.match_case):
+            yield from statements_that_import(
+                child, is_lazy or isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef)
+            )
 
 
 @cache
