@@ -23,7 +23,7 @@ from sbc.outputs import CallReanchored, Event, MediaCommand, TargetChanged, Tran
 from sbc.placement import Placement
 from sbc.reach import is_at_trunk, may_name
 from sbc.redirects import Redirects
-from sbc.requests import Requests
+from sbc.requests import NONE, Requests
 from sbc.routing import NextHop, TargetState
 from sbc.sip import Address, Fields, Message, Response
 from sbc.snapshot import Snapshot, listener_for
@@ -31,7 +31,6 @@ from sbc.topology import DialogIds, emergency_service
 from sbc.trunks import Trunks, longest
 from sbc.wire import Flow, Now
 
-NONE: Final[Fields] = []
 SUSPECT: Final = 0.8
 """Seconds for which a next hop that failed last time is waited for while there is another."""
 MEDIA_SECONDS: Final = 8.0

@@ -7,9 +7,10 @@ from typing import Final
 from sbc.build import build_response, marked_vias, reply_flow
 from sbc.call import Incoming
 from sbc.config import Config
-from sbc.egress import NONE, Egress
+from sbc.egress import Egress
 from sbc.firewall import SHEDDABLE, Verdict, is_emergency
 from sbc.outputs import Dropped, DropReason, Refused
+from sbc.requests import NONE
 from sbc.sip import Fault, Fields, ParseError, Request, Response
 from sbc.wire import Flow
 

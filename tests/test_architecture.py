@@ -167,6 +167,7 @@ SIDEWAYS = {
     ("sbc.transfers", "sbc.snapshot"),
     ("sbc.transfers", "sbc.views"),
     ("sbc.refusals", "sbc.egress"),
+    ("sbc.refusals", "sbc.requests"),
     ("sbc.refusals", "sbc.build"),
     ("sbc.admission", "sbc.egress"),
     ("sbc.admission", "sbc.refusals"),
