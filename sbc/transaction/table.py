@@ -84,7 +84,10 @@ class TransactionTable:
         return tx if isinstance(tx, InviteServerTransaction) and tx.is_answered_as(ack.to_tag) else None
 
     def clients_toward(self, flow: Flow) -> list[ClientSide]:
-        """Our transactions with this address and port by this listener that have had no answer; costs a walk.
+        """Our transactions that sent to this very flow and have had no answer; costs a walk.
+
+        What was sent to another connection of the same peer, or had one opened for it, is not failed by the end of
+        this one: a request that arrived all the same would have its answer find nobody.
 
         One that was answered is not failed by what happens to other packets: the peer was there, and anybody can send
         the ICMP error that says it is not (RFC 5927).
@@ -95,6 +98,7 @@ class TransactionTable:
             if tx.flow.port == flow.port
             and tx.flow.host == flow.host
             and tx.flow.listener == flow.listener
+            and tx.flow.connection == flow.connection
             and (tx.state is TransactionState.CALLING or tx.state is TransactionState.TRYING)
         ]
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from sbc.config import Target
 from sbc.outputs import CallEnded
-from sbc.sip import Request
+from sbc.sip import Request, parse_uri
+from sbc.wire import Flow
+from tests.engine.test_large import with_tcp
 from tests.engine.test_reliable import REL, REQUIRED, prack, pracked, start
 from tests.engine.test_reliable import ring as ring_reliably
 from tests.kit.flows import hang_up, talk
@@ -326,3 +331,20 @@ def test_a_fork_that_ends_leaves_the_others_in_the_one_early_dialog_that_the_cal
     (first, number), *later = seen
     assert number is not None
     assert later == [(first, number + 1), (first, number + 2)]
+
+
+def test_the_end_of_one_connection_fails_nothing_that_went_by_another() -> None:
+    """RFC 3261 section 18.4: what is reported is the flow that broke; the INVITE that went by a new one arrives."""
+    made = with_tcp()
+    pbx = replace(made.trunks["pbx"], targets=(Target(parse_uri(f"sip:{PBX};transport=tcp")),))
+    node = Node(replace(made, trunks=made.trunks | {"pbx": pbx}))
+    node.carrier.invite()
+    invite = node.pbx.expect_request("INVITE")
+    flow = node.sent[-1].flow
+    assert (flow.transport, flow.connection) == ("TCP", 0)
+    node.act(node.engine.send_failed(Flow(flow.listener, "TCP", flow.host, flow.port, 4), node.now))
+    node.carrier.expect_response(100)
+    assert node.carrier.idle()
+    node.pbx.reply(invite, 200, sdp(PBX))
+    node.carrier.expect_response(200)
+    node.pbx.expect_request("ACK")

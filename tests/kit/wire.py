@@ -166,11 +166,14 @@ class Chaos:
                     self.node.journal.pop(output.call, None)
 
     def _to_peer(self, output: Transmit) -> None:
-        host, port = output.flow.host, output.flow.port
-        self.shown.setdefault(host, []).append(output.data)
-        self.sent.setdefault(output.flow.listener, []).append(output.data)
-        self.referee.sent(output.data, output.flow, self.time)
-        flow, place = output.flow, (host, port)
+        flow = output.flow
+        place = (flow.host, flow.port)
+        self.shown.setdefault(flow.host, []).append(output.data)
+        self.sent.setdefault(flow.listener, []).append(output.data)
+        self.referee.sent(output.data, flow, self.time)
+        if flow.back and flow.connection != self._streams.get(place):  # RFC 3261 section 18.2.2
+            flow = Flow(flow.listener, flow.transport, flow.host, flow.back)
+            place = (flow.host, flow.back)
         end = self.ends.get(place)
         if flow.is_reliable:
             if end is None or (flow.connection and flow.connection != self._streams.get(place)):
