@@ -39,7 +39,6 @@ test-fast: .venv/ready-test ## no peers, no interop, under a minute
 bench: .venv/ready-test ## CPU per call beside the peers found on this machine; prints ratios
 	@tools/peers bench
 	@$(BIN)/python -m tests.bench
-	@$(BIN)/python -m tests.bench.media
 
 bench-record: .venv/ready-test ## the same, and writes docs/benchmarks.md
 	@tools/peers bench

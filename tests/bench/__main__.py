@@ -10,15 +10,17 @@ import argparse
 import json
 import os
 import platform
+import shutil
 import statistics
 import sys
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
+from tests.bench import media
 from tests.bench.installed import REPOSITORY
 from tests.bench.load import Sample, measure
-from tests.bench.subjects import Subject, subjects
+from tests.bench.subjects import ANCHORED, ANCHORED_REFERENCE, EMBEDDED, Subject, subjects
 from tests.rig.namespaces import Namespace
 
 REFERENCE = "Kamailio topoh"
@@ -35,6 +37,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=10, help="longest run (%(default)s)")
     parser.add_argument("--rounds", type=int, default=3, help="interleaved rounds (%(default)s)")
     parser.add_argument("--quick", action="store_true", help="one round of 200 calls at 50/s")
+    parser.add_argument("--no-media", action="store_true", help="without the engines' CPU a packet of media")
     parser.add_argument("--record", action="store_true", help="write docs/benchmarks.md and the raw figures beside it")
     options = parser.parse_args()
     rates = [50.0] if options.quick else [float(rate) for rate in options.rates.split(",")]
@@ -46,6 +49,8 @@ def main() -> int:
     samples = run(found, rates, rounds, calls, options.seconds)
     text = report(samples, found, rates, missing)
     print(text)
+    if not options.no_media:
+        text += _relayed(1 if options.quick else options.rounds, is_quick=options.quick)
     if options.record:
         (REPOSITORY / "docs" / "benchmarks.md").write_text(text)
         raw = [vars(sample) for sample in samples]
@@ -99,7 +104,7 @@ def report(samples: list[Sample], found: list[Subject], rates: list[float], miss
         failed = sum(sample.failed for sample in own)
         resident = max(sample.resident for sample in own) / 1e6
         lines.append(f"| {subject.name} | {' | '.join(cells)} | {failed} | {resident:.0f} |")
-    lines += ["", _share(samples, rates), *_delays(samples, found, rates)]
+    lines += ["", _share(samples, rates), *_delays(samples, found, rates), *_anchored(samples, rates)]
     lines += [f"Not measured: {reason}." for reason in missing]
     lines += ["", "`make bench` measures again; `make bench-record` writes this page.", ""]
     return "\n".join(lines)
@@ -135,6 +140,47 @@ def _delays(samples: list[Sample], found: list[Subject], rates: list[float]) -> 
             cells.append(" / ".join(f"{statistics.median(each):.1f}" for each in zip(*own, strict=True)) or "-")
         lines.append(f"| {subject.name} | {' | '.join(cells)} |")
     return lines
+
+
+def _anchored(samples: list[Sample], rates: list[float]) -> list[str]:
+    """A third table: of those whose media run through an engine, what they spend and what the engine does."""
+    own = [sample for sample in samples if sample.engine]
+    names = [name for name in (EMBEDDED, ANCHORED, ANCHORED_REFERENCE) if any(one.subject == name for one in own)]
+    shown = [rate for rate in rates if any(sample.rate == rate for sample in own)]
+    if not names:
+        return []
+    lines = [
+        "",
+        "Calls whose media are anchored: microseconds of CPU a call without the engine, in brackets the ratio to",
+        f"{ANCHORED_REFERENCE}, and behind the plus sign the engine's. No media are sent; the daemon is the same, and",
+        "asked for the same. The first table has the sums, with failures.",
+        "",
+        "| | " + " | ".join(f"{rate:g} calls/s" for rate in shown) + " |",
+        "| --- |" + " ---: |" * len(shown),
+    ]
+    for name in names:
+        cells = []
+        for rate in shown:
+            at_rate = [sample for sample in own if sample.rate == rate]
+            parts = {
+                subject: statistics.median([one.cpu - one.engine for one in at_rate if one.subject == subject] or [0.0])
+                for subject in (name, ANCHORED_REFERENCE)
+            }
+            engine = statistics.median([one.engine for one in at_rate if one.subject == name] or [0.0])
+            cells.append(f"{_cell(parts[name], parts[ANCHORED_REFERENCE])} + {engine:.0f}")
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return [*lines, ""]
+
+
+def _relayed(rounds: int, *, is_quick: bool) -> str:
+    """The engines' CPU for media itself, as a section of the page."""
+    if not shutil.which("rtpengine"):
+        return "\nMedia: rtpengine is not installed, so that there is nothing to stand beside.\n"
+    calls, seconds = (10, 1.0) if is_quick else (media.CALLS, media.SECONDS)
+    table = media.report(media.run(calls, seconds, rounds), calls)
+    text = f"\n# CPU per packet of media\n\n{table}\n"
+    print(text)
+    return text
 
 
 def _share(samples: list[Sample], rates: list[float]) -> str:

@@ -16,12 +16,13 @@ from typing import Final
 
 from tests.bench.__main__ import CACHE
 from tests.bench.load import measure
-from tests.bench.subjects import Subject, subjects
+from tests.bench.subjects import ANCHORED, ANCHORED_REFERENCE, EMBEDDED, Subject, subjects
 from tests.rig.namespaces import Namespace
 
 FAILED: Final = 0.001
 REACHED: Final = 0.95
 _NAMES: Final = ("sbc", "Kamailio topoh")
+_ANCHORED: Final = (EMBEDDED, ANCHORED, ANCHORED_REFERENCE)
 
 
 class Search:
@@ -54,11 +55,13 @@ def main() -> int:
     parser.add_argument("--first", type=float, default=200, help="calls a second to begin with (%(default)s)")
     parser.add_argument("--seconds", type=float, default=8, help="length of a run (%(default)s)")
     parser.add_argument("--narrow", type=float, default=0.06, help="share of the rate that may stay open (%(default)s)")
+    parser.add_argument("--anchored", action="store_true", help="who has media anchored: embedded, or at rtpengine")
     options = parser.parse_args()
     if os.geteuid() != 0:
         print("not root: no namespace of our own can be made", file=sys.stderr)
         return 1
-    found = [subject for subject in subjects(CACHE)[0] if subject.name in _NAMES]
+    names = _ANCHORED if options.anchored else _NAMES
+    found = [subject for subject in subjects(CACHE)[0] if subject.name in names]
     searches = {subject.name: Search(options.first, options.narrow, 6400.0) for subject in found}
     with tempfile.TemporaryDirectory(prefix="sbc-bench-") as folder, Namespace("bench") as namespace:
         number = 0

@@ -8,7 +8,7 @@ from math import ceil
 from pathlib import Path
 
 from tests.bench.subjects import CALLEE, PORT, Subject
-from tests.rig.process import Process, group_cpu, group_rss
+from tests.rig.process import Process, engine_cpu, group_cpu, group_rss
 
 HERE = Path(__file__).resolve().parent
 
@@ -18,7 +18,8 @@ class Sample:
     """One run of one subject: CPU per call in microseconds over its whole process group, and how the calls fared.
 
     `reached` are the calls a second that SIPp came to. `delays` are milliseconds from INVITE to 200 as the caller sees
-    them, the median, 95th and 99th percentile; the echo floor's are those of the rig.
+    them, the median, 95th and 99th percentile; the echo floor's are those of the rig. `engine` is a media engine's part
+    of `cpu`.
     """
 
     subject: str
@@ -30,6 +31,7 @@ class Sample:
     resident: int
     delays: tuple[float, float, float]
     reached: float
+    engine: float = 0.0
 
 
 def measure(subject: Subject, rate: float, calls: int, directory: Path, namespace: str) -> Sample:
@@ -43,16 +45,17 @@ def measure(subject: Subject, rate: float, calls: int, directory: Path, namespac
         answering.wait_for_udp("127.0.0.1", CALLEE)
         _call(rate, min(calls, 50), directory, namespace)  # warm: caches, connections, the first garbage
         paid = [target.pid] + ([beside.pid] if beside is not None else [])
-        before = sum(map(group_cpu, paid))
+        before, engine_before = sum(map(group_cpu, paid)), sum(map(engine_cpu, paid))
         failed, retransmissions, delays, reached = _call(rate, calls, directory, namespace)
-        spent = sum(map(group_cpu, paid)) - before
+        spent, engine = sum(map(group_cpu, paid)) - before, sum(map(engine_cpu, paid)) - engine_before
         resident = group_rss(target.pid)
     finally:
         answering.stop()
         target.stop()
         if beside is not None:
             beside.stop()
-    return Sample(subject.name, rate, calls, spent / calls * 1e6, failed, retransmissions, resident, delays, reached)
+    cpu, part = spent / calls * 1e6, engine / calls * 1e6
+    return Sample(subject.name, rate, calls, cpu, failed, retransmissions, resident, delays, reached, part)
 
 
 def _call(

@@ -28,6 +28,8 @@ from tests.rtpengine import engines
 from tests.rtpengine.engines import HOST, STRICT, EngineUnderTest, media_ports, rtp_packet
 
 PACE: Final = 0.02
+CALLS: Final = 50
+SECONDS: Final = 4.0
 SLOTS: Final = 10
 SUITE: Final = "AES_CM_128_HMAC_SHA1_80"
 PORTS: Final = "42000-44999"
@@ -177,8 +179,8 @@ def report(samples: dict[tuple[str, bool], list[tuple[float, float]]], calls: in
 def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.media", description=__doc__)
-    parser.add_argument("--calls", type=int, default=50, help="calls at a time (%(default)s)")
-    parser.add_argument("--seconds", type=float, default=4.0, help="of load a sample (%(default)s)")
+    parser.add_argument("--calls", type=int, default=CALLS, help="calls at a time (%(default)s)")
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="of load a sample (%(default)s)")
     parser.add_argument("--rounds", type=int, default=3, help="interleaved rounds (%(default)s)")
     options = parser.parse_args()
     print(report(run(options.calls, options.seconds, options.rounds), options.calls))

@@ -14,6 +14,11 @@ from tests.bench.installed import REPOSITORY, compiled_install
 from tests.rig.process import Process, wait_until
 
 PORT, CALLEE = 5060, 5080
+EMBEDDED = "sbc, media anchored"
+ANCHORED = "sbc, rtpengine"
+ANCHORED_REFERENCE = "Kamailio topoh, rtpengine"
+MOST_ANCHORED = 300.0
+"""Calls a second asked of who has media anchored at most, but by the search for the limit."""
 
 _NODE = """
 [node]
@@ -32,6 +37,7 @@ realm = "outside"
 targets = [{{ uri = "sip:127.0.0.1:5095" }}]
 [media]
 mode = "{media}"
+{engines}
 [audit]
 mode = "{audit}"
 [control]
@@ -58,12 +64,14 @@ loadmodule "textops.so"
 request_route {
     if (!mf_process_maxfwd_header("10")) { sl_send_reply("483", "Too Many Hops"); exit; }
     if (is_method("CANCEL")) { if (t_check_trans()) t_relay(); exit; }
-    if (has_totag()) { loose_route(); $du = "sip:127.0.0.1:5080"; t_relay(); exit; }
+    if (has_totag()) { loose_route(); {deleting} $du = "sip:127.0.0.1:5080"; t_relay(); exit; }
     t_check_trans();
     record_route();
     $du = "sip:127.0.0.1:5080";
+    {offering}
     t_relay();
 }
+{answering}
 """
 
 
@@ -80,6 +88,20 @@ loadmodule "topos_redis.so"
 modparam("topos", "storage", "redis")
 modparam("topos_redis", "serverid", "bench")
 """
+
+_ENGINE = "127.0.0.1:2223"
+
+_ANCHORED = {
+    "hiding": f"""loadmodule "rtpengine.so"
+modparam("rtpengine", "rtpengine_sock", "udp:{_ENGINE}")
+""",
+    "offering": 't_on_reply("MEDIA"); rtpengine_offer("replace-origin ICE=remove rtcp-mux-demux strict-source");',
+    "answering": """onreply_route[MEDIA] {
+    if (has_body("application/sdp")) rtpengine_answer("replace-origin ICE=remove strict-source");
+}""",
+    "deleting": 'if (is_method("BYE")) rtpengine_delete();',
+}
+"""Media through a daemon of rtpengine, with what this node asks of it too."""
 
 
 @dataclass(frozen=True)
@@ -102,12 +124,13 @@ def _echo(directory: Path, namespace: str) -> Process:
     return process
 
 
-def _node(media: str, audit: str, install: Path = REPOSITORY) -> Callable[[Path, str], Process]:
-    """A node of the sources here, or of an install elsewhere."""
+def _node(media: str, audit: str, install: Path = REPOSITORY, engine: str = "") -> Callable[[Path, str], Process]:
+    """A node of the sources here, or of an install elsewhere; with an engine of its own where none is named."""
 
     def start(directory: Path, namespace: str) -> Process:
         config = directory / f"node-{media}-{audit}.toml"
-        config.write_text(_NODE.format(media=media, audit=audit, directory=directory))
+        engines = f'engines = [{{ ng = "udp:{engine}" }}]' if engine else ""
+        config.write_text(_NODE.format(media=media, audit=audit, directory=directory, engines=engines))
         argv = [sys.executable, "-m", "sbc", "run", "--config", str(config), "--state", str(directory)]
         environment = {"PYTHONPATH": str(install)}
         process = Process(argv, namespace=namespace, log=directory / "node.log", cwd=directory, environment=environment)
@@ -118,10 +141,14 @@ def _node(media: str, audit: str, install: Path = REPOSITORY) -> Callable[[Path,
     return start
 
 
-def _kamailio(hiding: str) -> Callable[[Path, str], Process]:
+def _kamailio(hiding: str, *, is_anchored: bool = False) -> Callable[[Path, str], Process]:
     def start(directory: Path, namespace: str) -> Process:
         config = directory / "kamailio.cfg"
-        config.write_text(_KAMAILIO.replace("{hiding}", hiding))
+        text = _KAMAILIO
+        for place in ("hiding", "offering", "answering", "deleting"):
+            asked = _ANCHORED[place] if is_anchored else ""
+            text = text.replace("{" + place + "}", asked + hiding if place == "hiding" else asked)
+        config.write_text(text)
         argv = ["kamailio", "-DD", "-E", "-m", "512", "-M", "32", "-Y", str(directory), "-w", str(directory)]
         argv += ["-f", str(config), "-P", str(directory / "pid")]
         process = Process(argv, namespace=namespace, log=directory / "kamailio.log", cwd=directory)
@@ -137,6 +164,21 @@ def _redis(directory: Path, namespace: str) -> Process:
     redis = Process(argv, namespace=namespace, log=directory / "redis.log", cwd=directory)
     wait_until(lambda: "eady to accept" in redis.output() or not redis.running, 10, "redis")
     return redis
+
+
+def _rtpengine(directory: Path, namespace: str) -> Process:
+    """The daemon in user space, that forgets a call when it is told so."""
+    argv = ["rtpengine", "--config-file=none", "--table=-1", "--foreground", "--log-stderr", "--log-level=4"]
+    argv += [f"--listen-ng={_ENGINE}", "--interface=127.0.0.1", "--delete-delay=0", "--port-min=30000"]
+    argv += ["--port-max=39999", f"--pidfile={directory / 'rtpengine.pid'}"]
+    engine = Process(argv, namespace=namespace, log=directory / "rtpengine.log", cwd=directory)
+    engine.wait_for_udp(*_split(_ENGINE))
+    return engine
+
+
+def _split(place: str) -> tuple[str, int]:
+    host, _, port = place.rpartition(":")
+    return host, int(port)
 
 
 def _has_module(name: str) -> bool:
@@ -168,6 +210,20 @@ def sippy_program(cache: Path) -> Path | None:
     return program if program.exists() else None
 
 
+def _add_anchored(found: list[Subject], missing: list[str], node: Path) -> None:
+    """Both with the same daemon for their media."""
+    if not shutil.which("rtpengine"):
+        missing.append("media anchored at rtpengine: it is not installed")
+        return
+    start = _node("anchor", "strip", node, _ENGINE)
+    found.append(Subject(ANCHORED, start, most=MOST_ANCHORED, beside=_rtpengine))
+    if shutil.which("kamailio") and _has_module("rtpengine"):
+        start = _kamailio(_TOPOH, is_anchored=True)
+        found.append(Subject(ANCHORED_REFERENCE, start, most=MOST_ANCHORED, beside=_rtpengine))
+    else:
+        missing.append("Kamailio topoh, rtpengine: kamailio or its rtpengine module is not installed")
+
+
 def subjects(cache: Path) -> tuple[list[Subject], list[str]]:
     """Everything that can be measured on this machine, and what cannot and why."""
     missing: list[str] = []
@@ -179,7 +235,7 @@ def subjects(cache: Path) -> tuple[list[Subject], list[str]]:
         Subject("echo floor", _echo),
         Subject("sbc", _node("bypass", "strip", node)),
         Subject("sbc, audit off", _node("bypass", "off", node)),
-        Subject("sbc, media anchored", _node("anchor", "strip", node), most=300),
+        Subject(EMBEDDED, _node("anchor", "strip", node), most=MOST_ANCHORED),
     ]
     if install is not None:
         found.append(Subject("sbc, pure Python", _node("bypass", "strip"), most=300))
@@ -191,6 +247,7 @@ def subjects(cache: Path) -> tuple[list[Subject], list[str]]:
         found.append(Subject("Kamailio topos, Redis", _kamailio(_TOPOS), most=300, beside=_redis))
     else:
         missing.append("Kamailio topos: kamailio-redis-modules or redis-server is not installed")
+    _add_anchored(found, missing, node)
     program = sippy_program(cache)
     if program is not None:
         found.append(Subject("Sippy B2BUA", _sippy(program), most=50))

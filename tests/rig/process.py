@@ -164,8 +164,10 @@ def _kernel_form(host: str) -> str:
     return "".join(packed[at : at + 4][::-1].hex().upper() for at in range(0, len(packed), 4))
 
 
-def _members(pid: int) -> list[list[str]]:
-    """The `stat` fields after the name of every process of the group and of every descendant, wherever it went."""
+def _members(pid: int) -> dict[int, list[str]]:
+    """The `stat` fields after the name of every process of the group and of every descendant, wherever it went, by the
+    process's id.
+    """
     stats: dict[int, list[str]] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
@@ -175,16 +177,32 @@ def _members(pid: int) -> list[list[str]]:
     while True:
         found = {one for one, fields in stats.items() if int(fields[2]) == pid or int(fields[1]) in family}
         if found <= family:
-            return [stats[one] for one in family if one in stats]
+            return {one: stats[one] for one in family if one in stats}
         family |= found
 
 
 def group_cpu(pid: int) -> float:
     """CPU seconds (user and system) of a process, its group and its descendants, and of children they waited for."""
-    ticks = sum(int(value) for fields in _members(pid) for value in fields[11:15])
-    return ticks / os.sysconf("SC_CLK_TCK")
+    return sum(map(_seconds, _members(pid).values()))
+
+
+def engine_cpu(pid: int) -> float:
+    """The part of it that media engines spent, the daemon or the embedded one."""
+    return sum(_seconds(fields) for one, fields in _members(pid).items() if _is_engine(one))
+
+
+def _is_engine(pid: int) -> bool:
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return False
+    return Path(words[0].decode()).name == "rtpengine" or words[1:3] == [b"-m", b"rtpengine"]
+
+
+def _seconds(fields: list[str]) -> float:
+    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
 
 
 def group_rss(pid: int) -> int:
     """Resident bytes of a process, its group and its descendants."""
-    return sum(int(fields[21]) for fields in _members(pid)) * os.sysconf("SC_PAGE_SIZE")
+    return sum(int(fields[21]) for fields in _members(pid).values()) * os.sysconf("SC_PAGE_SIZE")
