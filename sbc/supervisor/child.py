@@ -23,6 +23,7 @@ from sbc.journal import MemoryStore, Store, open_switches, read_live
 from sbc.outputs import Journal
 from sbc.steering import Table
 from sbc.supervisor.berth import Berth
+from sbc.supervisor.life import settle_memory
 from sbc.supervisor.node import Node, Reload
 from sbc.telemetry import Telemetry
 
@@ -62,14 +63,17 @@ class Orders:
 
 def run_child(telemetry: Telemetry, read: Reload) -> int:
     """Be a worker; `read` gives the node's configuration. The exit status."""
-    read()  # what reading needs is loaded before there is any hurry
+    known = read()  # what reading needs is loaded before there is any hurry
+    settle_memory()
     line = sys.stdin.readline()
     if not line.startswith("{"):
         return 0  # never needed
     orders = Orders(**json.loads(line))
     config = read()
     if not isinstance(config, Config):
-        telemetry.logger.error("the configuration cannot be read any more", findings=len(config))
+        telemetry.logger.error("the configuration cannot be read any more; as it was", findings=len(config))
+        config = known
+    if not isinstance(config, Config):
         return 1
     berth = _berth(orders, config)
     node = Node(config, telemetry, read, berth)

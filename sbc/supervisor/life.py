@@ -1,8 +1,9 @@
-"""The life of a node around what it serves: background tasks in one group, the journal closed last."""
+"""The life of a node around what it serves: background tasks in one group, the journal closed last, memory at rest."""
 
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Awaitable, Callable
 
 from sbc.journal import Store
@@ -31,3 +32,15 @@ async def live(serve: Callable[[Tasks], Awaitable[None]], telemetry: Telemetry, 
         await asyncio.get_running_loop().run_in_executor(None, store.close)
     if failure is not None:
         raise failure
+
+
+def settle_memory(*, is_clean: bool = False) -> None:
+    """What is loaded now stays: keep the collector from walking it, and let it run less often than for a script.
+
+    Calls must not be there yet: an ended call is a cycle, and of what is frozen no cycle is found. `is_clean`: this was
+    done a moment ago, and what has come since is not worth half a second of a busy machine.
+    """
+    if not is_clean:
+        gc.collect()
+    gc.freeze()
+    gc.set_threshold(5_000, 20, 50)

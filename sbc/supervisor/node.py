@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import secrets
 import signal
@@ -32,7 +31,7 @@ from sbc.supervisor.embedded import LOOPBACK, EmbeddedEngine, EmbeddedHearer, is
 from sbc.supervisor.following import Following
 from sbc.supervisor.greeting import Greeter
 from sbc.supervisor.keys import open_keys
-from sbc.supervisor.life import live
+from sbc.supervisor.life import live, settle_memory
 from sbc.supervisor.mark import session_mark
 from sbc.supervisor.outlets import NodeOutlets
 from sbc.supervisor.pings import watch_engines
@@ -125,6 +124,7 @@ class Node:
         try:
             await control.open()  # first: another node on the same state is found before any port is touched
             clients.extend(await self._connect_media(tasks))
+            settle_memory(is_clean=self._berth is not None)  # before the first call: what is frozen is never let go
             left = await loop.run_in_executor(None, self._store.live if self._berth is None else self._berth.live)
             if self._berth is not None:
                 left, gone = divide(left, self._berth.table, self._berth.worker)
@@ -151,7 +151,6 @@ class Node:
             worker.start()
             worker.settle()
             announce(transports.bound)
-            _settle_memory()
             await self._stop.wait()
         finally:
             await control.close()
@@ -491,10 +490,3 @@ def changes_that_need_a_restart(old: Config, new: Config) -> list[Json]:
 def _state_of(config: Config) -> tuple[str, ...]:
     shared = (config.name, config.store_password_file, config.store_ca) if config.is_shared else ()
     return (config.store, config.state, *shared)
-
-
-def _settle_memory() -> None:
-    """What is loaded now stays: keep the collector from walking it, and let it run less often than for a script."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(5_000, 20, 50)
