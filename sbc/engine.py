@@ -15,7 +15,7 @@ from sbc.inquiries import Waiting
 from sbc.keepalive import Beat
 from sbc.locating import NOTHING, Unanswered, Watch
 from sbc.measuring import LiveSession, live_session
-from sbc.moving import Coming
+from sbc.moving import Coming, Held
 from sbc.outputs import DropReason, Journal, Output
 from sbc.placement import media_rows
 from sbc.probes import Key, Tick
@@ -137,6 +137,8 @@ class Engine(Reception):
             self._move_on()
         elif isinstance(machine, Waiting):
             self._go_on(self.inquiries.go_on(machine))
+        elif isinstance(machine, Held):
+            self._look_again(machine)
         elif isinstance(machine, Evacuation | Relocation):
             machine.handle_timer()
         elif isinstance(

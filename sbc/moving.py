@@ -27,6 +27,12 @@ REMEMBERED: Final = 16_384
 _CALL: Final = "call "
 """Before Call-IDs, which peers choose: none can be taken for a tag."""
 _SOON: Final = [("Retry-After", "1")]
+PATIENCE: Final = 10.0
+"""Seconds that a REFER waits for the exchange of its call: less than half of what its sender waits (Timer F)."""
+_LOOK: Final = 0.1
+"""Seconds between two looks whether it can go."""
+HELD: Final = 256
+"""REFERs that may wait at once; further ones are to come again."""
 
 
 class Coming(Enum):
@@ -35,6 +41,20 @@ class Coming(Enum):
     FROM_PEER = "from its peer"
     WITH_CALL = "with its call, from another worker"
     BACK = "back: nobody had room for it"
+
+
+class Held:
+    """A REFER in the dialog of `leg`, whose call is in the middle of an exchange and goes when that is over."""
+
+    __slots__ = ("data", "deadline", "flow", "incoming", "leg", "next_timer")
+
+    def __init__(self, leg: Leg, incoming: Incoming, data: bytes, flow: Flow, deadline: float) -> None:
+        self.leg: Final = leg
+        self.incoming: Final = incoming
+        self.data: Final = data
+        self.flow: Final = flow
+        self.deadline: Final = deadline
+        self.next_timer: float | None = None
 
 
 class Moves:
@@ -47,6 +67,8 @@ class Moves:
         self._moved: Final[OrderedDict[str, int]] = OrderedDict()
         """Our tags in dialogs that were given away, and a slot of the worker that got them."""
         self._coming = Coming.FROM_PEER
+        self._held: Final[dict[str, Held]] = {}
+        """By the id of the call."""
 
     # What another worker has
 
@@ -94,7 +116,8 @@ class Moves:
     def takes(self, leg: Leg, incoming: Incoming, data: bytes, flow: Flow) -> bool:
         """Whether a REFER in, or about, the dialog of `leg` was dealt with: taken to who has the dialog it replaces.
 
-        A call in the middle of an exchange stays, and the asker is to try again (RFC 3261 section 14.2 for re-INVITE).
+        A call in the middle of an exchange goes when that is over, or else stays: the asker is to try again (RFC 3261
+        section 14.2 for re-INVITE).
         """
         call, request = leg.call, incoming.request
         if not self._others or request is None or call.referral is not None or not _is_up(call):
@@ -105,14 +128,50 @@ class Moves:
         slot = self._slot(named, leg) if named is not None else -1
         if slot < 0:
             return False
-        if call.is_busy or call.relays or _is_telling(call) or self._coming is Coming.BACK:
-            self.egress.respond(incoming, 500, extra=_SOON)
+        if _is_occupied(call) or self._coming is Coming.BACK:
+            if not self._hold(leg, incoming, data, flow):
+                self.egress.respond(incoming, 500, extra=_SOON)
             return True
         if request.to_tag and leg.dialog is not None:
             leg.dialog.remote_cseq = min(leg.dialog.remote_cseq, request.cseq.number - 1)  # it is judged there
         self.let_go(incoming)
         self._give(call, slot, data, flow)
         return True
+
+    def _hold(self, leg: Leg, incoming: Incoming, data: bytes, flow: Flow) -> bool:
+        """Keep it for later; one of each call, and none that there was no room for."""
+        request, held = incoming.request, self._held
+        if self._coming is Coming.BACK or request is None or not request.to_tag:
+            return False
+        if leg.call.id in held or len(held) >= HELD:
+            return False
+        waiting = held[leg.call.id] = Held(leg, incoming, data, flow, self.egress.now.monotonic + PATIENCE)
+        self._look_later(waiting)
+        return True
+
+    def _look_later(self, held: Held) -> None:
+        held.next_timer = self.egress.now.monotonic + _LOOK
+        self.egress.wheel.arm(held, held.next_timer)
+
+    def look_again(self, held: Held) -> bool:
+        """Whether a REFER that waits was dealt with, or waits on; else it is for the call that has it."""
+        call, now = held.leg.call, self.egress.now.monotonic
+        is_late = now >= held.deadline
+        if _is_up(call) and _is_occupied(call) and not is_late:
+            self._look_later(held)
+            return True
+        held.next_timer = None
+        dialog = held.leg.dialog
+        if (
+            call.is_over
+            and dialog is not None
+            and self.passes_on(dialog.local_tag, held.incoming, held.data, held.flow)
+        ):
+            is_taken = True  # the call went for the sake of another one
+        else:
+            is_taken = self.takes(held.leg, held.incoming, held.data, held.flow)  # still held: not to be held anew
+        del self._held[call.id]
+        return is_taken
 
     def _slot(self, named: Replaces, leg: Leg) -> int:
         """Of who has the dialog, -1 where that is us or nobody."""
@@ -180,6 +239,11 @@ def _is_up(call: Call) -> bool:
     if call.is_parted or call.state not in (CallState.TALKING, CallState.ANSWERED):
         return False
     return all(leg is not None and leg.dialog is not None for leg in legs)
+
+
+def _is_occupied(call: Call) -> bool:
+    """True in the middle of an exchange, which would end in nobody's hands."""
+    return call.is_busy or bool(call.relays) or _is_telling(call)
 
 
 def _is_telling(call: Call) -> bool:

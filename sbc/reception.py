@@ -18,7 +18,7 @@ from sbc.inquiries import Inquiries
 from sbc.keepalive import Keeper
 from sbc.lingering import Remains, release
 from sbc.mint import Mint, is_minted
-from sbc.moving import Moves
+from sbc.moving import Held, Moves
 from sbc.outputs import DropReason
 from sbc.probes import SILENCE, Prober, Question, fault_of
 from sbc.reach import is_known, may_speak, note_seen
@@ -242,6 +242,12 @@ class Reception:
                 return
             calls.receive_request(call, leg, incoming, self.egress, self.egress.now)
         self.egress.arm(call)
+
+    def _look_again(self, held: Held) -> None:
+        """A REFER has waited for the exchange of its call."""
+        if not self.moves.look_again(held):
+            calls.receive_request(held.leg.call, held.leg, held.incoming, self.egress, self.egress.now)
+        self.egress.arm(held.leg.call)
 
     # Responses
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sbc.outputs import CallEnded, CallMoved
+from sbc.sip import Request
 from tests.engine.test_attended import ask, replaces_of
 from tests.kit.flows import assert_no_leak, hang_up, talk
 from tests.kit.peer import Peer, sdp
@@ -175,18 +176,54 @@ def test_transfer_while_the_consultation_rings_at_another_worker() -> None:
     node.assert_clean()
 
 
-def test_a_call_in_the_middle_of_an_exchange_does_not_move() -> None:
-    """RFC 3261 section 14.2 for whoever may not begin now: 500 with Retry-After."""
-    node = two_calls()
+def refer_to_line2(node: Workers) -> None:
+    refer(node.pbx, f"sip:{TO_CARRIER2}@sbc.example.net?Replaces={replaces_of(node.line2)}")
+
+
+def put_on_hold(node: Workers) -> Request:
+    """The carrier's re-INVITE has come to the PBX, which thinks."""
     node.carrier.request("INVITE", sdp(node.carrier.host, direction="sendonly", version=2))
-    held = node.pbx.expect_request("INVITE")
-    refused = replaces_of(node.line2)
-    refer(node.pbx, f"sip:{TO_CARRIER2}@sbc.example.net?Replaces={refused}")
-    assert node.pbx.expect_response(500).get("Retry-After") == "1"
+    return node.pbx.expect_request("INVITE")
+
+
+def agree(node: Workers, held: Request) -> None:
     node.pbx.reply(held, 200, sdp(node.pbx.host, version=2))
     node.pbx.expect_request("ACK")
     node.carrier.expect_response(200)
     node.carrier.ack()
+
+
+def test_a_call_in_the_middle_of_an_exchange_moves_when_that_is_over() -> None:
+    """The REFER waits, its copies are absorbed, and nobody has to ask again."""
+    node = two_calls()
+    held = put_on_hold(node)
+    sent = written(node.pbx)
+    refer_to_line2(node)
+    node.pbx.raw(sent[0])
+    node.advance(2)
+    assert node.pbx.idle()
+    assert node.holders() == [1, 1]
+    agree(node, held)
+    node.advance(0.2)
+    assert node.holders() == [0, 2]
+    node.engine = node.engines[1]
+    accepted(node.pbx)
+    finish_transfer(node)
+    hang_up(node, node.carrier, node.carrier2)
+    node.assert_clean()
+
+
+def test_an_exchange_that_does_not_end_keeps_its_call_where_it_is() -> None:
+    """RFC 3261 section 14.2 for whoever may not begin now: 500 with Retry-After, long before its Timer F."""
+    node = two_calls()
+    held = put_on_hold(node)
+    node.pbx.reply(held, 180)
+    refer_to_line2(node)
+    node.advance(9)
+    assert node.pbx.idle()
+    node.advance(2)
+    assert node.pbx.expect_response(500).get("Retry-After") == "1"
+    agree(node, held)
     ask(node)
     accepted(node.pbx)
     finish_transfer(node)
@@ -194,17 +231,47 @@ def test_a_call_in_the_middle_of_an_exchange_does_not_move() -> None:
     node.assert_clean()
 
 
-def test_a_call_whose_asker_has_not_heard_everything_does_not_move() -> None:
+def test_one_refer_of_a_call_waits_and_a_second_one_does_not() -> None:
+    """What waits is bounded."""
+    node = two_calls()
+    held = put_on_hold(node)
+    refer_to_line2(node)
+    refer_to_line2(node)
+    assert node.pbx.expect_response(500).get("Retry-After") == "1"
+    agree(node, held)
+    node.advance(0.2)
+    accepted(node.pbx)
+    finish_transfer(node)
+    hang_up(node, node.carrier, node.carrier2)
+    node.assert_clean()
+
+
+def test_a_call_that_ends_meanwhile_takes_the_waiting_refer_with_it() -> None:
+    """RFC 3261 section 12.2.2: 481, and the other call goes on."""
+    node = two_calls()
+    held = put_on_hold(node)
+    refer_to_line2(node)
+    node.pbx.request("BYE")
+    node.pbx.expect_response(200)
+    node.pbx.reply(held, 487)
+    node.pbx.expect_request("ACK")
+    node.advance(0.2)
+    node.pbx.expect_response(481)
+    assert node.holders() == [0, 1]
+
+
+def test_a_call_whose_asker_has_not_heard_everything_moves_when_it_has() -> None:
     """Its NOTIFY would be followed by another one of who gave it away, with a number that is too low by then."""
     node = two_calls()
     refer(node.pbx, f"sip:{TO_CARRIER2}@sbc.example.net?Replaces=x%3Bto-tag%3Dy%3Bfrom-tag%3Dz")
     node.pbx.expect_response(202)
     first = node.pbx.expect_request("NOTIFY")
     ask(node)
-    assert node.pbx.expect_response(500).get("Retry-After") == "1"
+    node.advance(0.3)
+    assert node.pbx.idle()
     node.pbx.reply(first, 200)
     expect_notify(node.pbx, 481)
-    ask(node)
+    node.advance(0.2)
     accepted(node.pbx)
     finish_transfer(node)
     hang_up(node, node.carrier, node.carrier2)
