@@ -295,6 +295,9 @@ class Journal:
         self.record: Final = record
 
 
+Record = Journal | CallEnded | CallMeasured
+"""What a store keeps."""
+
 Event = (
     Dropped
     | Refused

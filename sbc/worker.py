@@ -22,6 +22,7 @@ from sbc.config import Config
 from sbc.journal import Store
 from sbc.outputs import (
     CallEnded,
+    CallMeasured,
     Dropped,
     DropReason,
     HandOver,
@@ -379,7 +380,7 @@ class Worker:
                 case TargetChanged() if output.state in ("disabled", "enabled"):
                     self._store.switch(output)
                     self._telemetry.record(output, now.monotonic)
-                case CallEnded():
+                case CallEnded() | CallMeasured():
                     self._store.append(output)
                     self._telemetry.record(output, now.monotonic)
                 case _:

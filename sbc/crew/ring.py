@@ -13,7 +13,7 @@ import struct
 from dataclasses import astuple
 from typing import Final, Protocol
 
-from sbc.outputs import ACKED, KEPT, CallEnded, Journal, TargetChanged
+from sbc.outputs import ACKED, KEPT, CallEnded, CallMeasured, Journal, LegMeasure, Record, TargetChanged
 
 SIZE: Final = 16 << 20
 """Bytes for records: some 5,000 calls that begin, while the writer looks fifty times a second."""
@@ -23,6 +23,7 @@ _START: Final = 64
 _RECORD: Final = struct.Struct("<IBHd")
 _KINDS: Final = (KEPT, ACKED)
 _ENDED: Final = 2
+_MEASURED: Final = 3
 
 
 def ring_memory(size: int = SIZE) -> int:
@@ -45,7 +46,7 @@ class Ring:
         """Records that found no room."""
         return self._number(_LOST)
 
-    def append(self, record: Journal | CallEnded) -> None:
+    def append(self, record: Record) -> None:
         """Put a record in; the writer's."""
         data = _packed(record)
         memory, size = self._memory, self._size
@@ -60,7 +61,7 @@ class Ring:
             memory[_START : _START + len(data) - first] = data[first:]
         _NUMBER.pack_into(memory, _HEAD, head + len(data))
 
-    def take(self) -> list[Journal | CallEnded]:
+    def take(self) -> list[Record]:
         """Everything that is in; the reader's."""
         head, tail = self._number(_HEAD), self._number(_TAIL)
         if head == tail:
@@ -113,7 +114,7 @@ class RingStore:
         """Records that found no room."""
         return self._ring.lost
 
-    def append(self, record: Journal | CallEnded) -> None:
+    def append(self, record: Record) -> None:
         """For the writer."""
         self._ring.append(record)
 
@@ -129,17 +130,18 @@ class RingStore:
         self._switches.close()
 
 
-def _packed(record: Journal | CallEnded) -> bytes:
+def _packed(record: Record) -> bytes:
     if isinstance(record, Journal):
         kind, wall, payload = _KINDS.index(record.kind), record.wall, record.record
     else:
-        kind, wall, payload = _ENDED, record.end, json.dumps(astuple(record)).encode()
+        kind, wall = (_ENDED, record.end) if isinstance(record, CallEnded) else (_MEASURED, record.wall)
+        payload = json.dumps(astuple(record)).encode()
     call = record.call.encode()
     return _RECORD.pack(len(payload), kind, len(call), wall) + call + payload
 
 
-def _unpacked(data: bytes) -> list[Journal | CallEnded]:
-    found: list[Journal | CallEnded] = []
+def _unpacked(data: bytes) -> list[Record]:
+    found: list[Record] = []
     at = 0
     while at < len(data):
         length, kind, call_length, wall = _RECORD.unpack_from(data, at)
@@ -147,5 +149,11 @@ def _unpacked(data: bytes) -> list[Journal | CallEnded]:
         call = data[at : at + call_length].decode()
         payload = data[at + call_length : at + call_length + length]
         at += call_length + length
-        found.append(CallEnded(*json.loads(payload)) if kind == _ENDED else Journal(call, _KINDS[kind], wall, payload))
+        if kind == _ENDED:
+            found.append(CallEnded(*json.loads(payload)))
+        elif kind == _MEASURED:
+            name, told, audio, unheard, caller, callee = json.loads(payload)
+            found.append(CallMeasured(name, told, audio, unheard, LegMeasure(*caller), LegMeasure(*callee)))
+        else:
+            found.append(Journal(call, _KINDS[kind], wall, payload))
     return found

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sbc.outputs import ACKED, CallEnded, Journal
+from sbc.outputs import ACKED, CallEnded, CallMeasured, Journal, Record
 
 
-def folded(records: Sequence[Journal | CallEnded]) -> tuple[list[Journal], list[str], list[CallEnded]]:
+def folded(records: Sequence[Record]) -> tuple[list[Journal], list[str], list[CallEnded]]:
     """The last whole record of each call that goes on (ACKED, where an ACK came after it), who had an ACK beside
-    those, what ended.
+    those, what ended. What is told of media is nobody's business here.
     """
     whole: dict[str, Journal] = {}
     acked: dict[str, None] = {}
@@ -19,6 +19,8 @@ def folded(records: Sequence[Journal | CallEnded]) -> tuple[list[Journal], list[
             whole.pop(record.call, None)
             acked.pop(record.call, None)
             ended.append(record)
+        elif isinstance(record, CallMeasured):
+            continue
         elif record.kind == ACKED:
             acked[record.call] = None
         else:

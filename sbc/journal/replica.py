@@ -15,7 +15,7 @@ from typing import Final
 
 from sbc.journal.folding import folded
 from sbc.journal.server import LEASE, Away, Batch, Server
-from sbc.outputs import CallEnded, Journal
+from sbc.outputs import CallMeasured, Journal, Record
 
 BACKLOG: Final = 50_000
 """Records that may wait for the server; beyond, it is told of all live calls anew."""
@@ -54,7 +54,7 @@ class Replica:
         self._server: Final = server
         self._me: Final = me
         self._live: Final = live
-        self._queue: Final[deque[Journal | CallEnded]] = deque()
+        self._queue: Final[deque[Record]] = deque()
         self._token = ""
         self._hold_at = 0.0
         self._is_behind = True
@@ -79,8 +79,10 @@ class Replica:
         self._thread = threading.Thread(target=self._run, name="journal replica", daemon=True)
         self._thread.start()
 
-    def append(self, record: Journal | CallEnded) -> None:
-        """For the server, after the local file has it."""
+    def append(self, record: Record) -> None:
+        """For the server, after the local file has it. What is told of media is not of its business."""
+        if isinstance(record, CallMeasured):
+            return
         if self._is_behind or self.standing is not Standing.UP:
             self.missed += 1
         elif len(self._queue) >= BACKLOG:
@@ -193,7 +195,7 @@ class Replica:
             delay = self.step(time.monotonic())
 
 
-def batch_of(records: Sequence[Journal | CallEnded]) -> Batch:
+def batch_of(records: Sequence[Record]) -> Batch:
     """What is left to do of these."""
     kept, acked, ended = folded(records)
     return Batch(kept, acked, [record.call for record in ended])

@@ -10,7 +10,7 @@ from sbc.journal.instance import Instance
 from sbc.journal.replica import Replica, Standing
 from sbc.journal.server import Grant, Server
 from sbc.journal.store import SqliteStore, open_store, read_live
-from sbc.outputs import CallEnded, Journal, TargetChanged
+from sbc.outputs import Journal, Record, TargetChanged
 
 Fits = Callable[[Journal, str], str]
 """Why a call that this other instance had cannot be gone on with here; empty where it can."""
@@ -70,7 +70,7 @@ class SharedStore:
         """Begin without the server, which may give us the lease when it is back."""
         self.replica.start("", why)
 
-    def append(self, record: Journal | CallEnded) -> None:
+    def append(self, record: Record) -> None:
         """To the file, then to the server."""
         self._file.append(record)
         self.replica.append(record)

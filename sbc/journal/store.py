@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from sbc.journal.folding import folded
-from sbc.outputs import ACKED, KEPT, CallEnded, Journal, TargetChanged
+from sbc.outputs import ACKED, KEPT, CallEnded, CallMeasured, Journal, LegMeasure, Record, TargetChanged
 
 BACKLOG: Final = 200_000
 """Records that may wait for the disk; beyond, records are lost and counted, calls are not."""
@@ -30,10 +30,16 @@ CREATE TABLE IF NOT EXISTS cdr (
     ingress TEXT NOT NULL, egress TEXT NOT NULL, trunk TEXT NOT NULL, caller TEXT NOT NULL, callee TEXT NOT NULL,
     status INTEGER NOT NULL, released_by TEXT NOT NULL, cause TEXT NOT NULL, rule TEXT NOT NULL
 );
+CREATE TABLE IF NOT EXISTS quality (
+    call TEXT NOT NULL, side TEXT NOT NULL, audio TEXT NOT NULL, unheard TEXT NOT NULL,
+    packets INTEGER NOT NULL, octets INTEGER NOT NULL, errors INTEGER NOT NULL,
+    lost INTEGER, loss REAL, jitter REAL, round_trip REAL, mos REAL, PRIMARY KEY (call, side)
+);
 CREATE TABLE IF NOT EXISTS disabled (trunk TEXT NOT NULL, target TEXT NOT NULL, PRIMARY KEY (trunk, target));
 CREATE INDEX IF NOT EXISTS cdr_start ON cdr (start);
 """
 _INSERT_CDR: Final = f"INSERT INTO cdr VALUES ({', '.join('?' * 13)})"
+_INSERT_QUALITY: Final = f"INSERT OR REPLACE INTO quality VALUES ({', '.join('?' * 12)})"
 _KEEP: Final = "INSERT OR REPLACE INTO live VALUES (?, ?, ?, ?)"
 _ACK: Final = "UPDATE live SET acked = 1 WHERE call = ?"
 _FORGET: Final = "DELETE FROM live WHERE call = ?"
@@ -49,7 +55,7 @@ class Store(Protocol):
     def lost(self) -> int:
         """Records that could not be kept."""
 
-    def append(self, record: Journal | CallEnded) -> None:
+    def append(self, record: Record) -> None:
         """Keep this record, after all that were appended before it."""
 
     def switch(self, change: TargetChanged) -> None:
@@ -79,7 +85,7 @@ class MemoryStore:
         """Nothing is promised, so nothing is lost."""
         return 0
 
-    def append(self, record: Journal | CallEnded) -> None:
+    def append(self, record: Record) -> None:
         """Forget it."""
 
     def switch(self, change: TargetChanged) -> None:
@@ -101,7 +107,8 @@ class MemoryStore:
 
 
 class SqliteStore:
-    """An SQLite file in WAL mode: the last record of each live call in `live`, what became of it in `cdr`.
+    """An SQLite file in WAL mode: the last record of each live call in `live`, what became of it in `cdr`, what its
+    media were like in `quality`.
 
     A call that begins and ends within one batch is never written but for its call record.
     """
@@ -109,7 +116,7 @@ class SqliteStore:
     def __init__(self, path: Path) -> None:
         """Open or create the file; raises OSError or sqlite3.Error when it cannot be used."""
         self.lost = 0
-        self._queue: Final[queue.SimpleQueue[Journal | CallEnded | threading.Event | None]] = queue.SimpleQueue()
+        self._queue: Final[queue.SimpleQueue[Record | threading.Event | None]] = queue.SimpleQueue()
         path.parent.mkdir(parents=True, exist_ok=True)
         self._database: Final = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._database.execute("PRAGMA journal_mode = WAL")
@@ -119,7 +126,7 @@ class SqliteStore:
         self._thread: Final = threading.Thread(target=self._run, name="journal writer", daemon=True)
         self._thread.start()
 
-    def append(self, record: Journal | CallEnded) -> None:
+    def append(self, record: Record) -> None:
         """Queue the record."""
         if self._queue.qsize() >= BACKLOG:
             self.lost += 1
@@ -165,9 +172,9 @@ class SqliteStore:
             first = self._queue.get()
             if not isinstance(first, threading.Event) and first is not None:
                 pause.wait(_DELAY)
-            batch: list[Journal | CallEnded] = []
+            batch: list[Record] = []
             mark = first
-            while isinstance(mark, Journal | CallEnded):
+            while isinstance(mark, Journal | CallEnded | CallMeasured):
                 batch.append(mark)
                 if len(batch) >= _BATCH:
                     break
@@ -182,7 +189,7 @@ class SqliteStore:
             if mark is None:
                 return
 
-    def _write(self, batch: list[Journal | CallEnded]) -> None:
+    def _write(self, batch: list[Record]) -> None:
         try:
             kept, acked, ended = folded(batch)
             self._database.execute("BEGIN")
@@ -190,6 +197,7 @@ class SqliteStore:
             self._database.executemany(_ACK, [(call,) for call in acked])
             self._database.executemany(_FORGET, [(record.call,) for record in ended])
             self._database.executemany(_INSERT_CDR, [_row(record) for record in ended])
+            self._database.executemany(_INSERT_QUALITY, [row for record in batch for row in _quality_rows(record)])
             self._database.execute("COMMIT")
         except sqlite3.Error:  # disk full, file locked by a backup: the calls go on
             self.lost += len(batch)
@@ -269,6 +277,20 @@ def _row(record: CallEnded) -> tuple[object, ...]:
         _storable(record.cause),
         record.rule,
     )
+
+
+def _quality_rows(record: Record) -> list[tuple[object, ...]]:
+    """Both legs' rows of what is told of media; none of anything else."""
+    if not isinstance(record, CallMeasured):
+        return []
+    head = record.call, record.audio, record.unheard
+    return [_leg_row("caller", record.caller, *head), _leg_row("callee", record.callee, *head)]
+
+
+def _leg_row(side: str, leg: LegMeasure, call: str, audio: str, unheard: str) -> tuple[object, ...]:
+    told = (leg.lost, leg.loss, leg.jitter, leg.round_trip, leg.mos)
+    counted = (leg.packets, leg.octets, leg.errors)
+    return call, side, audio, unheard, *counted, *(None if value == -1 else value for value in told)
 
 
 def _storable(text: str) -> str:

@@ -20,7 +20,7 @@ from sbc.config import Config
 from sbc.crew import Marks, Ring, counts_memory, findings_memory, marks_memory, open_mailbox, phones_memory, ring_memory
 from sbc.journal import SharedStore, Store
 from sbc.kernel import Steering
-from sbc.outputs import CallEnded, Journal
+from sbc.outputs import CallEnded, Record
 from sbc.steering import assign
 from sbc.supervisor.child import MEDIA_LOST, STOP, Orders
 from sbc.supervisor.crew import Hand, Understudy
@@ -284,8 +284,8 @@ class Fleet:
         return changes_that_need_a_restart(self.config, keep_ports(fresh, self.config))
 
 
-def _wall(record: Journal | CallEnded) -> float:
-    return record.wall if isinstance(record, Journal) else record.end
+def _wall(record: Record) -> float:
+    return record.end if isinstance(record, CallEnded) else record.wall
 
 
 def _owners(config: Config) -> bytes:

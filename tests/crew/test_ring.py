@@ -6,7 +6,7 @@ import os
 from random import Random
 
 from sbc.crew import Ring, RingStore, ring_memory
-from sbc.outputs import ACKED, KEPT, CallEnded, Journal, TargetChanged
+from sbc.outputs import ACKED, KEPT, CallEnded, CallMeasured, Journal, LegMeasure, Record, TargetChanged
 
 
 class NoSwitches:
@@ -25,7 +25,7 @@ def ended(call: str) -> CallEnded:
     return CallEnded(call, 1.0, 2.0, 3.0, "outside", "inside", "pbx", caller, "bob", 200, "caller", "", "rule")
 
 
-def shown(records: list[Journal | CallEnded]) -> list[object]:
+def shown(records: list[Record]) -> list[object]:
     return [(one.call, one.kind, one.wall, one.record) if isinstance(one, Journal) else one for one in records]
 
 
@@ -38,7 +38,10 @@ def pair(size: int) -> tuple[Ring, Ring]:
 
 def test_records_of_every_kind_come_out_as_they_went_in() -> None:
     writer, reader = pair(4096)
-    records: list[Journal | CallEnded] = [Journal("c1", KEPT, 1.5, b"one"), Journal("c1", ACKED, 2.5, b""), ended("c1")]
+    measured = CallMeasured(
+        "c1", 3.5, "one-way", "callee", LegMeasure(100, 17200, 0, 2, 1.5, 3.0, 20.5, 4.1), LegMeasure()
+    )
+    records: list[Record] = [Journal("c1", KEPT, 1.5, b"one"), Journal("c1", ACKED, 2.5, b""), ended("c1"), measured]
     store = RingStore(writer, NoSwitches())
     for record in records:
         store.append(record)
@@ -58,7 +61,7 @@ def test_records_outlive_the_end_that_wrote_them() -> None:
 def test_the_ring_goes_round_and_round() -> None:
     random = Random(3)
     writer, reader = pair(500)
-    waiting: list[Journal | CallEnded] = []
+    waiting: list[Record] = []
     for number in range(2000):
         record = Journal(f"c{number}", KEPT, float(number), random.randbytes(random.randrange(60)))
         writer.append(record)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from tests.rig.rig import Rig
 from tests.rig.rtpengine import Rtpengine
 
 TALK = 4.0
+_KEPT = "SELECT callee, side, audio, unheard, packets FROM cdr JOIN quality USING (call)"
 
 
 @pytest.mark.parametrize("kind", ["embedded", "rtpengine"])
@@ -24,7 +26,7 @@ def test_two_way_and_one_way_calls_are_told_apart(kind: str, tmp_path: Path) -> 
     need("rtpengine")
     with Rig(taps=False) as rig:
         daemon = Rtpengine(tmp_path, rig.network.node) if kind == "rtpengine" else None
-        rig.start(lambda state: node_file(state=state, engine=daemon.ng if daemon is not None else ""))
+        rig.start(lambda state: node_file(state=state, store="sqlite", engine=daemon.ng if daemon else ""))
         crowd = Crowd(rig, 2)
         crowd.callees[1].is_mute = True
         try:
@@ -42,7 +44,26 @@ def test_two_way_and_one_way_calls_are_told_apart(kind: str, tmp_path: Path) -> 
             wait_until(lambda: rig.node.log().count('"call quality"') == 2, 5, "the end records")
             counters = rig.node.ask("GET", "/status")["events"]
             assert (counters["audio.two-way"], counters["audio.one-way"]) == (1, 1)
+            wait_until(lambda: len(kept(rig)) == 4, 5, "the call records")
+            assert {(callee, side, audio, unheard) for callee, side, audio, unheard, _ in kept(rig)} == {
+                ("493020000", "caller", "two-way", ""),
+                ("493020000", "callee", "two-way", ""),
+                ("493020001", "caller", "one-way", "callee"),
+                ("493020001", "callee", "one-way", "callee"),
+            }
+            packets = {(callee, side): count for callee, side, _, _, count in kept(rig)}
+            assert packets.pop(("493020001", "callee")) == 0
+            assert min(packets.values()) > 10
         finally:
             crowd.close()
             if daemon is not None:
                 daemon.stop()
+
+
+def kept(rig: Rig) -> list[tuple[str, str, str, str, int]]:
+    """What the node's file has of calls and their media, while the node writes it."""
+    database = sqlite3.connect(f"file:{rig.node.directory / 'sbc.sqlite'}?mode=ro", uri=True)
+    try:
+        return database.execute(_KEPT).fetchall()
+    finally:
+        database.close()

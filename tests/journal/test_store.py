@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from sbc.journal import MemoryStore, SqliteStore, open_store
-from sbc.outputs import ACKED, KEPT, CallEnded, Journal, TargetChanged
+from sbc.outputs import ACKED, KEPT, CallEnded, CallMeasured, Journal, LegMeasure, TargetChanged
 
 
 def ended(call: str, caller: str = "alice") -> CallEnded:
@@ -32,6 +32,34 @@ def test_the_journal_keeps_live_calls_and_cdr_ended_ones(tmp_path: Path) -> None
     assert rows(path, "SELECT call, acked, record FROM live") == [("c2", 0, b"two")]
     assert rows(path, 'SELECT call, caller, status, "end" FROM cdr') == [("c1", "alice", 200, 3.0)]
     assert store.lost == 0
+
+
+def test_what_the_engine_tells_of_media_stands_beside_the_call_record_a_row_a_leg(tmp_path: Path) -> None:
+    """What a peer did not say of what it received is NULL, not minus one: averages leave it out."""
+    store = SqliteStore(tmp_path / "sbc.sqlite")
+    store.append(ended("c1"))
+    store.append(
+        CallMeasured("c1", 3.0, "one-way", "callee", LegMeasure(150, 25800, 1, 3, 2.0, 4.5, 20.5, 4.2), LegMeasure())
+    )
+    store.close()
+    legs = "SELECT side, audio, unheard, packets, octets, errors, lost, loss, jitter, round_trip, mos FROM cdr"
+    assert rows(tmp_path / "sbc.sqlite", f"{legs} JOIN quality USING (call) ORDER BY side DESC") == [
+        ("caller", "one-way", "callee", 150, 25800, 1, 3, 2.0, 4.5, 20.5, 4.2),
+        ("callee", "one-way", "callee", 0, 0, 0, None, None, None, None, None),
+    ]
+    assert rows(tmp_path / "sbc.sqlite", "SELECT call FROM live") == []
+
+
+def test_of_a_call_whose_media_have_moved_the_last_session_is_kept(tmp_path: Path) -> None:
+    """A transfer ends one session and goes on with another."""
+    store = SqliteStore(tmp_path / "sbc.sqlite")
+    for packets in (10, 20):
+        store.append(CallMeasured("c1", 3.0, "two-way", "", LegMeasure(packets), LegMeasure(packets)))
+    store.close()
+    assert rows(tmp_path / "sbc.sqlite", "SELECT side, packets FROM quality ORDER BY side") == [
+        ("callee", 20),
+        ("caller", 20),
+    ]
 
 
 def test_a_file_of_an_earlier_run_is_added_to(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import rtpengine
 from sbc.config import Config
-from sbc.outputs import CallEnded, HandOver, Inquiry, Journal, Lookup, MediaCommand, Output, TargetChanged
+from sbc.outputs import HandOver, Inquiry, Journal, Lookup, MediaCommand, Output, Record, TargetChanged
 from sbc.records import Located
 from sbc.sip import ParseError
 from sbc.topology import DialogIds
@@ -158,7 +158,7 @@ class FakeStore:
     """Keeps records in a list."""
 
     def __init__(self) -> None:
-        self.records: list[Journal | CallEnded] = []
+        self.records: list[Record] = []
         self.switches: list[tuple[str, str, str]] = []
         self.lost = 0
 
@@ -176,7 +176,7 @@ class FakeStore:
     def flush(self) -> None:
         """Nothing waits."""
 
-    def append(self, record: Journal | CallEnded) -> None:
+    def append(self, record: Record) -> None:
         self.records.append(record)
 
     def close(self) -> None:
