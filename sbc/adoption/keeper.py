@@ -25,14 +25,16 @@ def keep(call: Call, engines: list[str], now: Now) -> Journal | None:
         # About to end, and one of its dialogs is another call's now: whoever adopts that must not meet it twice.
         call.kept = ()
         return Journal(call.id, KEPT, now.wall, b"")
-    if call.is_parted or call.join is not None:
-        return None  # about to end, or to be another one
+    if call.is_parted:
+        return None  # about to end
     talks = call.state is CallState.TALKING
     if not talks and (call.state is not CallState.ANSWERED or call.late_offer):
         return None
     if a is None or b is None or a.dialog is None or b.dialog is None or (call.late_offer and call.step is not None):
         return None
     to_caller, to_callee = a.dialog, b.dialog
+    if call.join is not None and to_caller.state is to_callee.state:
+        return None  # about to be another one; where one peer has left meanwhile, an adopter has to end it
     state: tuple[object, ...] = (
         a.answer,
         a.contact,

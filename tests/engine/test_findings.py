@@ -13,6 +13,7 @@ from sbc.wire import Flow
 from tests.engine.test_large import with_tcp
 from tests.engine.test_reliable import REL, REQUIRED, prack, pracked, start
 from tests.engine.test_reliable import ring as ring_reliably
+from tests.engine.test_replaces import pick_up
 from tests.kit.flows import hang_up, talk
 from tests.kit.node import PBX, Node
 from tests.kit.peer import sdp
@@ -220,6 +221,20 @@ def test_an_adopted_call_whose_asker_has_left_ends_at_once() -> None:
     node.restart()
     node.advance(1)
     expect_bye(node.pbx)
+    assert node.engine.active_calls == 0
+
+
+def test_an_adopted_call_whose_replaced_peer_has_left_ends_at_once() -> None:
+    """The same where a colleague takes the place of who leaves, and the process dies before that is through."""
+    node = Transfers()
+    talk(node, node.carrier, node.pbx)
+    pick_up(node.line2, node.pbx)
+    node.carrier.expect_request("INVITE")
+    node.pbx.request("BYE")
+    node.pbx.expect_response(200)
+    node.restart()
+    node.advance(1)
+    expect_bye(node.carrier)
     assert node.engine.active_calls == 0
 
 
