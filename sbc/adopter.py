@@ -45,8 +45,11 @@ class Adopter:
         egress.report(CallAdopted(call.id, now.wall))
         egress.arm(call)
 
-    def take_over(self, id_: str, record: bytes) -> Call | None:
-        """Go on with a call that another worker gives us, under Contacts of our own: peers come straight to us then."""
+    def take_over(self, id_: str, record: bytes, *, keeps_contacts: bool = False) -> Call | None:
+        """Go on with a call that another worker gives us, under Contacts of our own: peers come straight to us then.
+
+        Where they do already, since it was the same worker's, it `keeps_contacts`.
+        """
         egress = self._egress
         try:
             call = unpack_moved(record, egress.snapshot, egress.mint, egress.placement.names, egress.now)
@@ -54,11 +57,12 @@ class Adopter:
             self._fail(id_, egress.now.wall, error)
             return None
         for leg in (call.a, call.b):
-            if leg is not None:
+            if leg is not None and not keeps_contacts:
                 leg.contact = egress.mint.token()
                 leg.learned.learn_own(leg.contact)
         self._enter(call)
-        egress.report(CallMoved(call.id, egress.now.wall))
+        adopted = CallAdopted if keeps_contacts else CallMoved
+        egress.report(adopted(call.id, egress.now.wall))
         egress.arm(call)
         return call
 

@@ -238,6 +238,24 @@ class Engine(Reception):
             self.moves.expect_message(Coming.FROM_PEER)
         return outputs
 
+    def inherit(self, call: str, record: bytes, now: Now) -> list[Output]:
+        """A call that the process before us gives us, or one of ours that the next one had no room for."""
+        self._begin(now)
+        self.relief.inherit(call, record)
+        return self._end()
+
+    def give(self, most: int, now: Now) -> list[Output]:
+        """While we leave: calls that rest go to the next process, so many at most."""
+        self._begin(now)
+        self.relief.give(most)
+        return self._end()
+
+    def unregister(self, now: Now) -> list[Output]:
+        """The next process registers at trunks: our bindings are given back."""
+        self._begin(now)
+        self.registrations.leave(now)
+        return self._end()
+
     def inquire(self, sender: str, viewer: str, questions: list[DialogIds]) -> list[tuple[DialogIds, DialogIds]]:
         """What another worker asks for by an `Inquiry`: those that we have, each with how the viewer has it."""
         return self.inquiries.answer(sender, viewer, questions)

@@ -22,12 +22,13 @@ class Mint:
     `mark` is what this node's sessions at media engines are known by.
     """
 
-    __slots__ = ("_counter", "_key", "_mark", "_pool", "_position", "_slots", "_turn")
+    __slots__ = ("_counter", "_key", "_mark", "_pool", "_position", "_slots", "_stable", "_turn")
 
     def __init__(self, key: bytes, slots: bytes = b"\x00", mark: str = "") -> None:
         if len(key) < 16 or not slots:
             raise ValueError("a mint needs 16 bytes of entropy and a slot")
         self._key: Final = key[:64]
+        self._stable = key[:64]
         self._mark: Final = mark
         self._slots: Final = [f"{slot:02x}" for slot in slots]
         self._counter = 0
@@ -69,18 +70,29 @@ class Mint:
 
     def keyed(self, seed: bytes) -> str:
         """An opaque value that is the same for the same seed, as long as the key is."""
-        return hashlib.blake2b(seed, key=self._key, digest_size=_STEP).hexdigest() + "00"
+        return hashlib.blake2b(seed, key=self._stable, digest_size=_STEP).hexdigest() + "00"
 
     def keyed_token(self, seed: bytes) -> str:
         """A token, slot included, that is the same for the same seed, as long as key and slots are."""
-        digest = hashlib.blake2b(seed, key=self._key, digest_size=_STEP + 1).digest()
+        digest = hashlib.blake2b(seed, key=self._stable, digest_size=_STEP + 1).digest()
         return self._slots[digest[0] % len(self._slots)] + digest[1:].hex()
 
     def uuid(self, seed: bytes) -> str:
         """A UUID of version 5's form, without dashes (RFC 7989 section 4.1), the same for the same seed."""
-        digits = hashlib.blake2b(seed, key=self._key, digest_size=16).hexdigest()
+        digits = hashlib.blake2b(seed, key=self._stable, digest_size=16).hexdigest()
         variant = "89ab"[int(digits[16], 16) & 3]
         return f"{digits[:12]}5{digits[13:16]}{variant}{digits[17:]}"
+
+    @property
+    def stable_key(self) -> bytes:
+        """What makes values the same for the same seed."""
+        return self._stable
+
+    def keep_key(self, key: bytes) -> None:
+        """Make them with another mint's `stable_key`, as it would; what is random stays our own."""
+        if len(key) < 16:
+            raise ValueError("a mint needs 16 bytes of entropy")
+        self._stable = key[:64]
 
     def number(self, bits: int = 31) -> int:
         """A random number of at most `bits` (up to 63) bits, never 0: SDP session ids, first CSeq numbers."""

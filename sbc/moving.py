@@ -18,7 +18,7 @@ from sbc.adoption import moved_tokens, pack_moved, take
 from sbc.call import Call, CallState, Incoming, Leg
 from sbc.egress import Egress
 from sbc.mint import is_minted, slot_of
-from sbc.outputs import HandOver
+from sbc.outputs import SUCCESSOR, HandOver
 from sbc.sip import ParseError, Replaces, Request, parse_join, parse_replaces, parse_target_dialog
 from sbc.wire import Flow
 
@@ -69,6 +69,8 @@ class Moves:
         self._coming = Coming.FROM_PEER
         self._held: Final[dict[str, Held]] = {}
         """By the id of the call."""
+        self.is_leaving = False
+        """What is not ours is for the process that comes after us (`sbc/relief.py`)."""
 
     # What another worker has
 
@@ -76,6 +78,15 @@ class Moves:
     def has_others(self) -> bool:
         """True on a node of several workers."""
         return bool(self._others)
+
+    @property
+    def moved(self) -> dict[str, int]:
+        """Tags of ours in dialogs that others have from us, and a slot of each of those."""
+        return dict(self._moved)
+
+    def holds(self, call: Call) -> bool:
+        """Whether a REFER waits until this call can go to another worker."""
+        return call.id in self._held
 
     def slot_of_tag(self, tag: str) -> int:
         """A slot of the other worker that has the dialog with this tag of ours, -1 where we have it, or nobody."""
@@ -91,7 +102,9 @@ class Moves:
         `incoming` is the request with its transaction, None for an ACK: copies have to come there too.
         """
         slot = self._moved.get(tag, -1) if self._moved else -1
-        if slot < 0:
+        if slot < 0 and self.is_leaving:
+            slot = SUCCESSOR
+        elif slot < 0:
             return False
         if incoming is not None:
             self.let_go(incoming)
@@ -102,7 +115,7 @@ class Moves:
         """The same for a request outside of dialogs that names one of them (RFC 3891, RFC 3911, RFC 4538)."""
         if not self._moved:
             return False
-        tag = next((tag for tag in _named_tags(request) if tag in self._moved), "")
+        tag = next((tag for tag in named_tags(request) if tag in self._moved), "")
         slot = self._moved.get(tag, -1)
         if slot >= 0:
             self._note(f"{_CALL}{request.call_id}", slot)
@@ -120,7 +133,7 @@ class Moves:
         section 14.2 for re-INVITE).
         """
         call, request = leg.call, incoming.request
-        if not self._others or request is None or call.referral is not None or not _is_up(call):
+        if not self._others or request is None or call.referral is not None or not is_up(call):
             return False
         if call.config.refer_of(leg.realm.name, leg.trunk) == "refuse":
             return False
@@ -128,7 +141,7 @@ class Moves:
         slot = self._slot(named, leg) if named is not None else -1
         if slot < 0:
             return False
-        if _is_occupied(call) or self._coming is Coming.BACK:
+        if is_occupied(call) or self._coming is Coming.BACK:
             if not self._hold(leg, incoming, data, flow):
                 self.egress.respond(incoming, 500, extra=_SOON)
             return True
@@ -157,7 +170,7 @@ class Moves:
         """Whether a REFER that waits was dealt with, or waits on; else it is for the call that has it."""
         call, now = held.leg.call, self.egress.now.monotonic
         is_late = now >= held.deadline
-        if _is_up(call) and _is_occupied(call) and not is_late:
+        if is_up(call) and is_occupied(call) and not is_late:
             self._look_later(held)
             return True
         held.next_timer = None
@@ -234,25 +247,27 @@ class Moves:
             self._moved.popitem(last=False)
 
 
-def _is_up(call: Call) -> bool:
+def is_up(call: Call) -> bool:
+    """Whether both legs of a call have their dialogs, and nobody has parted them."""
     legs = (call.a, call.b)
     if call.is_parted or call.state not in (CallState.TALKING, CallState.ANSWERED):
         return False
     return all(leg is not None and leg.dialog is not None for leg in legs)
 
 
-def _is_occupied(call: Call) -> bool:
+def is_occupied(call: Call) -> bool:
     """True in the middle of an exchange, which would end in nobody's hands."""
-    return call.is_busy or bool(call.relays) or _is_telling(call)
+    return call.is_busy or bool(call.relays) or is_telling(call)
 
 
-def _is_telling(call: Call) -> bool:
+def is_telling(call: Call) -> bool:
     """True while the asker of an earlier transfer has not heard all of it."""
     legs = (call.a, call.b)
     return any(leg is not None and leg.referral is not None and leg.referral.notify is not None for leg in legs)
 
 
-def _named_tags(request: Request) -> list[str]:
+def named_tags(request: Request) -> list[str]:
+    """Tags of the dialog that a request outside of dialogs names, ours among them; none where it names none."""
     try:
         if (value := request.get("Replaces")) is not None:
             replaces = parse_replaces(value)

@@ -34,11 +34,15 @@ class MediaCommand:
     """Index of the engine in `Config.media.engines`; 0 for the embedded one."""
 
 
+SUCCESSOR: Final = -2
+"""In the place of a slot: the process that comes after this one, as the same worker."""
+
+
 @dataclass(frozen=True, slots=True)
 class HandOver:
     """Give a message to the worker that mints with `slot`; where there is a record, the call that it is about as well.
 
-    What cannot be given comes back to `Engine.take_over`.
+    What cannot be given comes back to `Engine.take_over`, or to `Engine.inherit` where `slot` is SUCCESSOR.
     """
 
     slot: int

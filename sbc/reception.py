@@ -25,6 +25,7 @@ from sbc.reach import is_known, may_speak, note_seen
 from sbc.reconciler import Reconciler
 from sbc.refusals import Refusals
 from sbc.registrations import Registering, Registrations
+from sbc.relief import Relief
 from sbc.relocation import Relocation
 from sbc.sip import Request, Response
 from sbc.snapshot import Snapshot
@@ -69,6 +70,7 @@ class Reception:
         self.reconciler: Final = Reconciler(self.egress, self.evacuation, mark, slots, others)
         self.stranded: Final = Stranded()
         self.moves: Final = Moves(self.egress, self.adopter, others)
+        self.relief: Final = Relief(self.egress, self.adopter, self.moves)
         self.inquiries: Final = Inquiries(self.egress, self.moves)
         self.refusals: Final = Refusals(self.egress)
         self.admission: Final = Admission(self.egress, self.refusals, self.moves)
@@ -101,6 +103,9 @@ class Reception:
         if tx is not None:
             egress.run(tx, tx.receive(request, egress.now.monotonic))
             return
+        is_new = method != "CANCEL" and not (request.to_tag and (method != "INVITE" or is_minted(request.to_tag)))
+        if is_new and self.moves.is_leaving and self.relief.passes_request(request, data, flow):
+            return
         if not request.to_tag and method != "CANCEL" and self._is_full and self.refusals.shed(request, flow):
             return
         if flow.names:
@@ -114,10 +119,10 @@ class Reception:
             self.refusals.refuse(incoming, 482, flow, "merged request")
         elif method == "CANCEL":
             self._receive_cancel(incoming, data, flow)
-        elif request.to_tag and (method != "INVITE" or is_minted(request.to_tag)):
-            self._receive_in_dialog(incoming, data, flow)
-        else:
+        elif is_new:
             self.admission.receive(incoming, data, flow)
+        else:
+            self._receive_in_dialog(incoming, data, flow)
 
     def _is_one_sender(self, one: Flow, other: Flow) -> bool:
         """Whether a request may have come from one sender by both flows. A stranger has its own host only: who has
@@ -255,6 +260,9 @@ class Reception:
         tx = self.egress.transactions.match_response(response)
         if tx is None:
             if self.adopter.acknowledge(response, flow):
+                return
+            if self.moves.is_leaving:
+                self.relief.pass_on(data, flow)
                 return
             self.refusals.drop(DropReason.STRAY_RESPONSE, flow, f"{response.status} {response.cseq.method[:20]}")
             return

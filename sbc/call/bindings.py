@@ -94,6 +94,10 @@ class Bindings:
         del self._by_token[token]
         return None
 
+    def all(self, now: float) -> list[Binding]:
+        """Those that are not over."""
+        return [binding for binding in self._by_token.values() if binding.expires + _GRACE >= now]
+
     def has_host(self, realm: str, host: str, now: float) -> bool:
         """Whether a registrar has taken a phone at this host, for a time that is not over."""
         if self._hosts.get((realm, host), 0.0) >= now:

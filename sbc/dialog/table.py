@@ -53,6 +53,10 @@ class DialogTable:
         fork = forks.get((call_id, remote_tag)) if forks is not None else None
         return (fork, fork.owner) if fork is not None else None
 
+    def has_tag(self, local_tag: str) -> bool:
+        """Whether a dialog has this tag of ours, whoever the peer is."""
+        return local_tag in self._first
+
     def owner_of(self, call_id: str, local_tag: str) -> object | None:
         """Who owns the dialogs with this tag of ours, whatever the remote tag: a NOTIFY may bring a new one."""
         dialog = self._first.get(local_tag)
