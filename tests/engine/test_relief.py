@@ -1,4 +1,4 @@
-"""A worker's process makes room for the next one, while calls are set up, talk and end: no message is answered wrong."""
+"""A worker's process makes room for the next one, as calls are set up, talk and end: no message is answered wrong."""
 
 from __future__ import annotations
 
