@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from sbc.config import Config
 from sbc.engine import Engine
 from sbc.outputs import SUCCESSOR, HandOver, MediaCommand, Output
@@ -90,8 +88,3 @@ class Relieved(Node):
     def holders(self) -> tuple[int, int]:
         """How many calls the first one has, and the next one."""
         return self.front.active_calls, self.next.active_calls if self.next is not None else 0
-
-
-def with_timers(settings: Config, **seconds: float) -> Config:
-    """The configuration with other timers."""
-    return replace(settings, timers=replace(settings.timers, **seconds))  # type: ignore[arg-type]
