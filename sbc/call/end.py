@@ -10,7 +10,7 @@ from sbc.call.joint import Join, undo
 from sbc.call.parts import NO_FIELDS, Exit, Incoming, Kind, Leg, Outgoing, Step, StepKind
 from sbc.call.referral import Referral, tell
 from sbc.dialog import DialogState
-from sbc.media import NONE_LEFT, Side
+from sbc.media import HOST_NAME, MULTICAST, NONE_LEFT, Side
 from sbc.outputs import CallEnded
 from sbc.sip import Fields, Message
 from sbc.wire import Now
@@ -55,10 +55,13 @@ def _is_leaving(call: Call, leg: Leg) -> bool:
 _SRTP: Final = ("SRTP", "the answer")
 
 
+_CODES: Final = {NONE_LEFT: 305, HOST_NAME: 301, MULTICAST: 301}
+
+
 def warning(leg: Leg, cause: str) -> Fields:
-    """What is wrong with a description (RFC 3261 section 20.43): its transport protocol (302), its formats (305), or
-    something else; in words of ours."""
-    code = 302 if cause.startswith(_SRTP) else 305 if cause == NONE_LEFT else 399
+    """What is wrong with a description (RFC 3261 section 20.43): its addresses (301), its transport protocol (302), its
+    formats (305), or something else; in words of ours."""
+    code = 302 if cause.startswith(_SRTP) else _CODES.get(cause, 399)
     return [("Warning", f'{code} {leg.realm.domain} "{cause}"')]
 
 

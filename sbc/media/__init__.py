@@ -11,6 +11,7 @@ Not for: sending commands (the engine does, `rtpengine.client` repeats them), an
 """
 
 from sbc.media.codecs import NONE_LEFT
+from sbc.media.lines import HOST_NAME, MULTICAST
 from sbc.media.pool import NOBODY, MediaPool
 from sbc.media.quality import audio_of, legs_of
 from sbc.media.session import MachineMisuse, MediaSession, Objection, Phase, Side
@@ -18,6 +19,8 @@ from sbc.media.terms import CLEAR, Security, Terms, terms_named, terms_of
 
 __all__ = [
     "CLEAR",
+    "HOST_NAME",
+    "MULTICAST",
     "NOBODY",
     "NONE_LEFT",
     "MachineMisuse",

@@ -1,4 +1,4 @@
-"""The order of lines in a description, as engines insist on it (RFC 8866 section 5)."""
+"""Lines of a description as engines insist on them (RFC 8866 section 5): their order, and what they name."""
 
 from __future__ import annotations
 
@@ -33,6 +33,50 @@ def _sorted(sdp: bytes) -> bytes:
             head += 1
         else:
             lines.append(line)
+    return b"\n".join(lines)
+
+
+HOST_NAME: Final = "a host name where media need an address"
+MULTICAST: Final = "media for a group and not for a host"
+_PLACE: Final = b"c=IN IP"
+_RTCP: Final = b"a=rtcp:"
+
+
+def objection_to_places(sdp: bytes) -> str:
+    """Why where a description wants media cannot be served; empty where it can.
+
+    RFC 8866 section 5.7 allows a name in the place of an address. It may mean something else to whom it is shown than
+    to whom has written it, or nothing, and engines take none; so it crosses in no mode. Nor do groups: whoever names
+    one would have our media sent to many.
+    """
+    at = sdp.find(_PLACE)
+    while at >= 0:
+        end = sdp.find(b"\n", at)
+        host = (sdp[at:] if end < 0 else sdp[at:end])[9:].strip().partition(b"/")[0]
+        if b":" in host:
+            if host[:2].lower() == b"ff":
+                return MULTICAST
+        elif host.translate(None, b"0123456789."):
+            return HOST_NAME
+        elif len(host) > 8 and host[:4] in _GROUPS:
+            return MULTICAST
+        at = sdp.find(_PLACE, at + 1)
+    return ""
+
+
+_GROUPS: Final[frozenset[bytes]] = frozenset(b"%d." % first for first in range(224, 240))
+
+
+def placed(sdp: bytes) -> bytes:
+    """The same with the port alone where `a=rtcp` (RFC 3605) has a host name: 10.5.3 would pass it on."""
+    if _RTCP not in sdp:
+        return sdp
+    lines = sdp.split(b"\n")
+    for at, line in enumerate(lines):
+        if line.startswith(_RTCP):
+            words = line.split()
+            if len(words) > 3 and b":" not in words[3] and words[3].translate(None, b"0123456789."):
+                lines[at] = words[0] + b"\r"
     return b"\n".join(lines)
 
 

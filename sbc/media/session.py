@@ -10,7 +10,7 @@ from sbc.config import ANY, Codecs
 from sbc.media.codecs import NONE_LEFT, Choice, choose, shown_to
 from sbc.media.errors import MachineMisuse as MachineMisuse
 from sbc.media.events import with_events
-from sbc.media.lines import orderly, shares_place
+from sbc.media.lines import objection_to_places, orderly, placed, shares_place
 from sbc.media.options import answer_options, offer_options, pressing, translating
 from sbc.media.security import (
     BARRED,
@@ -189,6 +189,9 @@ class MediaSession:
 
         A new offer replaces one that was never answered.
         """
+        objection = objection_to_places(sdp)
+        if objection:
+            return Objection(objection)
         if not self.is_anchored:
             return self._bypassed(side, sdp)
         if self.is_waiting or self.phase is Phase.DELETED:
@@ -217,6 +220,9 @@ class MediaSession:
         May be called again for the same offer, as provisional and final responses repeat or change the answer; a mere
         copy does not bother the engine. The tags go as they went in the offer, so `from_tag` is the offerer's.
         """
+        objection = objection_to_places(sdp)
+        if objection:
+            return Objection(objection)
         if not self.is_anchored:
             return sdp
         offer = self._offer
@@ -227,7 +233,7 @@ class MediaSession:
         objection = objection_to_answer(self._shown, sdp)
         if objection:
             return Objection(objection)
-        sdp = orderly(without_weak_keys(self.terms[side.value], sdp))
+        sdp = orderly(placed(without_weak_keys(self.terms[side.value], sdp)))
         if self.presses:
             sdp = with_events(sdp, self._shown)
         exchange = self._exchange
@@ -367,7 +373,7 @@ class MediaSession:
         """`said`: what the other side last agreed to."""
         here, there = side.value, side.other.value
         terms, interfaces = self.terms, self.interfaces
-        told = orderly(without_weak_keys(terms[here], sdp))
+        told = orderly(placed(without_weak_keys(terms[here], sdp)))
         profile = profile_toward(terms[there], sdp, said)
         if self.presses:
             told = with_events(told)

@@ -164,3 +164,28 @@ def test_a_take_over_that_breaks_while_the_engine_thinks_leaves_no_session() -> 
         command = node.commands.pop(0)
         node.act(node.engine.media_reply(command.id, fake(command.command), node.now))
     assert fake.sessions == set()
+
+
+@pytest.mark.parametrize("mode", ["anchor", "bypass"])
+def test_a_host_name_where_media_go_is_488_and_reaches_nobody(mode: str) -> None:
+    """RFC 8866 section 5.7 allows it; what it means, and whether to anybody, only its writer knows (RFC 3261 section
+    20.43: 301)."""
+    node = Node(config(mode=mode))
+    node.carrier.invite(body=sdp("198.51.100.10").replace(b"c=IN IP4 198.51.100.10", b"c=IN IP4 pbx.corp.local"))
+    node.carrier.expect_response(100)
+    failure = node.carrier.expect_response(488)
+    node.carrier.ack_failure(failure)
+    assert failure.require("Warning") == '301 sbc.example.net "a host name where media need an address"'
+    assert node.pbx.idle()
+
+
+def test_an_answer_with_a_host_name_where_media_go_ends_the_call() -> None:
+    """The callee is told to hang up, the caller sees no name of the other side."""
+    node = Node(config(mode="bypass"))
+    node.carrier.invite()
+    node.carrier.expect_response(100)
+    invite = node.pbx.expect_request("INVITE")
+    node.pbx.reply(invite, 200, sdp("10.20.0.20").replace(b"c=IN IP4 10.20.0.20", b"c=IN IP4 pbx.corp.local"))
+    assert b"corp" not in node.carrier.expect_response(488).body
+    node.pbx.expect_request("ACK")
+    expect_bye(node.pbx)

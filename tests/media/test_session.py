@@ -6,7 +6,7 @@ import pytest
 
 import rtpengine
 from rtpengine import Answer, Command, Delete, Offer, Options, Reply
-from sbc.media import MachineMisuse, MediaSession, Phase, Side
+from sbc.media import MachineMisuse, MediaSession, Objection, Phase, Side
 
 SDP_A = b"v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 8\r\n"
 SDP_B = SDP_A.replace(b"192.0.2.1", b"198.51.100.1")
@@ -235,6 +235,15 @@ def test_bypass_gives_the_sdp_back_and_keeps_nothing() -> None:
     assert media.offer(Side.B, SDP_B) == SDP_B
     assert media.rollback() == []
     assert media.delete() is None
+
+
+@pytest.mark.parametrize("mode", ["anchor", "bypass"])
+def test_a_host_name_in_the_place_of_an_address_crosses_in_no_mode(mode: str) -> None:
+    """RFC 8866 section 5.7: what it means to one side, or whether anything, the other cannot know."""
+    media = session(mode)
+    objection = media.offer(Side.A, SDP_A.replace(b"192.0.2.1", b"pbx.corp.local"))
+    assert isinstance(objection, Objection)
+    assert "host name" in objection.reason
 
 
 def test_inputs_out_of_turn_are_our_own_mistake() -> None:
