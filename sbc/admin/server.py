@@ -18,7 +18,7 @@ from sbc.admin.trace import Trace
 
 _POLL: Final = 0.1
 _MOST: Final = 1000
-_NO_TRUNK: Final = "no such trunk, or no such target of it; see `GET /trunks`"
+_NO_TRUNK: Final = "no such trunk, or no such target of it; `sbc trunk list` (GET /trunks) has them"
 
 
 class ControlServer(ControlSite):
@@ -47,13 +47,13 @@ class ControlServer(ControlSite):
         name = request.match_info["call"]
         call = self._node.call(name)
         if call is None:
-            return refuse(404, "no live call of this id")
+            return refuse(404, "no live call of this id; `sbc calls` (GET /calls) has them")
         return answer(call | {"quality": await self._node.quality(name)})
 
     async def _hangup(self, request: web.Request) -> web.Response:
         call = request.match_info["call"]
         if not self._node.hangup(call):
-            return refuse(404, "no live call of this id")
+            return refuse(404, "no live call of this id; `sbc calls` (GET /calls) has them")
         return answer({"done": "hung up", "call": call})
 
     async def _media(self, _: web.Request) -> web.Response:
@@ -68,7 +68,7 @@ class ControlServer(ControlSite):
     def _switch_media(self, request: web.Request, *, is_enabled: bool) -> web.Response:
         engine = request.match_info["engine"]
         if not self._node.switch_media(engine, is_enabled):
-            return refuse(404, "no such media engine; see `GET /media`")
+            return refuse(404, "no such media engine; `sbc media list` (GET /media) has them")
         return answer({"done": "enabled" if is_enabled else "drained", "engine": engine})
 
     async def _trunks(self, _: web.Request) -> web.Response:

@@ -4,6 +4,14 @@ Importing this must stay cheap (typer and the standard library): what a command 
 codes: 0 done, 1 refused or failed, 2 wrong usage.
 """
 
-from sbc.cli.app import app, main
+import sys
 
-__all__ = ["app", "main"]
+
+def main() -> None:
+    """The console script's entry. A Ctrl-C while the verbs are still being imported ends as one later does."""
+    try:
+        from sbc.cli.app import app
+
+        app()
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -38,8 +38,3 @@ def _all(
 
 for module in (run, check, node, calls, trunks, media, trace, doctor):
     module.add_to(app)
-
-
-def main() -> None:
-    """The console script's entry."""
-    app()

@@ -51,5 +51,5 @@ def _print_tree(value: dict[str, Any], indent: str = "") -> None:
                 print(f"{indent}{key} {position}")
                 _print_tree(child, indent + "  ")
         else:
-            shown = ", ".join(map(str, item)) if isinstance(item, list) else item
+            shown = ", ".join(map(str, item)) if isinstance(item, list | tuple) else item
             print(f"{indent}{key} = {shown}")

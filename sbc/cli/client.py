@@ -84,13 +84,15 @@ def _send(connection: _UnixConnection, control: Path, method: str, target: str) 
     except FileNotFoundError:
         fail(f"no node here: {os.fspath(control)} does not exist. `sbc run` starts one; `--control PATH` names another")
     except ConnectionRefusedError:
+        if not control.is_socket():
+            fail(f"{os.fspath(control)} is no socket; `--control PATH` names a node's")
         fail(f"no node runs on {os.fspath(control)}: it left its socket behind. `sbc run` starts one")
     except PermissionError:
         fail(f"no permission for {os.fspath(control)}: it is for its owner and group (`ls -l` tells which)")
     except TimeoutError:
         fail(f"the node on {os.fspath(control)} does not answer")
     except OSError as error:
-        fail(f"{os.fspath(control)}: {error.strerror or error}")
+        fail(f"{os.fspath(control)}: {error.strerror or error}; `--control PATH` names another")
 
 
 def _refused(status: int, body: dict[str, object]) -> None:

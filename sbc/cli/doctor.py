@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sbc.cli.client import Control
 from sbc.cli.printing import AsJson, print_json, print_table
 
 if TYPE_CHECKING:
@@ -21,7 +20,12 @@ def doctor(
         Path | None,
         typer.Option("--config", "-c", metavar="F", help="The node file (default: the packaged quickstart)."),
     ] = None,
-    control: Control = Path(),
+    control: Annotated[
+        Path | None,
+        typer.Option(
+            "--control", metavar="PATH", envvar="SBC_CONTROL", help="The node's control socket (default: as F says)."
+        ),
+    ] = None,
     json: AsJson = False,
 ) -> None:
     """Look at Python, packages, capabilities, limits, network, tools; exit 1 when something would keep a node down."""
@@ -39,7 +43,7 @@ def doctor(
     raise typer.Exit(1 if failed else 0)
 
 
-def examine(path: Path | None, control: Path) -> Iterator[Check]:
+def examine(path: Path | None, control: Path | None) -> Iterator[Check]:
     """Every check, in the order of the report."""
     import sys
     from datetime import UTC, datetime
@@ -60,7 +64,7 @@ def examine(path: Path | None, control: Path) -> Iterator[Check]:
         yield from checks_tls.check_certificates(loaded, datetime.now(UTC))
         yield from checks_store.check_store(loaded, look_at_store)
         yield from checks_network.check_routes(loaded, checks_network.kernel_route)
-        socket = control if control != Path() else Path(loaded.control_socket)
+        socket = control if control is not None else Path(loaded.control_socket)
         yield from checks_network.check_ports(loaded, checks_network.is_node_running(socket))
     yield from checks.check_tools()
 

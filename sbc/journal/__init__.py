@@ -7,6 +7,7 @@ machine can be that process: whoever has the lease of the node's name owns its c
 Not for: reading state back on the straight path; the event loop never waits for a disk or a server here.
 """
 
+from sbc.journal.directory import StateError, make_state, naming
 from sbc.journal.instance import Instance
 from sbc.journal.replica import Replica, Standing
 from sbc.journal.server import LEASE, Away, Grant, Place, Server, examine_server, open_server
@@ -25,8 +26,11 @@ __all__ = [
     "SharedStore",
     "SqliteStore",
     "Standing",
+    "StateError",
     "Store",
     "examine_server",
+    "make_state",
+    "naming",
     "open_server",
     "open_store",
     "open_switches",

@@ -8,6 +8,8 @@ import secrets
 from pathlib import Path
 from typing import Final
 
+from sbc.journal.directory import make_state, naming
+
 _FILE: Final = "instance"
 
 
@@ -16,8 +18,9 @@ class Instance:
 
     def __init__(self, state: Path, host: str) -> None:
         """Claims the directory: a second process on it gets OSError, and so would its lease be ours."""
-        state.mkdir(parents=True, exist_ok=True)
-        self._descriptor: Final = os.open(state / _FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        make_state(state)
+        with naming(state / _FILE):
+            self._descriptor: Final = os.open(state / _FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
+from sbc.journal.directory import StateError, make_state
 from sbc.journal.folding import folded
 from sbc.outputs import ACKED, KEPT, CallEnded, CallMeasured, Journal, LegMeasure, Record, TargetChanged
 
@@ -114,14 +115,11 @@ class SqliteStore:
     """
 
     def __init__(self, path: Path) -> None:
-        """Open or create the file; raises OSError or sqlite3.Error when it cannot be used."""
+        """Open or create the file. Raises StateError where it cannot be used."""
         self.lost = 0
         self._queue: Final[queue.SimpleQueue[Record | threading.Event | None]] = queue.SimpleQueue()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._database: Final = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        self._database.execute("PRAGMA journal_mode = WAL")
-        self._database.execute("PRAGMA synchronous = NORMAL")
-        self._database.executescript(_SCHEMA)
+        make_state(path.parent)
+        self._database: Final = _opened(path)
         self._switches: Final = Switches(path)
         self._thread: Final = threading.Thread(target=self._run, name="journal writer", daemon=True)
         self._thread.start()
@@ -228,6 +226,22 @@ class Switches:
     def close(self) -> None:
         """Let the file go."""
         self._database.close()
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    database = None
+    try:
+        database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = NORMAL")
+        database.executescript(_SCHEMA)
+    except sqlite3.Error as error:
+        if database is not None:
+            database.close()
+        raise StateError(
+            f"{path}: {error}; move it away, or name another directory with `sbc run --state DIR`"
+        ) from error
+    return database
 
 
 def open_switches(state: Path) -> Switches:

@@ -18,7 +18,7 @@ from typing import Final
 from sbc.admin import RelayServer
 from sbc.config import Config
 from sbc.crew import Marks, Ring, counts_memory, findings_memory, marks_memory, open_mailbox, phones_memory, ring_memory
-from sbc.journal import SharedStore, Store
+from sbc.journal import SharedStore, Store, make_state, naming
 from sbc.kernel import Steering
 from sbc.outputs import CallEnded, Record
 from sbc.steering import assign
@@ -75,7 +75,7 @@ class Fleet:
         store = await open_lasting(self.config, self._telemetry.logger)
         self._table = assign(_owners(self.config), self.config.workers, secrets.randbelow)
         owners = self._table.owners.hex()
-        (Path(self.config.state) / SLOTS).write_text(owners + "\n", encoding="ascii")
+        _keep_owners(Path(self.config.state), owners)
         if isinstance(store, SharedStore):
             store.replica.keep_slots(owners)
         session_mark(Path(self.config.state))  # made before the workers read it
@@ -286,6 +286,12 @@ class Fleet:
 
 def _wall(record: Record) -> float:
     return record.end if isinstance(record, CallEnded) else record.wall
+
+
+def _keep_owners(state: Path, owners: str) -> None:
+    make_state(state)
+    with naming(state / SLOTS):
+        (state / SLOTS).write_text(owners + "\n", encoding="ascii")
 
 
 def _owners(config: Config) -> bytes:

@@ -23,9 +23,15 @@ def session_mark(state: Path) -> str:
         state.mkdir(parents=True, exist_ok=True)
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640), "w", encoding="ascii") as file:
             file.write(fresh + "\n")
-    except FileExistsError:
-        kept = path.read_text(encoding="ascii", errors="replace").strip()
-        return kept if _MARK.fullmatch(kept) else fresh
-    except OSError:
-        pass
+    except OSError:  # it is there already, or the directory cannot be used
+        return _kept(path) or fresh
     return fresh
+
+
+def _kept(path: Path) -> str:
+    """What an earlier start has written; empty where nothing of ours can be read."""
+    try:
+        kept = path.read_text(encoding="ascii", errors="replace").strip()
+    except OSError:
+        return ""
+    return kept if _MARK.fullmatch(kept) else ""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
-from sbc.cli import app
+from sbc.cli.app import app
 
 
 def test_the_quickstart_is_printed_and_fine() -> None:
@@ -19,6 +19,7 @@ def test_the_quickstart_is_printed_and_fine() -> None:
     words = CliRunner().invoke(app, ["check"])
     assert words.exit_code == 0
     assert "listen = udp:127.0.0.1:5060" in words.output
+    assert "allow = \n" in words.output  # a list without members, as every other
 
 
 def test_every_error_is_listed_at_once(tmp_path: Path) -> None:

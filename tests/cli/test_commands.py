@@ -13,7 +13,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from sbc.cli import app, calls, node, trace
+from sbc.cli import calls, main, node, trace
+from sbc.cli.app import app
 from sbc.cli.client import ask as real_ask
 from sbc.cli.printing import duration
 
@@ -138,15 +139,15 @@ def test_wrong_usage_exits_with_2(arguments: tuple[str, ...]) -> None:
 
 def test_a_node_that_is_not_there_exits_with_1_and_says_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(typer.Exit) as ended:
-        _ask_nobody()
+        _ask_nobody(Path("none.sock"), FileNotFoundError())
     assert ended.value.exit_code == 1
     assert "`sbc run` starts one" in capsys.readouterr().err
 
 
-def _ask_nobody() -> None:
+def _ask_nobody(path: Path, error: OSError) -> None:
     class Gone:
         def connect(self, _: str) -> None:
-            raise FileNotFoundError
+            raise error
 
         def settimeout(self, _: float) -> None:
             pass
@@ -156,7 +157,26 @@ def _ask_nobody() -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("sbc.cli.client.socket.socket", lambda *_: Gone())
-        real_ask(Path("none.sock"), "GET", "/status")
+        real_ask(path, "GET", "/status")
+
+
+def test_a_path_that_is_no_socket_is_told_as_such(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A refused connection is what the system says of a folder, too; a socket left behind is something else."""
+    with pytest.raises(typer.Exit):
+        _ask_nobody(tmp_path, ConnectionRefusedError())
+    assert f"{tmp_path} is no socket; `--control PATH` names a node's" in capsys.readouterr().err
+
+
+def test_an_interrupt_ends_a_command_without_a_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a shell says it, 130; while the verbs are still being imported as well."""
+
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sbc.cli.app.app", interrupted)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 130
 
 
 @pytest.mark.parametrize(
@@ -176,9 +196,8 @@ def test_the_version_is_told() -> None:
 
 def test_the_command_line_imports_nothing_heavy() -> None:
     """`sbc status` in a loop must not cost a daemon's import each time."""
-    code = (
-        "import sys, sbc.cli; print([m for m in ('aiohttp', 'pydantic', 'structlog', 'asyncio') if m in sys.modules])"
-    )
+    heavy = ("aiohttp", "pydantic", "structlog", "asyncio")
+    code = f"import sys, sbc.cli.app; print([m for m in {heavy} if m in sys.modules])"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout == "[]\n"
 

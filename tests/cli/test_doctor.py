@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from sbc.cli import app
+from sbc.cli.app import app
 from sbc.cli.checks import State, check_compiled
 from sbc.cli.checks_host import check_capabilities, check_files, check_receive_buffer, check_state
 from sbc.cli.checks_network import check_interfaces, check_routes

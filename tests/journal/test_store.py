@@ -6,7 +6,9 @@ import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from sbc.journal import MemoryStore, SqliteStore, open_store
+import pytest
+
+from sbc.journal import MemoryStore, SqliteStore, StateError, open_store
 from sbc.outputs import ACKED, KEPT, CallEnded, CallMeasured, Journal, LegMeasure, TargetChanged
 
 
@@ -157,3 +159,15 @@ def test_a_record_after_the_ack_counts_for_itself(tmp_path: Path) -> None:
         store.append(record)
     store.close()
     assert rows(tmp_path / "sbc.sqlite", "SELECT call, acked, record FROM live") == [("c1", 0, b"anew")]
+
+
+def test_a_file_that_is_no_database_is_named_with_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "sbc.sqlite").write_bytes(b"nothing that SQLite has written" * 100)
+    with pytest.raises(StateError, match=r"sbc\.sqlite: file is not a database; move it away, or name another"):
+        SqliteStore(tmp_path / "sbc.sqlite")
+
+
+def test_a_state_directory_that_is_a_file_is_named_with_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("")
+    with pytest.raises(StateError, match=r"state: File exists; `sbc run --state DIR` names another directory"):
+        SqliteStore(tmp_path / "state" / "sbc.sqlite")
