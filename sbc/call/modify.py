@@ -57,8 +57,9 @@ def receive_request(call: Call, leg: Leg, incoming: Incoming, exit_: Exit, now: 
     request = incoming.request
     other = leg.other
     assert request is not None
-    if call.modify is not None and call.modify.leg is leg:
-        # RFC 3261 section 14.2: a second one before the first was answered.
+    is_early = call.invite_in is not None and call.invite_in.is_open and leg is call.a and not call.late_offer
+    if (call.modify is not None and call.modify.leg is leg) or is_early:
+        # RFC 3261 section 14.2, RFC 3311 section 5.2: a second one before the first was answered.
         exit_.respond(incoming, 500, extra=_RETRY_SOON)
         return
     sdp = session_of(request)

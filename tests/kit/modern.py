@@ -27,8 +27,8 @@ class ModernAgent(Agent):
         """Our reliable response without its PRACK."""
         self.answers_next = False
         self.got_rseq: dict[str, int] = {}
-        self.offered_in = 0
-        """CSeq number of an UPDATE of ours that carries an offer."""
+        self.offered_in: set[int] = set()
+        """CSeq numbers of requests of ours that carry an offer; one in each early dialog."""
 
     def abilities(self, method: str) -> str:
         if method not in ("INVITE", "UPDATE"):
@@ -183,7 +183,7 @@ class ModernAgent(Agent):
         prack = self._simple("PRACK", body, kind, f"RAck: {rseq} {response.cseq}\r\n")
         if offers:
             self.pending_offer = True
-            self.offered_in = prack.cseq.number
+            self.offered_in.add(prack.cseq.number)
 
     def act(self) -> None:
         roll = self.random.random()
@@ -204,15 +204,15 @@ class ModernAgent(Agent):
         update = self._simple("UPDATE", body, "application/sdp" if body else "")
         if offers:
             self.pending_offer = True
-            self.offered_in = update.cseq.number
+            self.offered_in.add(update.cseq.number)
 
     def _receive_response(self, response: Response) -> None:
         method = response.cseq.method
         if method in ("PRACK", "UPDATE") and response.status >= 200:
-            is_offer = response.cseq.number == self.offered_in
+            is_offer = response.cseq.number in self.offered_in
             if is_offer:
-                self.offered_in = 0
-                self.pending_offer = False
+                self.offered_in.remove(response.cseq.number)
+                self.pending_offer = bool(self.offered_in)
             if response.status < 300 and bool(response.body) != is_offer:
                 self.faults.append(f"{method} answered wrongly")
         if method != "PRACK":
