@@ -100,7 +100,7 @@ def _leg(reader: Reader, call: Call, side: Side, snapshot: Snapshot, now: Now) -
     leg.timer = _timer(reader, call.mint, now)
     leg.dialog, has_ipv6 = _dialog(reader, call_id, realm, listener)
     leg.heard = now.monotonic
-    leg.has_referred = True  # perhaps: an id is never wrong in what its peer is told of a transfer (RFC 3515 2.4.6)
+    leg.referred = 1  # perhaps: an id is never wrong in what its peer is told of a transfer (RFC 3515 2.4.6)
     number, back = reader.texts(2)
     lengths = reader.numbers(6)
     wire, leg.said, leg.shown, stable, recent, pairs = [reader.blob(length) for length in lengths]

@@ -50,6 +50,8 @@ def keep(call: Call, engines: list[str], now: Now) -> Journal | None:
         (to_caller.local_cseq + to_callee.local_cseq) // _NUMBERS,
         call.modify is None,
         call.mode,
+        a.referred,
+        b.referred,
         to_caller.state is to_callee.state,
     )
     before = call.kept

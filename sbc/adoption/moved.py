@@ -21,21 +21,21 @@ def pack_moved(call: Call, record: bytes) -> bytes:
     """The record of a call, and the transfers that it and its peers have seen."""
     a, b = call.caller_leg, call.b
     assert b is not None
-    marks = [call.transfers, a.has_referred, a.allows_refer, b.has_referred, b.allows_refer]
+    marks = [call.transfers, a.referred, a.allows_refer, b.referred, b.allows_refer]
     return pack([" ".join([str(int(mark)) for mark in marks]), str(len(record))], [record])
 
 
 def unpack_moved(moved: bytes, snapshot: Snapshot, mint: Mint, engines: list[str], now: Now) -> Call:
     """The call again; `engines` and what it raises are those of `adopt`."""
     reader = Reader(moved)
-    transfers, *marks = reader.numbers(5)
+    transfers, to_a, a_allows, to_b, b_allows = reader.numbers(5)
     record = reader.blob(reader.number())
     reader.finish()
     call = adopt(record, snapshot, mint, engines, now, is_acked=False)
     a, b = call.caller_leg, call.b
     assert b is not None
-    call.transfers = transfers
-    a.has_referred, a.allows_refer, b.has_referred, b.allows_refer = [mark != 0 for mark in marks]
+    call.transfers, a.referred, b.referred = transfers, to_a, to_b
+    a.allows_refer, b.allows_refer = bool(a_allows), bool(b_allows)
     return call
 
 

@@ -54,8 +54,8 @@ def receive_request(call: Call, leg: Leg, incoming: Incoming, target: Uri, exit_
         call.relays.remove(out)
         exit_.respond(incoming, 500)
         return
-    event = f"refer;id={request.cseq.number}" if leg.has_referred else "refer"
-    leg.has_referred = True
+    event = f"refer;id={request.cseq.number}" if leg.referred else "refer"
+    leg.referred = max(1, request.cseq.number)
     asker = leg.dialog.local_tag if leg.dialog is not None else ""
     other.bridged = (*other.bridged, (out.cseq, event, asker))[-_MAX_BRIDGED:]
 

@@ -59,7 +59,6 @@ class Leg:
         "cseq",
         "dialog",
         "flow",
-        "has_referred",
         "heard",
         "is_moved",
         "learned",
@@ -71,6 +70,7 @@ class Leg:
         "passage",
         "realm",
         "referral",
+        "referred",
         "reliability",
         "remote_uri",
         "said",
@@ -124,7 +124,7 @@ class Leg:
         self.allows_refer = False
         self.partner: Leg | None = None
         self.referral: Referral | None = None
-        self.has_referred = False
+        self.referred = 0  # CSeq number of the last REFER of this peer that was taken; 0: none
         self.bridged: tuple[tuple[int, str, str], ...] = ()
         """REFERs that were passed on to this peer: our CSeq number, the Event value that their asker knows, and our tag
         toward the asker."""

@@ -111,8 +111,8 @@ def _accept(
             return
     dialog = voice.dialog
     assert dialog is not None
-    event = f"refer;id={request.cseq.number}" if voice.has_referred else "refer"
-    voice.has_referred = True
+    event = f"refer;id={request.cseq.number}" if voice.referred else "refer"
+    voice.referred = max(1, request.cseq.number)
     referral = Referral(call, leg, _invite_of(call, leg, request, target), event, dialog, voice)
     referral.referred_by = request.get("Referred-By") is not None
     referral.is_silent = (request.get("Refer-Sub") or "").strip().lower() == "false"

@@ -11,6 +11,7 @@ from sbc.outputs import CallEnded
 from sbc.sip import Request, parse_uri
 from sbc.wire import Flow
 from tests.engine.test_large import with_tcp
+from tests.engine.test_moves import written
 from tests.engine.test_reliable import REL, REQUIRED, prack, pracked, start
 from tests.engine.test_reliable import ring as ring_reliably
 from tests.engine.test_replaces import pick_up
@@ -363,3 +364,20 @@ def test_the_end_of_one_connection_fails_nothing_that_went_by_another() -> None:
     node.pbx.reply(invite, 200, sdp(PBX))
     node.carrier.expect_response(200)
     node.pbx.expect_request("ACK")
+
+
+def test_a_copy_of_a_refer_that_comes_to_the_next_process_is_not_carried_out_again() -> None:
+    """RFC 3261 section 12.2.2: the record has its number, and what has that number is refused."""
+    node = Transfers()
+    talk(node, node.carrier, node.pbx)
+    wires = written(node.carrier)
+    refer(node.carrier, f"sip:{TO_PBX2}@sbc.example.net")
+    accepted(node.carrier)
+    node.pbx2.reply(node.pbx2.expect_request("INVITE"), 486)
+    expect_notify(node.carrier, 486)
+    node.restart()
+    node.pbx2.inbox.clear()
+    node.carrier.raw(wires[0])
+    node.carrier.expect_response(500)
+    assert node.carrier.idle()
+    assert node.pbx2.idle()
