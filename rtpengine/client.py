@@ -1,4 +1,4 @@
-"""The controller's UDP client: one socket to one engine.
+"""The controller's client: one engine, by UDP over a socket of its own, or by HTTP.
 
 A request is repeated byte for byte, same cookie, until its reply comes or the attempts are used up: an engine that has
 already done the work repeats its reply. Commands that name a call go one after the other, in the order given, since an
@@ -21,6 +21,7 @@ from typing import Final, Protocol
 
 from rtpengine.commands import Delete, Query
 from rtpengine.errors import GarbledReply, Unreachable
+from rtpengine.httpwire import HttpWire
 from rtpengine.replies import Reply, decode_reply, split_cookie
 from rtpengine.wire import Request, encode_request
 
@@ -101,16 +102,19 @@ class Client:
         interval: float = DEFAULT_INTERVAL,
         attempts: int = DEFAULT_ATTEMPTS,
         as_json: bool = False,
+        by_http: bool = False,
     ) -> Client:
-        """Open a socket to the engine at `host` (an address) and `port`.
+        """Open a way to the engine at `host` (an address) and `port`.
 
         `interval` is the time in seconds after which a request is sent again, `attempts` how often it is sent at all;
-        `as_json` is for an engine whose log people read.
+        `as_json` is for an engine whose log people read; `by_http` for one beyond a network that keeps datagrams, or
+        large ones, from it: the port is that of its HTTP listener then.
         """
         loop = asyncio.get_running_loop()
         client = Client(loop, interval, attempts, as_json=as_json)
         found = await loop.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
-        client._transport = _Socket(loop, found[0][0], found[0][4], client.receive, client.refuse)
+        make = HttpWire if by_http else _Socket
+        client._transport = make(loop, found[0][0], found[0][4], client.receive, client.refuse)
         return client
 
     async def request(self, command: Request) -> Reply:
@@ -124,7 +128,7 @@ class Client:
             future.set_exception(Unreachable("the client is closed"))
             return future
         cookie = secrets.token_hex(16).encode()
-        data = encode_request(cookie, command, as_json=self._as_json or _tells_much(command))
+        data = self._encoded(cookie, command)
         request = _Request(data, cookie, command, future)
         self._requests += 1
         queue = self._calls.get(request.call_id) if request.call_id else None
@@ -161,6 +165,12 @@ class Client:
         return ClientStatistics(
             self._requests, self._repeats, self._timeouts, self._garbled, self._strays, len(self._waiting) + queued
         )
+
+    def _encoded(self, cookie: bytes, command: Request) -> bytes:
+        if self._as_json or _tells_much(command):
+            with contextlib.suppress(UnicodeDecodeError):  # bytes that are no UTF-8 cannot be said in JSON
+                return encode_request(cookie, command, as_json=True)
+        return encode_request(cookie, command)
 
     def _send(self, request: _Request) -> None:
         """First copy or repeat: put it on the wire and arm its timer."""

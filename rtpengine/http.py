@@ -19,7 +19,7 @@ from rtpengine.wire import Request, encode_request
 
 DEFAULT_TIMEOUT: Final = 5.0
 MAX_BODY: Final = 16 * 1024 * 1024
-_MAX_HEAD: Final = 8192
+MAX_HEAD: Final = 8192
 _CONTENT_TYPE: Final = "application/x-rtpengine-ng"
 
 
@@ -68,28 +68,40 @@ class HttpClient:
             with contextlib.suppress(OSError, EOFError):  # closed while it was idle
                 return await self._post(*self._streams, body)
             self.close()
-        self._streams = await asyncio.open_connection(self._host, self._port, limit=_MAX_HEAD)
+        self._streams = await asyncio.open_connection(self._host, self._port, limit=MAX_HEAD)
         return await self._post(*self._streams, body)
 
     async def _post(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, body: bytes) -> bytes:
-        host = f"[{self._host}]" if ":" in self._host else self._host
-        head = (
-            f"POST /ng HTTP/1.1\r\nHost: {host}:{self._port}\r\nContent-Type: {_CONTENT_TYPE}\r\n"
-            f"Content-Length: {len(body)}\r\n\r\n"
-        )
-        writer.write(head.encode() + body)
+        writer.write(head_of(self._host, self._port, len(body)) + body)
         await writer.drain()
-        status, fields = _parse_head(await reader.readuntil(b"\r\n\r\n"))
-        length = fields.get("content-length", "")
-        if not (length.isascii() and length.isdigit() and len(length) <= 9) or int(length) > MAX_BODY:
+        status, length, is_last = length_in(await reader.readuntil(b"\r\n\r\n"))
+        if length < 0:
             self.close()
             raise Unreachable("an HTTP response without a usable length")
-        payload = await reader.readexactly(int(length))
-        if fields.get("connection", "").lower() == "close":
+        payload = await reader.readexactly(length)
+        if is_last:
             self.close()
         if status != "200":
             raise Unreachable(f"HTTP status {status}")
         return payload
+
+
+def head_of(host: str, port: int, length: int) -> bytes:
+    """The head of a request with a body of so many bytes."""
+    place = f"[{host}]" if ":" in host else host
+    return (
+        f"POST /ng HTTP/1.1\r\nHost: {place}:{port}\r\nContent-Type: {_CONTENT_TYPE}\r\n"
+        f"Content-Length: {length}\r\n\r\n"
+    ).encode()
+
+
+def length_in(head: bytes) -> tuple[str, int, bool]:
+    """Of a response's head the status, the length of its body (below zero: none that could be used), and whether it is
+    the last one on its connection."""
+    status, fields = _parse_head(head)
+    text = fields.get("content-length", "")
+    fits = text.isascii() and text.isdigit() and len(text) <= 9 and int(text) <= MAX_BODY
+    return status, int(text) if fits else -1, fields.get("connection", "").lower() == "close"
 
 
 def _parse_head(head: bytes) -> tuple[str, dict[str, str]]:

@@ -86,6 +86,7 @@ LEVELS = {
     "policies.load": 4,
     "rtpengine.client": 4,
     "rtpengine.http": 4,
+    "rtpengine.httpwire": 4,
     "rtpengine.pool": 4,
     "rtpengine.embedded": 4,
     "rtpengine.__main__": 5,
@@ -213,6 +214,8 @@ SIDEWAYS = {
     ("sbc.engine", "sbc.placement"),
     ("sbc.config.load", "policies.load"),  # a node file names its policy document
     ("rtpengine.pool", "rtpengine.client"),  # a pool is clients
+    ("rtpengine.client", "rtpengine.httpwire"),  # one of its wires
+    ("rtpengine.httpwire", "rtpengine.http"),
     ("rtpengine.__main__", "rtpengine.embedded"),
     ("sbc.cli", "sbc.worker"),
     ("sbc.cli", "sbc.supervisor"),

@@ -260,13 +260,17 @@ class Trunk:
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """A media engine: host and port of its ng control socket."""
+    """A media engine: host and port where it takes ng commands."""
 
     host: str
     port: int
     weight: int = 1
     http: tuple[str, int] | None = None
     """Its HTTP listener, for listings that no datagram holds."""
+    is_http: bool = False
+    """Host and port are those of its HTTP listener, by which all commands go."""
+    as_json: bool = False
+    """Commands are written as JSON, not as bencode."""
 
 
 @dataclass(frozen=True, slots=True)

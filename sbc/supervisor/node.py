@@ -20,6 +20,7 @@ from rtpengine.http import HttpClient
 from sbc.admin import ControlServer, Json, Recorder
 from sbc.adoption import divide
 from sbc.config import Config
+from sbc.config import Engine as MediaEngine
 from sbc.engine import Engine
 from sbc.journal import Store
 from sbc.kernel import NetworkWatch
@@ -28,6 +29,7 @@ from sbc.media import NOBODY
 from sbc.supervisor.berth import Berth
 from sbc.supervisor.certificates import Certificates
 from sbc.supervisor.embedded import LOOPBACK, EmbeddedEngine, EmbeddedHearer, is_wanted
+from sbc.supervisor.engines import connect_engines
 from sbc.supervisor.following import Following
 from sbc.supervisor.greeting import Greeter
 from sbc.supervisor.keys import open_keys
@@ -324,22 +326,17 @@ class Node:
 
     async def _connect_media(self, tasks: Tasks) -> list[rtpengine.client.Client]:
         media = self.config.media
-        addresses = [(engine.host, engine.port) for engine in media.engines]
+        engines = list(media.engines)
         if is_wanted(self.config) and self._berth is not None:
-            addresses = [(LOOPBACK, self._berth.media_port)]
+            engines = [MediaEngine(LOOPBACK, self._berth.media_port)]
         elif is_wanted(self.config):
             self._embedded = EmbeddedEngine(
                 self.config, self._telemetry.logger, self.lose_embedded, self.regain_embedded
             )
             await self._embedded.start()
             tasks.create_task(self._embedded.watch(), name="media engine")
-            addresses = [(LOOPBACK, self._embedded.port)]
-        # With another engine to turn to, a silent one is given up sooner.
-        attempts = 2 if len(addresses) > 1 else rtpengine.client.DEFAULT_ATTEMPTS
-        return [
-            await rtpengine.client.Client.connect(host, port, interval=media.timeout, attempts=attempts)
-            for host, port in addresses
-        ]
+            engines = [MediaEngine(LOOPBACK, self._embedded.port)]
+        return await connect_engines(engines, media.timeout)
 
     async def _watch_media(self, tasks: Tasks, worker: Worker, clients: list[rtpengine.client.Client]) -> None:
         """Whether the engines live, and whether they have what our calls think they have."""

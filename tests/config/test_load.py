@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sbc.config import UNLIMITED, Bounds, Capacity, Config, ConfigError, Nat, Probe
+from sbc.config import UNLIMITED, Bounds, Capacity, Config, ConfigError, Engine, Nat, Probe
 from sbc.config.load import effective, load_config, parse_config, quickstart_text
 
 WRONG = sorted((Path(__file__).parent / "wrong").glob("*.txt"))
@@ -148,7 +148,7 @@ probe = { every = 10, up_after = 1 }
 limits = { calls = 500, duration = 7200 }
 [media]
 mode = "bypass"
-engines = [{ ng = "udp:[::1]:2223", http = "[::1]:2225" }]
+engines = [{ ng = "udp:[::1]:2223", http = "[::1]:2225" }, { ng = "http:192.0.2.7:2225", json = true }]
 sweep = 5
 timeouts = "127.0.0.1:8190"
 ports = "40000-40099"
@@ -192,6 +192,7 @@ socket = "/run/sbc.sock"
     assert (media.lost_after, media.sweep, media.timeouts) == (2.5, 5, ("127.0.0.1", 8190))
     assert media.engines[0].http == ("::1", 2225)
     assert (media.engines[0].host, media.engines[0].port) == ("::1", 2223)
+    assert media.engines[1] == Engine("192.0.2.7", 2225, http=("192.0.2.7", 2225), is_http=True, as_json=True)
     assert (config.audit.mode, config.audit.hide) == ("block", ("pbx.corp.local", "10.20.0.0/16"))
     assert (config.name, config.store, config.control_socket) == ("edge-1", "memory", "/run/sbc.sock")
     assert (config.drain_deadline, config.policy.name) == (60, "mine")

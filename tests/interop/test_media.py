@@ -5,12 +5,15 @@ names.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.interop.test_races import Talk
 from tests.rig.needs import need
+from tests.rig.node import node_file
 from tests.rig.rig import INSIDE, OUTSIDE, Rig
+from tests.rig.rtpengine import Rtpengine
 from tests.rig.ua import DialogOf
 
 
@@ -93,6 +96,27 @@ def test_each_realm_sees_the_engines_address_in_it_without_a_media_section() -> 
         rig.sipp(OUTSIDE, "uac_call", call=True, options=("-s", "4930222")).assert_ok()
         callee.assert_ok()
         rig.assert_hidden()
+
+
+def test_an_engine_that_is_spoken_to_by_http_alone_anchors_calls(tmp_path: Path) -> None:
+    """Issue: the controller speaks UDP and HTTP; here every command goes by the latter."""
+    need("sipp", "rtpengine")
+    place = "127.0.0.1:2225"
+    with Rig() as rig:
+        daemon = Rtpengine(tmp_path, rig.network.node, options=(f"--listen-http={place}",))
+        try:
+            rig.start(lambda state: node_file(state=state, engine=f"http:{place}"))
+            rig.begin()
+            callee = rig.sipp(INSIDE, "uas_call", call=False)
+            rig.sipp(OUTSIDE, "uac_call", call=True, options=("-s", "4930222")).assert_ok()
+            callee.assert_ok()
+            rig.assert_hidden()
+            rig.node.wait_idle()
+            told = rig.node.ask("GET", "/status")["media"]
+            assert told["commands"] >= 3
+            assert (told["unreachable"], told["repeats"]) == (0, 0)
+        finally:
+            daemon.stop()
 
 
 def test_a_2xx_without_a_to_tag_makes_a_dialog(talk: Talk) -> None:

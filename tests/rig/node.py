@@ -56,11 +56,12 @@ def node_file(
 ) -> str:
     """A node file for the rig's addresses (design 2.3). `six` puts the trunks on IPv6; `pbx`, `carrier` name other
     targets; `outside` and `inside` are more keys of those realms; `engine` is one or more media engines,
-    with blanks between them.
+    with blanks between them, by UDP but where `http:` stands before them.
     """
     pbx = pbx or (f"[fd20::10]:{PBX_PORT}" if six else f"10.20.0.10:{PBX_PORT}",)
     carrier = carrier or (f"[2001:db8:1::10]:{CARRIER_PORT}" if six else f"198.51.100.10:{CARRIER_PORT}",)
-    engines = "".join(f'{{ ng = "udp:{one}", weight = 1 }}, ' for one in engine.split())
+    named = [one if one.startswith("http:") else f"udp:{one}" for one in engine.split()]
+    engines = "".join(f'{{ ng = "{one}", weight = 1 }}, ' for one in named)
     engines = f"engines = [{engines}]\n" if engine else ""
     interfaces = '[media.interfaces]\noutside = "outside"\ninside = "inside"\n' if named_interfaces else ""
     lines = "".join(f"{name} = {value:g}\n" for name, value in (timers or {}).items())

@@ -14,6 +14,7 @@ from sbc.config.load.profiles import profiles_of
 from sbc.config.load.schema import (
     CapacityTable,
     CodecsTable,
+    EngineTable,
     NodeFile,
     RealmLimitsTable,
     RealmTable,
@@ -77,7 +78,7 @@ def build(file: NodeFile, document: Document, source: str, folder: Path) -> Conf
         bounds=Bounds(limits.calls, limits.transactions, limits.delay),
         media=Media(
             mode=file.media.mode,
-            engines=tuple([Engine(*engine.ng, engine.weight, engine.http) for engine in file.media.engines]),
+            engines=tuple(map(_engine, file.media.engines)),
             ports=file.media.ports,
             fast_path=file.media.fast_path,
             timeout=file.media.timeout,
@@ -220,11 +221,21 @@ def effective(config: Config) -> dict[str, object]:
     }
 
 
+def _engine(table: EngineTable) -> Engine:
+    host, port, is_http = table.ng
+    http = table.http or ((host, port) if is_http else None)
+    return Engine(host, port, table.weight, http, is_http, table.json_)
+
+
 def _effective_media(config: Config) -> dict[str, object]:
     return {
         "mode": config.media.mode,
         "engines": [
-            {"ng": f"udp:{bracketed(engine.host)}:{engine.port}", "weight": engine.weight}
+            {
+                "ng": f"{'http' if engine.is_http else 'udp'}:{bracketed(engine.host)}:{engine.port}",
+                "weight": engine.weight,
+                "json": engine.as_json,
+            }
             | ({"http": _place(engine.http)} if engine.http is not None else {})
             for engine in config.media.engines
         ],

@@ -32,7 +32,7 @@ def check_node(decoded: Decoding, file: NodeFile) -> None:
     for name in file.media.interfaces:
         if name not in file.realm:
             decoded.add(("media", "interfaces", name), "no such realm", allowed=", ".join(file.realm))
-    seen: set[tuple[str, int]] = set()
+    seen: set[tuple[str, int, bool]] = set()
     for index, engine in enumerate(file.media.engines):
         if engine.ng in seen:
             found = "this engine is listed already"

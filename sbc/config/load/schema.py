@@ -18,7 +18,7 @@ WORKERS: Final = 16
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _MEDIA_TYPE: Final = re.compile(r"[a-z0-9.!#$&^_+-]{1,64}/[a-z0-9.!#$&^_+-]{1,64}")
 _HIDE: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._:@+-]*|\[[0-9A-Fa-f:.]+\](?::\d+)?")
-_ENGINE: Final = re.compile(r"udp:(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+)):(\d{1,5})")
+_ENGINE: Final = re.compile(r"(udp|http):(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+)):(\d{1,5})")
 _CODEC: Final = re.compile(r"[A-Za-z0-9_.-]{1,32}(?:/[0-9]{4,6})?")
 _HTTP: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+)):(\d{1,5})")
 _USER: Final = re.compile(r"(?:[A-Za-z0-9_.!~*'()&=+$,;?/-]|%[0-9A-Fa-f]{2}){1,128}")
@@ -117,11 +117,12 @@ def _code_point(value: object) -> int:
     return value
 
 
-def _engine(value: object) -> tuple[str, int]:
+def _engine(value: object) -> tuple[str, int, bool]:
+    """Host, port, and whether it is spoken to by HTTP."""
     found = _ENGINE.fullmatch(value) if isinstance(value, str) else None
-    if found is None or not 0 < int(found[3]) <= 65535:
-        refuse(shown(value), allowed='"udp:HOST:PORT", such as "udp:127.0.0.1:2223"')
-    return found[1] or found[2], int(found[3])
+    if found is None or not 0 < int(found[4]) <= 65535:
+        refuse(shown(value), allowed='"udp:HOST:PORT" or "http:HOST:PORT", such as "udp:127.0.0.1:2223"')
+    return found[2] or found[3], int(found[4]), found[1] == "http"
 
 
 def _http(value: object) -> tuple[str, int]:
@@ -403,8 +404,9 @@ class TrunkTable(Table):
 class EngineTable(Table):
     """One of `media.engines`."""
 
-    ng: Annotated[tuple[str, int], PlainValidator(_engine)]
+    ng: Annotated[tuple[str, int, bool], PlainValidator(_engine)]
     weight: int = Field(default=1, ge=1, le=1000)
+    json_: bool = Field(default=False, alias="json")
     http: Annotated[tuple[str, int], PlainValidator(_http)] | None = None
 
 
