@@ -25,12 +25,12 @@ _WARM: Final = 3
 
 
 def mode() -> str:
-    """The key of a recorded value: compiled or pure, and the Python whose instructions are counted."""
+    """The key of a recorded value: compiled or pure, and the Python whose instructions are counted, for its build counts."""
     from sbc.sip import parse_message
 
     origin = str(sys.modules[parse_message.__module__].__file__)
     kind = "pure" if origin.endswith(".py") else "compiled"
-    return f"{kind} {sys.implementation.name} {sys.version_info.major}.{sys.version_info.minor}"
+    return f"{kind} {sys.implementation.name} {'.'.join(map(str, sys.version_info[:3]))}"
 
 
 def count(calls: int = CALLS, profile: str = os.devnull) -> int:
