@@ -25,7 +25,7 @@ _WARM: Final = 3
 
 
 def mode() -> str:
-    """The key of a recorded value: compiled or pure, and the Python whose instructions are counted, for its build counts."""
+    """The key of a recorded value: compiled or pure, and the Python whose instructions are counted: builds differ."""
     from sbc.sip import parse_message
 
     origin = str(sys.modules[parse_message.__module__].__file__)
