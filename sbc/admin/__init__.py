@@ -10,6 +10,7 @@ from sbc.admin.operations import OPERATIONS, Json, Node, Operation
 from sbc.admin.relay import RelayServer
 from sbc.admin.server import ControlServer
 from sbc.admin.socket import ControlError, open_control_socket
+from sbc.admin.standby import StandbyServer
 from sbc.admin.trace import Record, Recorder, Trace
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "Record",
     "Recorder",
     "RelayServer",
+    "StandbyServer",
     "Trace",
     "open_control_socket",
 ]

@@ -66,11 +66,6 @@ _TEXT: Final[Json] = {"type": "string"}
 _COUNT: Final[Json] = {"type": "integer", "minimum": 0}
 _COUNTERS: Final[Json] = {"type": "object", "additionalProperties": _COUNT}
 
-_EXPLAIN: Final[Json] = {
-    "type": "object",
-    "description": "why media and codecs are what they are, in sentences",
-    "additionalProperties": {"type": "array", "items": _TEXT},
-}
 _QUALITY: Final[Json] = {
     "type": ["object", "null"],
     "properties": {
@@ -87,7 +82,7 @@ _SCHEMAS: Final[Json] = {
             "name": _TEXT,
             "version": _TEXT,
             "configuration": _object({"source": _TEXT, "version": _COUNT}, "source", "version"),
-            "state": {"enum": ["running", "draining"]},
+            "state": {"enum": ["running", "draining", "standby"]},
             "uptime": {"type": "number"},
             "calls": _COUNT,
             "listeners": {
@@ -120,6 +115,11 @@ _SCHEMAS: Final[Json] = {
                 ),
             },
             "transport": _COUNTERS,
+            "loop": {
+                "type": "object",
+                "additionalProperties": {"type": "number"},
+                "description": "seconds: longest pauses of the event loop, longest run of the collector, all its runs",
+            },
             "events": _COUNTERS,
             "engine": {"type": "object", "additionalProperties": True},
         },
@@ -133,7 +133,7 @@ _SCHEMAS: Final[Json] = {
     "Calls": _object(
         {"total": _COUNT, "calls": {"type": "array", "items": {"$ref": "#/components/schemas/Call"}}}, "total", "calls"
     ),
-    "Call": _object({"id": _TEXT, "quality": _QUALITY, "explain": _EXPLAIN}, more=True),
+    "Call": _object({"id": _TEXT, "quality": _QUALITY}, more=True),
     "LegQuality": _object(
         {
             "packets": {"type": "integer", "description": "RTP that came from this peer"},

@@ -10,7 +10,7 @@ from sbc.adoption.adopt import CSEQ_GAP, Unadoptable, adopt
 from sbc.adoption.codec import RecordError
 from sbc.adoption.keeper import keep
 from sbc.adoption.moved import divide, moved_tokens, pack_moved, unpack_moved
-from sbc.adoption.needs import Needs, needs
+from sbc.adoption.needs import Needs, needs, without_engine
 from sbc.adoption.take import take
 
 __all__ = [
@@ -26,4 +26,5 @@ __all__ = [
     "pack_moved",
     "take",
     "unpack_moved",
+    "without_engine",
 ]

@@ -68,6 +68,11 @@ class Reader:
         """As many texts."""
         return [self.text() for _ in range(count)]
 
+    def with_text(self, text: str) -> bytes:
+        """The record with this in the place of the next text."""
+        lines = [*self._lines[: self._next], text, *self._lines[self._next + 1 :]]
+        return pack(lines, [self._blobs])
+
     def rest(self) -> list[str]:
         """All texts that are left, whatever they mean."""
         found, self._next = self._lines[self._next :], len(self._lines)

@@ -26,6 +26,15 @@ def needs(record: bytes) -> Needs:
     return Needs(listeners, engine)
 
 
+def without_engine(record: bytes) -> bytes:
+    """The same call with its media nowhere: who adopts it takes them to an engine of its own. Raises RecordError."""
+    reader = Reader(record)
+    reader.texts(11)
+    _leg(reader)
+    _leg(reader)
+    return reader.with_text("") if reader.text() else record
+
+
 def _leg(reader: Reader) -> tuple[str, str, int]:
     reader.texts(8)
     transport, _, rest = reader.text().partition(" ")

@@ -14,6 +14,8 @@ from sbc.outputs import Journal, Record, TargetChanged
 
 Fits = Callable[[Journal, str], str]
 """Why a call that this other instance had cannot be gone on with here; empty where it can."""
+Fitted = Callable[[Journal, str], Journal]
+"""A call that this other instance had, as it is gone on with here."""
 
 
 class SharedStore:
@@ -44,7 +46,7 @@ class SharedStore:
         """Whether the file knows best: nobody else has kept these calls since."""
         return former in ("", self._instance.name)
 
-    def take(self, fits: Fits) -> tuple[Grant, list[tuple[Journal, str]]]:
+    def take(self, fits: Fits, fitted: Fitted = lambda call, _: call) -> tuple[Grant, list[tuple[Journal, str]]]:
         """Get the lease, unless another has it, and the calls that are left under it: those that cannot be gone on
         with, each with the reason, stay on the server.
 
@@ -61,7 +63,9 @@ class SharedStore:
                 if why:
                     unfit.append((call, why))
             misfits = {call.call for call, _ in unfit}
-            self._file.replace_live([call for call, _ in left.values() if call.call not in misfits])
+            fit = [one for one in left.values() if one[0].call not in misfits]
+            ours = self._instance.name
+            self._file.replace_live([call if former == ours else fitted(call, former) for call, former in fit])
             self._server.set_aside([left[call] for call in misfits])
         self.replica.start(grant.token)
         return grant, unfit

@@ -14,7 +14,8 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 
-from sbc.adoption import RecordError, needs
+from sbc.admin import StandbyServer
+from sbc.adoption import RecordError, needs, without_engine
 from sbc.config import Config
 from sbc.config.load import read_password
 from sbc.journal import (
@@ -31,6 +32,7 @@ from sbc.journal import (
 )
 from sbc.outputs import Journal
 from sbc.placement import engine_name
+from sbc.supervisor.embedded import is_wanted
 from sbc.telemetry import Logger
 
 WITHOUT: Final = 10.0
@@ -56,15 +58,21 @@ async def open_lasting(config: Config, logger: Logger) -> Store:
     loop = asyncio.get_running_loop()
     instance = Instance(Path(config.state), socket.gethostname())
     store = SharedStore(Path(config.state), instance, open_server(place_of(config), config.name, instance.name))
+    shown = {"source": config.source or "quickstart", "version": config.version}
+    control = StandbyServer(Path(config.control_socket), config.name, shown, {"store": config.store})
     try:
-        await _await_turn(config, store, logger, instance)
+        await _await_turn(config, store, logger, instance, control)
     except BaseException:
         await loop.run_in_executor(None, store.close)
         raise
+    finally:
+        await control.close()
     return store
 
 
-async def _await_turn(config: Config, store: SharedStore, logger: Logger, instance: Instance) -> None:
+async def _await_turn(
+    config: Config, store: SharedStore, logger: Logger, instance: Instance, control: StandbyServer
+) -> None:
     loop = asyncio.get_running_loop()
     alone_at = loop.time() + WITHOUT
     said = ""
@@ -85,14 +93,16 @@ async def _await_turn(config: Config, store: SharedStore, logger: Logger, instan
                 return
         if wait != said:
             logger.warning("standing by", name=config.name, waiting_for=wait)
-            said = wait
+            if not said:
+                await control.open()
+            said = control.waiting_for = wait
         await asyncio.sleep(_LOOK)
 
 
 def _take(config: Config, store: SharedStore, logger: Logger) -> bool:
     """The lease and what is under it; False where somebody was faster."""
     fits = Fitness(config)
-    grant, unfit = store.take(fits)
+    grant, unfit = store.take(fits, fits.fitted)
     if not grant.token:
         return False
     if not store.is_ours(grant.former):
@@ -106,17 +116,21 @@ def _take(config: Config, store: SharedStore, logger: Logger) -> bool:
 
 
 class Fitness:
-    """Whether calls of another machine can be gone on with here."""
+    """Whether calls of another machine can be gone on with here, and how.
+
+    Media follow: a call whose engine we do not reach is gone on with as one whose engine is lost, and gets another.
+    """
 
     def __init__(self, config: Config) -> None:
         absent = set(absent_addresses(config))
         self._listeners: Final = {
             (one.transport, one.host, one.port) for one in config.listeners if one.host not in absent
         }
+        self._relays: Final = bool(config.media.engines) or is_wanted(config)
         self._engines: Final = {engine_name(one) for one in config.media.engines}
         self._own_engines: Final = {engine_name(one) for one in config.media.engines if _is_own_machines(one.host)}
 
-    def __call__(self, call: Journal, former: str) -> str:
+    def __call__(self, call: Journal, _: str) -> str:
         """Why it cannot, empty where it can."""
         try:
             needed = needs(call.record)
@@ -125,11 +139,17 @@ class Fitness:
         for transport, host, port in needed.listeners:
             if (transport, host, port) not in self._listeners:
                 return f"no listener {transport.lower()} {host} {port} is up here"
-        if needed.engine and needed.engine not in self._engines:
-            return f"media engine {needed.engine} is not one of ours"
-        if needed.engine in self._own_engines and former.partition("/")[0] != socket.gethostname():
-            return f"media engine {needed.engine} is on the other machine"
+        if needed.engine and not self._relays:
+            return f"media engine {needed.engine} is not here, nor is another"
         return ""
+
+    def fitted(self, call: Journal, former: str) -> Journal:
+        """The call, without its media engine where that is none of ours."""
+        engine = needs(call.record).engine
+        is_elsewhere = engine in self._own_engines and former.partition("/")[0] != socket.gethostname()
+        if not engine or (engine in self._engines and not is_elsewhere):
+            return call
+        return Journal(call.call, call.kind, call.wall, without_engine(call.record))
 
 
 def absent_addresses(config: Config) -> list[str]:

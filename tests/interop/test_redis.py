@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import socket
 import sqlite3
@@ -15,6 +16,7 @@ import pytest
 from sbc.journal import Place, Server, open_server
 from tests.interop.test_races import Talk
 from tests.journal.servers import check_server
+from tests.kit.certificates import Authority
 from tests.rig.needs import need
 from tests.rig.node import Node, node_file
 from tests.rig.process import wait_until
@@ -25,6 +27,7 @@ from tests.rig.sipp import Sipp
 
 CALLS = 30
 KEY = "sbc:{rig}:"
+SECRET = "open sesame 7"
 BEHIND = 0.5
 """Seconds, many times what the journal may be behind: a call whose ACK is not kept yet does not outlive its node."""
 
@@ -126,6 +129,66 @@ def test_a_real_server_does_what_is_demanded_of_one(tmp_path: Path, cluster: boo
         redis.close()
 
 
+@pytest.fixture
+def guarded(rig: Rig) -> Iterator[Redis]:
+    """A server that speaks TLS alone and wants a password, with what a node needs beside it."""
+    authority = Authority(rig.work())
+    where = rig.work()
+    own = authority.issue("redis", addresses=("127.0.0.1",))
+    made = Redis(where, rig.network.node, password=SECRET, tls=own, ca=authority.ca)
+    (where / "password").write_text(SECRET + "\n")
+    (where / "password").chmod(0o600)
+    shutil.copy(authority.ca, where / "ca.pem")
+    made.files = where
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_server_with_tls_and_a_password_is_as_good(rig: Rig, guarded: Redis, workers: int) -> None:
+    """`rediss://`, `state.password_file` and `state.ca`: the calls are on the server, the password is in no log."""
+    node = rig.start(lambda state: behind_lock(state, guarded, workers=workers))
+    rig.begin()
+    talk = Talk(rig)
+    near, _ = talk.establish()
+    wait_until(lambda: guarded.ask("HLEN", f"{KEY}calls") == "1", 15, "the call on the server")
+    assert status(node)["journal"]["shared"]["state"] == "up"
+    talk.hang_up(near)
+    wait_until(lambda: guarded.ask("HLEN", f"{KEY}calls") == "0", 15, "the call to be gone")
+    assert SECRET not in node.log()
+    assert node.stop() == 0
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "why"), [("password_file", "wrong", "invalid username-password"), ("ca", "", "certificate verify")]
+)
+def test_a_server_that_does_not_take_us_or_is_not_to_be_believed_is_away(
+    rig: Rig, guarded: Redis, key: str, text: str, why: str
+) -> None:
+    """The log says why, and the node serves without it; the password is shown to nobody whom the authority has not."""
+    other = Authority(rig.work(), "Other CA")
+    path = rig.work() / key
+    path.write_text(text or Path(other.ca).read_text())
+    path.chmod(0o600)
+    node = rig.start(lambda state: behind_lock(state, guarded, **{key: path}))
+    assert "starting without it" in node.log()
+    assert why in node.log()
+    assert status(node)["journal"]["shared"]["state"] == "away"
+    assert SECRET not in node.log()
+    assert node.stop() == 0
+
+
+def behind_lock(
+    state: Path,
+    redis: Redis,
+    password_file: Path | None = None,
+    ca: Path | None = None,
+    **keys: Any,  # noqa: ANN401
+) -> str:
+    files = f'password_file = "{password_file or redis.files / "password"}"\nca = "{ca or redis.files / "ca.pem"}"\n'
+    return shared(state, redis, **keys).replace("[state]\n", f"[state]\n{files}")
+
+
 @pytest.mark.long
 def test_calls_go_on_without_the_server_which_is_told_of_them_when_it_is_back(rig: Rig, redis: Redis) -> None:
     """`kill -9` of the server, with everything in it, and another in its place."""
@@ -183,7 +246,10 @@ def test_another_node_goes_on_with_the_calls_of_a_dead_one(
     wait_until(lambda: "standing by" in second.log(), 20, "the second node to wait")
     wait_until(lambda: status(first)["calls"] == CALLS, 20, "all calls to be up")
     wait_kept(redis, CALLS)
-    assert not second.control.exists()
+    waits = status(second)
+    assert (waits["state"], waits["listeners"]) == ("standby", [])
+    assert "which runs" in waits["journal"]["waiting_for"]
+    assert "stands by" in second.ask("GET", "/calls")["error"]
     first.process.signal(signal.SIGKILL)
     first.process.wait(5)
     second.await_ready()
@@ -199,8 +265,8 @@ def test_another_node_goes_on_with_the_calls_of_a_dead_one(
 
 
 @pytest.mark.long
-def test_a_call_whose_media_are_elsewhere_is_left_to_whom_it_fits(rig: Rig, redis: Redis) -> None:
-    """It is said, and the node that it was made on goes on with it when its turn comes again."""
+def test_a_call_whose_media_engine_is_elsewhere_gets_another_one(rig: Rig, redis: Redis) -> None:
+    """It goes on as one whose engine is lost: by re-INVITE on both legs, with an engine of the second node's."""
     first = rig.start(lambda state: shared(state, redis))
     rig.begin()
     talk = Talk(rig)
@@ -210,8 +276,40 @@ def test_a_call_whose_media_are_elsewhere_is_left_to_whom_it_fits(rig: Rig, redi
     first.process.signal(signal.SIGKILL)
     first.process.wait(5)
     second.await_ready()
+    wait_until(lambda: reinvited(talk) == {"near", "far"}, 30, "both peers to be told of the other engine")
+    assert '"call left"' not in second.log()
+    talk.hang_up(near)
+    wait_kept(redis, 0)
+    assert records(second) == [(200, "caller", "bye")]
+    assert second.stop() == 0
+
+
+def reinvited(talk: Talk) -> set[str]:
+    """Whoever was sent a re-INVITE by now, each of which is answered."""
+    found = set()
+    for name, ua in (("near", talk.near), ("far", talk.far)):
+        while (message := ua.receive(0.05)) is not None:
+            if message.method == "INVITE" and ";tag=" in message.get("to"):
+                ua.respond(message, 200, "OK", body=ua.sdp(version=2))
+        if any(one.method == "ACK" and one.get("cseq") != "1 ACK" for one in ua.heard):
+            found.add(name)
+    return found
+
+
+@pytest.mark.long
+def test_a_call_that_fits_nowhere_is_left_to_whom_it_fits(rig: Rig, redis: Redis) -> None:
+    """It is said, and the node that it was made on goes on with it when its turn comes again."""
+    first = rig.start(lambda state: shared(state, redis))
+    rig.begin()
+    talk = Talk(rig)
+    near, _ = talk.establish()
+    wait_kept(redis, 1)
+    second = rig.stand_by(lambda state: shared(state, redis, media="bypass"))
+    first.process.signal(signal.SIGKILL)
+    first.process.wait(5)
+    second.await_ready()
     assert '"call left"' in second.log()
-    assert "media engine embedded is not one of ours" in second.log()
+    assert "media engine embedded is not here" in second.log()
     assert status(second)["calls"] == 0
     wait_until(lambda: redis.ask("HLEN", f"{KEY}aside") == "1", 5, "the call to be set aside")
     assert second.stop() == 0

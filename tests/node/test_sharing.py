@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from sbc.adoption import needs
 from sbc.config import Config, Engine
 from sbc.journal import Away, Instance, SharedStore, Standing
+from sbc.media import NOBODY
 from sbc.outputs import KEPT, Journal
 from sbc.supervisor import sharing
 from sbc.supervisor.sharing import Fitness, TakenOver, check_ours, follow, journal_status
@@ -63,16 +65,38 @@ def test_a_call_fits_where_its_listeners_and_its_media_engine_are(all_addresses:
     assert "does not begin a record" in Fitness(made)(kept("c1"), ELSEWHERE)
 
 
-def test_media_must_be_on_an_engine_that_both_machines_reach() -> None:
+@pytest.mark.parametrize(
+    ("engine", "former", "stays"),
+    [
+        ("10.0.0.9:2223", ELSEWHERE, True),
+        ("10.0.0.8:2223", ELSEWHERE, False),
+        ("127.0.0.1:2223", ELSEWHERE, False),
+        ("127.0.0.1:2223", f"{HERE}/5678", True),
+        ("embedded", f"{HERE}/5678", False),
+    ],
+)
+def test_media_on_an_engine_that_is_not_ours_are_to_be_taken_to_one_that_is(
+    engine: str, former: str, stays: bool
+) -> None:
     """The embedded engine of the other machine is not one of ours, whatever it is called; nor is its loopback."""
     made = config(mode="anchor")
-    found = record_of(Node(made))
-    assert "media engine embedded is not one of ours" in Fitness(made)(found, ELSEWHERE)
-    ours = engines(made, "10.0.0.9", "127.0.0.1")
-    assert Fitness(ours)(with_engine(found, "10.0.0.9:2223"), ELSEWHERE) == ""
-    assert "not one of ours" in Fitness(ours)(with_engine(found, "10.0.0.8:2223"), ELSEWHERE)
-    assert "on the other machine" in Fitness(ours)(with_engine(found, "127.0.0.1:2223"), ELSEWHERE)
-    assert Fitness(ours)(with_engine(found, "127.0.0.1:2223"), f"{HERE}/5678") == ""
+    found = with_engine(record_of(Node(made)), engine)
+    fits = Fitness(engines(made, "10.0.0.9", "127.0.0.1"))
+    assert fits(found, former) == ""
+    taken = fits.fitted(found, former)
+    assert needs(taken.record).engine == (engine if stays else "")
+    assert needs(taken.record).listeners == needs(found.record).listeners
+    assert (taken.call, taken.kind, taken.wall) == (found.call, found.kind, found.wall)
+    adopter = Node(engines(made, "10.0.0.9", "127.0.0.1"))
+    adopter.act(adopter.engine.adopt(taken, adopter.now))
+    (call,) = adopter.engine.egress.calls.values()
+    assert call.media is not None
+    assert call.media.engine == (adopter.engine.egress.placement.names.index(engine) if stays else NOBODY)
+
+
+def test_media_stay_away_where_nobody_relays() -> None:
+    found = record_of(Node(config(mode="anchor")))
+    assert "media engine embedded is not here" in Fitness(config(mode="bypass"))(found, ELSEWHERE)
 
 
 @pytest.fixture
@@ -187,18 +211,37 @@ def test_status_says_how_the_server_does(store: SharedStore) -> None:
     assert (shared["state"], shared["why"], shared["waiting"]) == ("away", "connection refused", 0)
 
 
+class FakeStandby:
+    """A control socket without a socket: what was done with it, in order."""
+
+    done: list[str]
+
+    def __init__(self, *_: object) -> None:
+        self.waiting_for = ""
+
+    async def open(self) -> None:
+        self.done.append("open")
+
+    async def close(self) -> None:
+        self.done.append(f"close: {self.waiting_for}")
+
+
 def test_a_server_that_is_away_at_the_start_is_waited_for_then_done_without(
     tmp_path: Path, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sharing, "open_server", lambda place, name, me: FakeServer(shelf, me))
     monkeypatch.setattr(sharing, "_LOOK", 0)
     monkeypatch.setattr(sharing, "WITHOUT", 0.01)
+    monkeypatch.setattr(sharing, "StandbyServer", FakeStandby)
+    FakeStandby.done = []
     shelf.is_away = True
     logger = FakeLogger()
     shared = replace(config(), store="redis://127.0.0.1/0", state=str(tmp_path))
     found = asyncio.run(sharing.open_lasting(shared, logger))
     assert isinstance(found, SharedStore)
     assert logger.events() == ["standing by", "the shared store is away; starting without it"]
+    opened, closed = FakeStandby.done
+    assert (opened, closed.startswith("close: the server, which does not answer")) == ("open", True)
     with pytest.raises(Away):
         found.look()
     found.close()
