@@ -6,6 +6,8 @@ again after each. The path of one datagram is `receive` and what it names.
 
 from __future__ import annotations
 
+from itertools import islice
+
 import rtpengine
 from sbc import call as calls
 from sbc.call import Alarm, Call, Outgoing
@@ -17,7 +19,7 @@ from sbc.locating import NOTHING, Unanswered, Watch
 from sbc.measuring import LiveSession, live_session
 from sbc.moving import Coming, Held
 from sbc.outputs import DropReason, Journal, Output
-from sbc.placement import explained, media_rows
+from sbc.placement import media_rows
 from sbc.probes import Key, Tick
 from sbc.reception import Reception
 from sbc.records import Located
@@ -393,9 +395,9 @@ class Engine(Reception):
         self.registrations.show(rows, now)
         return rows
 
-    def calls(self, now: Now) -> list[dict[str, object]]:
-        """One row a call, oldest first."""
-        return [call_row(call, now) for call in self.egress.calls.values()]
+    def calls(self, now: Now, most: int | None = None) -> list[dict[str, object]]:
+        """One row a call, oldest first, so many at the most."""
+        return [call_row(call, now) for call in islice(self.egress.calls.values(), most)]
 
     def call(self, id_: str, now: Now) -> dict[str, object] | None:
         """One call in full; None where it is not known."""
@@ -403,7 +405,6 @@ class Engine(Reception):
             return None
         row = call_row(call, now)
         row["legs"] = [leg_row(leg, now) for leg in (call.a, call.b) if leg is not None]
-        row["explain"] = explained(call, self.egress.placement)
         return row
 
     def session(self, id_: str) -> LiveSession | None:

@@ -12,6 +12,8 @@ _SAME: Final = frozenset(
     | {"port", "priority", "share", "since", "uptime", "version", "weight"}
 )
 """Not added up: the first worker's word is the node's."""
+_LONGEST: Final = frozenset({"longest_collection", "longest_pause", "longest_pause_lately"})
+"""The greatest of all workers'."""
 _NAMES: Final = ("uri", "name", "id")
 """What a row of a list is known by."""
 _WORST: Final = ("disabled", "drained", "draining", "down", "probing", "degraded", "up", "running")
@@ -32,6 +34,8 @@ def _joined(key: str, one: Any, other: Any) -> Any:  # noqa: ANN401 - JSON
         return one
     if isinstance(one, bool):
         return one or other
+    if isinstance(one, int | float) and key in _LONGEST:
+        return max(one, other)
     if isinstance(one, int | float):
         return one + other
     if isinstance(one, dict):

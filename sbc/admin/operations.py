@@ -20,8 +20,12 @@ class Node(Protocol):
     def status(self) -> Json:
         """The node at one glance."""
 
-    def calls(self) -> list[Json]:
-        """Live calls."""
+    @property
+    def active_calls(self) -> int:
+        """How many live calls there are."""
+
+    def calls(self, most: int) -> list[Json]:
+        """Live calls, the oldest first, so many at the most: a row for each of 100,000 would hold up all of them."""
 
     def call(self, call: str) -> Json | None:
         """One live call in detail."""

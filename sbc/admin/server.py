@@ -40,8 +40,7 @@ class ControlServer(ControlSite):
         most = request.query.get("limit", str(_MOST))
         if not (most.isascii() and most.isdigit() and len(most) <= 9):
             return refuse(400, "limit is not a number")
-        calls = self._node.calls()
-        return answer({"total": len(calls), "calls": calls[: int(most)]})
+        return answer({"total": self._node.active_calls, "calls": self._node.calls(int(most))})
 
     async def _call(self, request: web.Request) -> web.Response:
         name = request.match_info["call"]

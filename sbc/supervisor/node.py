@@ -36,6 +36,7 @@ from sbc.supervisor.keys import open_keys
 from sbc.supervisor.life import live, settle_memory
 from sbc.supervisor.mark import session_mark
 from sbc.supervisor.outlets import NodeOutlets
+from sbc.supervisor.pauses import Pauses, beat
 from sbc.supervisor.pings import watch_engines
 from sbc.supervisor.ports import choose_ports, keep_ports, without
 from sbc.supervisor.shares import share_counts, share_probes
@@ -50,9 +51,6 @@ from sbc.worker import LoopAlarm, Worker, system_clock
 
 FAREWELL: Final = 2.0
 """Seconds that calls ended at the deadline get for their last answers."""
-
-BEAT: Final = 0.05
-"""Seconds between two measurements of the load."""
 
 _TICK: Final = 1.0
 
@@ -91,6 +89,7 @@ class Node:
         self._notices: asyncio.Server | None = None
         self._keys: asyncio.DatagramTransport | None = None
         self._certificates: Final = Certificates(telemetry.logger)
+        self._pauses: Final = Pauses()
 
     @property
     def recorder(self) -> Recorder:
@@ -147,7 +146,8 @@ class Node:
             tasks.create_task(follow(self._store, self._telemetry.logger, self.stop), name="shared store")
             if clients:
                 await self._watch_media(tasks, worker, clients)
-            tasks.create_task(self._beat(worker, transports, clients), name="load")
+            self._pauses.start()
+            tasks.create_task(beat(worker, transports, clients, self._pauses), name="load")
             for trunk, target in self._store.disabled():
                 self.switch_trunk(trunk, target, False)
             worker.start()
@@ -157,6 +157,7 @@ class Node:
         finally:
             await control.close()
             alarm.cancel()
+            self._pauses.close()
             if self._watch is not None:
                 self._watch.close()
             if self._keys is not None:
@@ -197,15 +198,21 @@ class Node:
             "held": dict(zip(("half_received", "unsent"), transports.held, strict=True)),
             "certificates": self._certificates.rows(),
             "transport": transports.counters.as_dict(),
+            "loop": self._pauses.status(),
             "events": dict(sorted(self._telemetry.counters.items())),
             "media": self._media_status(),
             "journal": journal_status(self.config.store, self._store),
             "engine": self._engine.status(system_clock()),
         } | ({"steering": self._steersman.status()} if self._steersman is not None else {})
 
-    def calls(self) -> list[Json]:
-        """Live calls."""
-        return self._engine.calls(system_clock())
+    @property
+    def active_calls(self) -> int:
+        """How many there are."""
+        return self._engine.active_calls
+
+    def calls(self, most: int) -> list[Json]:
+        """Live calls, the oldest first, so many at the most."""
+        return self._engine.calls(system_clock(), most)
 
     def call(self, call: str) -> Json | None:
         """One live call."""
@@ -451,17 +458,6 @@ class Node:
         while True:
             await asyncio.sleep(_TICK)
             self._telemetry.tick(time.monotonic())
-
-    async def _beat(self, worker: Worker, transports: Transports, clients: list[rtpengine.client.Client]) -> None:
-        """Measure how long messages wait: how late this loop is, for how long a socket has not been emptied, and how
-        long a media engine takes at the least: a call waits for it twice.
-        """
-        while True:
-            due = time.monotonic() + BEAT
-            await asyncio.sleep(BEAT)
-            now = time.monotonic()
-            media = min([delay for client in clients if (delay := client.delay()) is not None], default=0.0)
-            worker.measure(max(now - due, transports.behind(now), media))
 
 
 def changes_that_need_a_restart(old: Config, new: Config) -> list[Json]:

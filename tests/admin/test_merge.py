@@ -53,3 +53,9 @@ def test_what_one_alone_says_stands() -> None:
         "x": 1,
         "y": True,
     }
+
+
+def test_of_pauses_the_longest_of_all_workers_is_the_nodes() -> None:
+    one = {"loop": {"longest_pause": 0.02, "longest_pause_lately": 0.01, "collected": 1.0}}
+    two = {"loop": {"longest_pause": 0.01, "longest_pause_lately": 0.03, "collected": 2.0}}
+    assert merged([one, two]) == {"loop": {"longest_pause": 0.02, "longest_pause_lately": 0.03, "collected": 3.0}}

@@ -36,8 +36,12 @@ class FakeNode:
     def status(self) -> Json:
         return {"name": "test"}
 
-    def calls(self) -> list[Json]:
-        return [{"id": "c1"}, {"id": "c2"}]
+    @property
+    def active_calls(self) -> int:
+        return 2
+
+    def calls(self, most: int) -> list[Json]:
+        return [{"id": "c1"}, {"id": "c2"}][:most]
 
     async def quality(self, call: str) -> Json | None:
         return {"audio": "two-way"}

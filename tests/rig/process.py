@@ -186,6 +186,11 @@ def group_cpu(pid: int) -> float:
     return sum(map(_seconds, _members(pid).values()))
 
 
+def rss_by_process(pid: int) -> dict[int, int]:
+    """Resident bytes of each of them, by the process's id."""
+    return {one: int(fields[21]) * os.sysconf("SC_PAGE_SIZE") for one, fields in _members(pid).items()}
+
+
 def engine_cpu(pid: int) -> float:
     """The part of it that media engines spent, the daemon or the embedded one."""
     return sum(_seconds(fields) for one, fields in _members(pid).items() if _is_engine(one))
