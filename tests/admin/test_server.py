@@ -41,7 +41,8 @@ class FakeNode:
         return 2
 
     def calls(self, most: int) -> list[Json]:
-        return [{"id": "c1"}, {"id": "c2"}][:most]
+        rows: list[Json] = [{"id": "c1"}, {"id": "c2"}]
+        return rows[:most]
 
     async def quality(self, call: str) -> Json | None:
         return {"audio": "two-way"}
