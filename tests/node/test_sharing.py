@@ -231,7 +231,7 @@ def test_a_server_that_is_away_at_the_start_is_waited_for_then_done_without(
 ) -> None:
     monkeypatch.setattr(sharing, "open_server", lambda place, name, me: FakeServer(shelf, me))
     monkeypatch.setattr(sharing, "_LOOK", 0)
-    monkeypatch.setattr(sharing, "WITHOUT", 0.01)
+    monkeypatch.setattr(sharing, "WITHOUT", 0.3)
     monkeypatch.setattr(sharing, "StandbyServer", FakeStandby)
     FakeStandby.done = []
     shelf.is_away = True
