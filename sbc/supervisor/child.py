@@ -1,8 +1,8 @@
 """A worker process: waits until it is told which worker it is, then is one until it is told to stop.
 
-Its standard input is the supervisor's word: a line that says who to be, `media lost`, `stop`; at the end of it the
-supervisor is gone, and a worker without one would keep ports that the next node needs. On standard output it says
-`ready` and `drained`.
+Its standard input is the supervisor's word: a line that says who to be, `media lost`, `media back`, what media engines
+tell, `stop`; at the end of it the supervisor is gone, and a worker without one would keep ports that the next node
+needs. On standard output it says `ready` and `drained`.
 """
 
 from __future__ import annotations
@@ -25,12 +25,14 @@ from sbc.steering import Table
 from sbc.supervisor.berth import Berth
 from sbc.supervisor.life import settle_memory
 from sbc.supervisor.node import Node, Reload
+from sbc.supervisor.notices import Lines, tell
 from sbc.telemetry import Telemetry
 
 READY: Final = "ready"
 DRAINED: Final = "drained"
 STOP: Final = "stop"
 MEDIA_LOST: Final = "media lost"
+MEDIA_BACK: Final = "media back"
 
 
 @dataclass(frozen=True)
@@ -82,19 +84,23 @@ def run_child(telemetry: Telemetry, read: Reload) -> int:
 
 
 async def _live(node: Node) -> None:
-    asyncio.get_running_loop().add_reader(sys.stdin.fileno(), _hear, node)
+    asyncio.get_running_loop().add_reader(sys.stdin.fileno(), _hear, node, Lines())
     await node.run(lambda bound: print(READY, flush=True))  # noqa: T201 - the supervisor waits for it
 
 
-def _hear(node: Node) -> None:
-    words = os.read(sys.stdin.fileno(), 4096)
-    if not words:
+def _hear(node: Node, lines: Lines) -> None:
+    data = os.read(sys.stdin.fileno(), 65536)
+    if not data:
         os._exit(1)  # the supervisor was killed: so are we, and the journal has the calls
-    for word in words.decode("ascii", "replace").splitlines():
+    for word in lines.take(data):
         if word == STOP:
             node.stop()
         elif word == MEDIA_LOST:
             node.lose_embedded()
+        elif word == MEDIA_BACK:
+            node.regain_embedded()
+        elif node.worker is not None:
+            tell(word, node.worker)
 
 
 def _berth(orders: Orders, config: Config) -> Berth:

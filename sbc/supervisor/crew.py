@@ -11,6 +11,9 @@ from typing import Final
 
 from sbc.supervisor.child import DRAINED, READY
 
+UNREAD: Final = 65_536
+"""Bytes that may wait for a worker that does not read."""
+
 
 class Understudy:
     """A process that has loaded everything and waits to be told who it is: a worker that dies is replaced at once."""
@@ -61,9 +64,11 @@ class Hand:
         """Of the process, 0 while there is none."""
         return self.process.pid if self.process is not None and self.process.returncode is None else 0
 
-    def say(self, word: str) -> None:
-        """A line to the process, if there is one."""
+    def say(self, word: str, *, may_be_lost: bool = False) -> None:
+        """A line to the process, if there is one; what may be lost is, while it does not read."""
         if self.process is not None and self.process.stdin is not None:
+            if may_be_lost and self.process.stdin.transport.get_write_buffer_size() > UNREAD:
+                return
             with contextlib.suppress(OSError):
                 self.process.stdin.write(f"{word}\n".encode())
 

@@ -22,12 +22,13 @@ from sbc.journal import SharedStore, Store, make_state, naming
 from sbc.kernel import Steering
 from sbc.outputs import CallEnded, Record
 from sbc.steering import assign
-from sbc.supervisor.child import MEDIA_LOST, STOP, Orders
+from sbc.supervisor.child import MEDIA_BACK, MEDIA_LOST, STOP, Orders
 from sbc.supervisor.crew import Hand, Understudy
 from sbc.supervisor.embedded import EmbeddedEngine, is_wanted
 from sbc.supervisor.life import live
 from sbc.supervisor.mark import session_mark
 from sbc.supervisor.node import Announce, Reload, changes_that_need_a_restart
+from sbc.supervisor.notices import Crier, Notices
 from sbc.supervisor.ports import choose_ports, keep_ports
 from sbc.supervisor.sharing import SLOTS, check_ours, follow, journal_status, open_lasting
 from sbc.supervisor.succession import Succession, abandoned
@@ -93,15 +94,18 @@ class Fleet:
             loop.add_signal_handler(number, self._terminate, tasks, control)
         loop.add_signal_handler(signal.SIGHUP, lambda: tasks.create_task(self._reload(control), name="reload"))
         understudy: Understudy | None = None
+        notices, crier = Notices(), Crier(self._hands)
         try:
             await control.open()  # first: another node on the same state is found before any port is touched
             await self._bind()
             self._is_steered = self._steer()
             if is_wanted(self.config):
-                self._embedded = EmbeddedEngine(self.config, self._telemetry.logger, self._lose_embedded)
+                logger = self._telemetry.logger
+                self._embedded = EmbeddedEngine(self.config, logger, self._lose_embedded, self._regain_embedded)
                 await self._embedded.start()
                 self._had_media = self._embedded.is_survivor
                 tasks.create_task(self._embedded.watch(), name="media engine")
+            await notices.open(self.config.media, crier, crier)
             understudy = Understudy(self._command, self._descriptors())
             tasks.create_task(self._pump(store), name="journal")
             tasks.create_task(follow(store, self._telemetry.logger, self._stop.set), name="shared store")
@@ -116,6 +120,7 @@ class Fleet:
             await self._stop.wait()
         finally:
             self._is_draining = True
+            notices.close()
             await self._dismiss(understudy)
             await control.close()
             self._drain_rings(store)
@@ -255,6 +260,10 @@ class Fleet:
     def _lose_embedded(self) -> None:
         for hand in self._hands:
             hand.say(MEDIA_LOST)
+
+    def _regain_embedded(self) -> None:
+        for hand in self._hands:
+            hand.say(MEDIA_BACK)
 
     def _terminate(self, tasks: Tasks, control: RelayServer) -> None:
         """The first signal drains; the second ends what is left and stops."""

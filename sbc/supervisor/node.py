@@ -32,9 +32,9 @@ from sbc.supervisor.embedded import LOOPBACK, EmbeddedEngine, EmbeddedHearer, is
 from sbc.supervisor.engines import connect_engines
 from sbc.supervisor.following import Following
 from sbc.supervisor.greeting import Greeter
-from sbc.supervisor.keys import open_keys
 from sbc.supervisor.life import live, settle_memory
 from sbc.supervisor.mark import session_mark
+from sbc.supervisor.notices import Notices
 from sbc.supervisor.outlets import NodeOutlets
 from sbc.supervisor.pauses import Pauses, beat
 from sbc.supervisor.pings import watch_engines
@@ -43,7 +43,7 @@ from sbc.supervisor.shares import share_counts, share_probes
 from sbc.supervisor.sharing import check_ours, follow, journal_status, open_lasting
 from sbc.supervisor.steersman import CONNECTION_BITS, Steersman
 from sbc.supervisor.succession import adopt_all
-from sbc.supervisor.sweeps import open_timeouts, sweep_engines
+from sbc.supervisor.sweeps import sweep_engines
 from sbc.supervisor.tasks import Tasks, guard_callbacks
 from sbc.telemetry import Telemetry
 from sbc.transport import Bound, Transports
@@ -86,8 +86,7 @@ class Node:
         self._embedded: EmbeddedEngine | None = None
         self._tasks: Tasks | None = None
         self._watch: NetworkWatch | None = None
-        self._notices: asyncio.Server | None = None
-        self._keys: asyncio.DatagramTransport | None = None
+        self._notices: Final = Notices()
         self._certificates: Final = Certificates(telemetry.logger)
         self._pauses: Final = Pauses()
 
@@ -160,10 +159,7 @@ class Node:
             self._pauses.close()
             if self._watch is not None:
                 self._watch.close()
-            if self._keys is not None:
-                self._keys.close()
-            if self._notices is not None:
-                self._notices.close()
+            self._notices.close()
             transports.close()
             if self._embedded is not None:
                 await self._embedded.stop()
@@ -354,10 +350,8 @@ class Node:
         wanted = {realm.name: realm.media_interface for realm in self.config.realms.values() if realm.media_interface}
         greeter = Greeter(self._engine.egress.placement.names, wanted, worker, self._telemetry.logger)
         tasks.create_task(sweep_engines(clients, by_http, worker, greeter, media.sweep), name="media sweeps")
-        if media.timeouts is not None and self._berth is None:
-            self._notices = await open_timeouts(*media.timeouts, worker)
-        if media.keys is not None and self._berth is None:
-            self._keys = await open_keys(*media.keys, worker)
+        if self._berth is None:
+            await self._notices.open(media, worker, worker)
 
     def _end_silent(self, worker: Worker) -> None:
         """End the adopted calls whose media sessions are nowhere any more."""
@@ -388,6 +382,11 @@ class Node:
         following = Following(lambda: self.config, self._apply, transports, self._telemetry.logger)
         self._watch = self._watch_network(NetworkWatch(following.hear))
         tasks.create_task(following.run(), name="network")
+
+    @property
+    def worker(self) -> Worker | None:
+        """Whom to tell what is heard from outside; None before the start."""
+        return self._worker
 
     def lose_embedded(self) -> None:
         """The embedded media engine has died, and its sessions with it."""

@@ -29,6 +29,10 @@ class Hearer(Protocol):
     def media_listed(self, engine: int, listed: frozenset[str], uptime: float, is_complete: bool) -> None:
         """The sessions that a media engine holds."""
 
+
+class TimeoutHearer(Protocol):
+    """Whom timeouts are told to: the worker, or all of them."""
+
     def media_timed_out(self, session: str) -> None:
         """A media engine has given up a session."""
 
@@ -65,7 +69,7 @@ async def _sweep(engine: int, client: Client, http: HttpClient | None, hearer: H
     return float(statistics.uptime)
 
 
-async def open_timeouts(host: str, port: int, hearer: Hearer) -> asyncio.Server:
+async def open_timeouts(host: str, port: int, hearer: TimeoutHearer) -> asyncio.Server:
     """Listen for engines that tell of media timeouts (`--b2b-url=http://HOST:PORT/`, any `--xmlrpc-format`)."""
 
     async def receive(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

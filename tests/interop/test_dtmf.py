@@ -21,7 +21,7 @@ _TOLD = "127.0.0.1:8191"
 _PROFILES = '[profile.says]\ndtmf = "info"\n[profile.hears]\ndtmf = "events"\n'
 
 
-@pytest.fixture(scope="module", params=["embedded", "rtpengine"])
+@pytest.fixture(scope="module", params=["embedded", "rtpengine", "embedded, two workers"])
 def edge(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     """A node whose outside says keys in INFO, and whose inside takes events only."""
     need("rtpengine")
@@ -31,10 +31,12 @@ def edge(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
             options = (f"--dtmf-log-dest={_TOLD}",)
             daemon = Rtpengine(tmp_path_factory.mktemp("rtpengine"), rig.network.node, options=options)
 
+        workers = 2 if request.param.endswith("workers") else 1
+
         def config(state: Path) -> str:
             ng = Rtpengine.ng if daemon is not None else ""
             says, hears = 'profile = "says"', 'profile = "hears"'
-            text = node_file(state=state, engine=ng, extra=_PROFILES, outside=says, inside=hears)
+            text = node_file(state=state, engine=ng, extra=_PROFILES, outside=says, inside=hears, workers=workers)
             return text.replace("[media]\n", f'[media]\nkeys = "{_TOLD}"\n')
 
         rig.start(config)

@@ -13,7 +13,7 @@ import pytest
 from tests.rig.crowd import Crowd
 from tests.rig.needs import need
 from tests.rig.node import node_file
-from tests.rig.process import wait_until
+from tests.rig.process import engines_of, wait_until
 from tests.rig.rig import Rig
 from tests.rig.rtpengine import Rtpengine
 
@@ -81,14 +81,18 @@ def test_calls_of_a_killed_engine_keep_their_audio_by_another(rig: Rig) -> None:
             engine.stop()
 
 
-def test_calls_of_the_embedded_engine_go_on_with_its_successor(rig: Rig) -> None:
-    """Its process is killed and started again; nobody has to call anew."""
-    node = rig.start()
+@pytest.mark.parametrize("workers", [1, 2])
+def test_calls_of_the_embedded_engine_go_on_with_its_successor(workers: int, rig: Rig) -> None:
+    """Its process is killed and started again; nobody has to call anew, whichever worker has the call."""
+    node = rig.start_with(workers=workers)
     crowd = Crowd(rig, 20)
     try:
         crowd.establish()
+        if workers > 1:
+            assert min(one["calls"] for one in node.ask("GET", "/status")["workers"]) > 0
         killed = time.monotonic()
-        os.kill(node.ask("GET", "/status")["media"]["embedded"]["pid"], signal.SIGKILL)
+        (engine,) = engines_of(node.process.pid)
+        os.kill(engine, signal.SIGKILL)
         wait_until(lambda: moved(rig) == 20, 30, "all calls to move")
         quiet = time.monotonic()
         wait_until(lambda: all(phone.hears(quiet) for phone in crowd.phones), 10, "all phones to hear again")

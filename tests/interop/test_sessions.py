@@ -26,15 +26,16 @@ def test_no_session_is_left_after_calls_of_every_ending(kind: str) -> None:
         assert driver.ended["node killed"] > 0
 
 
-def test_call_ends_when_its_engine_tells_of_a_media_timeout(tmp_path: Path) -> None:
-    """rtpengine's `--b2b-url`: nobody has sent a packet for three seconds."""
+@pytest.mark.parametrize("workers", [1, 2])
+def test_call_ends_when_its_engine_tells_of_a_media_timeout(workers: int, tmp_path: Path) -> None:
+    """rtpengine's `--b2b-url`: nobody has sent a packet for three seconds. The worker that has the call hears."""
     need("rtpengine")
     options = ("--timeout=3", "--b2b-url=http://127.0.0.1:8190/", "--xmlrpc-format=1")
     with Rig(taps=False) as rig:
         daemon = Rtpengine(tmp_path, rig.network.node, options=options)
         try:
             rig.start(
-                lambda state: node_file(state=state, engine=daemon.ng).replace(
+                lambda state: node_file(state=state, engine=daemon.ng, workers=workers).replace(
                     "[media]\n", '[media]\nsweep = 0\ntimeouts = "127.0.0.1:8190"\n'
                 )
             )

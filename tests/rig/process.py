@@ -196,6 +196,11 @@ def engine_cpu(pid: int) -> float:
     return sum(_seconds(fields) for one, fields in _members(pid).items() if _is_engine(one))
 
 
+def engines_of(pid: int) -> list[int]:
+    """The media engines among them."""
+    return [one for one in _members(pid) if _is_engine(one)]
+
+
 def _is_engine(pid: int) -> bool:
     try:
         words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
