@@ -346,7 +346,7 @@ def _advance(call: Call, step: Step, raw: bytes, exit_: Exit, now: Now) -> None:
             replace.answer_caller(call.join, step, raw, exit_, now)
         else:
             setup.show_answer(call, step.response, step.fork, raw, exit_, now)
-    elif kind is StepKind.SETTLE_OFFER or kind is StepKind.SETTLE_ANSWER:
+    elif kind in (StepKind.SETTLE_OFFER, StepKind.SETTLE_OFFER_B, StepKind.SETTLE_ANSWER):
         insert.advance(call, step, exit_)
     elif kind is StepKind.ACK:
         setup.show_late_answer(call, raw, exit_, now)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sbc.call import session
+from sbc.call import insert, session
 from sbc.call.body import SDP_TYPE, is_unchanged, session_of, shown_sdp
 from sbc.call.call import Call, CallState
 from sbc.call.end import ENGINE_LOST, abort_attempt, hang_up, has_left, lose
@@ -30,7 +30,19 @@ _RETRY_SOON: Final = [("Retry-After", "3")]
 class Modify:
     """One re-INVITE or UPDATE on its way: from whom, whether it carried the offer, and our copy on the other leg."""
 
-    __slots__ = ("answer", "deadline", "fork", "former", "incoming", "is_late", "leg", "offer", "out", "withdrawn")
+    __slots__ = (
+        "answer",
+        "deadline",
+        "fork",
+        "former",
+        "incoming",
+        "is_late",
+        "is_made",
+        "leg",
+        "offer",
+        "out",
+        "withdrawn",
+    )
 
     def __init__(
         self, incoming: Incoming, leg: Leg, offer: bytes, fork: Fork | None = None, deadline: float = 0.0
@@ -42,6 +54,8 @@ class Modify:
         self.deadline = deadline
         """When the asker must be told, 0 for one who can wait."""
         self.is_late: Final = not offer
+        self.is_made = False
+        """Its offer is late, and the other side has one of ours meanwhile (`insert`)."""
         self.offer = offer
         """What the asker's side said, in its request or its ACK."""
         self.answer = b""
@@ -88,6 +102,9 @@ def receive_request(call: Call, leg: Leg, incoming: Incoming, exit_: Exit, now: 
     deadline = now.monotonic + patience
     call.modify = modify = Modify(incoming, leg, sdp, None, deadline)
     if modify.is_late:
+        sdp = insert.offer_again(call, leg, other)
+        modify.is_made = bool(sdp)
+    if not sdp:
         _ask_other(call, b"", exit_, now)
         return
     if call.media is None:
@@ -214,7 +231,8 @@ def _receive_answer(call: Call, out: Outgoing, response: Response, exit_: Exit, 
     if call.state is CallState.TALKING:
         session.learn(leg, response, now)
     current = modify is not None and modify.out is out
-    if out.method == "INVITE" and (not current or (modify is not None and (not modify.is_late or modify.withdrawn))):
+    asks_back = modify is not None and modify.is_late and not modify.is_made
+    if out.method == "INVITE" and (not current or not asks_back or (modify is not None and modify.withdrawn)):
         exit_.acknowledge(out, dialog)
     if modify is None or not current:
         return
@@ -226,21 +244,21 @@ def _receive_answer(call: Call, out: Outgoing, response: Response, exit_: Exit, 
         return
     sdp = session_of(response)
     if not sdp:
-        if modify.is_late:
+        if asks_back:
             exit_.acknowledge(out, dialog)
         refuse(call, 488, None, exit_)
         return
     modify.answer = sdp
     if call.media is None:
         call.media = media_session(call)
-    ready = call.media.offer(leg.side, sdp) if modify.is_late else call.media.answer(leg.side, sdp)
+    ready = call.media.offer(leg.side, sdp) if asks_back else call.media.answer(leg.side, sdp)
     ask(call, ready, Step(StepKind.MODIFY_ANSWER, response), exit_)
 
 
 def _show_answer(call: Call, modify: Modify, response: Response, raw: bytes, exit_: Exit, now: Now) -> None:
     leg, incoming = modify.leg, modify.incoming
     body = shown_sdp(leg, raw)
-    if not body and modify.is_late:
+    if not body and modify.is_late and not modify.is_made:
         hang_up(call, exit_, now, "offer not acceptable")  # it was made in a 2xx: nobody can refuse it any more
         return
     if not body:
@@ -274,6 +292,11 @@ def receive_ack(call: Call, leg: Leg, ack: Request, exit_: Exit, now: Now) -> No
     """The ACK to the 2xx of a re-INVITE; it carries the answer where our 2xx carried the offer."""
     modify = call.modify
     if modify is None or modify.leg is not leg or not modify.is_late:
+        return
+    if modify.is_made and modify.out is not None:
+        call.modify = None
+        modify.out.leg.said = modify.answer
+        insert.settle(call, leg, ack, exit_, now)
         return
     sdp = session_of(ack)
     if not sdp or call.media is None:
@@ -317,7 +340,7 @@ def fail(call: Call, out: Outgoing, status: int, response: Response | None, exit
         return
     is_challenge = response is not None and not modify.withdrawn and exit_.answers_challenge(out, response)
     if is_challenge or (session.may_retry(out, response) and not modify.withdrawn):
-        body = b"" if modify.is_late else out.leg.shown
+        body = b"" if modify.is_late and not modify.is_made else out.leg.shown
         tries = (out.challenged + is_challenge, out.is_retry or not is_challenge)
         _send(call, modify, out.method, body, exit_, tries)
         return

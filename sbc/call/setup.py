@@ -448,7 +448,7 @@ def receive_ack(call: Call, ack: Request, exit_: Exit, now: Now) -> None:
     call.state = CallState.TALKING
     if call.inserted:
         call.inserted = b""
-        insert.settle(call, ack, exit_, now)
+        insert.settle(call, call.caller_leg, ack, exit_, now)
     elif call.late_offer:
         sdp = session_of(ack)
         if not sdp or call.media is None:

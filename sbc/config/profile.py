@@ -88,11 +88,15 @@ SWITCHES: Final[tuple[Switch, ...]] = (
     ),
     Switch(
         "delayed_offer",
-        "An INVITE without an offer, toward the peer as a callee",
+        "An INVITE without an offer, toward the peer: as a callee, and in a call",
         "3261 13.2.1, 3725",
         (
             ("pass", "sent without one: the peer makes the offer"),
-            ("insert", "sent with an offer of ours (PCMA, PCMU, telephone events) where media are anchored, in clear"),
+            (
+                "insert",
+                "sent with an offer of ours where media are anchored, in clear: PCMA, PCMU, telephone events; in a "
+                "call what its sender said last, holds taken out",
+            ),
         ),
     ),
     Switch(
