@@ -231,8 +231,8 @@ class Egress(Requests):
         if out.method == "PUBLISH":
             fields += calls.published(out, response, self.entity_tags, self.now)
         if out.method == "REGISTER":
-            self.registered += [one for one in out.bindings if one.expires > self.now.monotonic]
             fields += calls.contacts_inward(out, response, self.bindings, self.now)
+            self.registered += [one for one in out.bindings if one.expires > self.now.monotonic]
         return fields
 
     @property

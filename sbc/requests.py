@@ -125,14 +125,17 @@ class Requests(Naming):
         if listener.transport == "TLS":
             self._offer(out)
         fields = own = NONE
-        if out.dialog is None or is_at_trunk(self.snapshot, leg, host):
+        is_theirs = out.dialog is None or is_at_trunk(self.snapshot, leg, host)
+        if is_theirs:
             own = self.users.borne_by(out, body)
         if crossing is not None:
             fields = leg.passage.cross(crossing, out.method)
             if out.kind is Kind.EVENT or out.method == "PUBLISH":
                 ours = [name for name, _ in out.fields]
                 fields = [field for field in fields if field[0] not in ours]
-            out.credentials = own or self.challenges.credentials(crossing, leg.call.config.trunks.get(leg.trunk))
+            # A dialog may lead on, to who has not challenged and is not to see what answers it.
+            trunk = leg.call.config.trunks.get(leg.trunk) if is_theirs else None
+            out.credentials = own or self.challenges.credentials(crossing, trunk)
             fields += out.credentials
         elif own:
             out.credentials = fields = own

@@ -77,8 +77,7 @@ class Bindings:
             self.elsewhere.note(" ".join(place), until - now)
         known = self._by_token.get(binding.token)
         if known is not None:
-            known.flow = binding.flow
-            known.expires = max(binding.expires, known.expires)
+            known.flow, known.expires = binding.flow, binding.expires
             return
         if len(self._by_token) >= MAX_BINDINGS:
             self.prune(now)

@@ -213,15 +213,19 @@ def _contacts_outward(call: Call, leg: Leg, out: Outgoing, request: Request, now
 def contacts_inward(out: Outgoing, response: Response, bindings: Bindings, now: Now) -> Fields:
     """The Contacts of a registrar's 2xx that are ours, turned back into the peer's own; others stay hidden.
 
-    Only now are those of the request kept, and only those of the asker's realm are shown to it.
+    Only now are those of the request kept, for as long as the registrar says (section 10.2.4: a Contact's `expires`,
+    else Expires, else what was asked for), and only those of the asker's realm are shown to it.
     """
+    contacts = [] if response.is_contact_star else response.contacts
+    granted = {contact.uri.user: contact.param("expires") for contact in contacts}
     for binding in out.bindings:
+        expires = granted.get(binding.token) or response.get("Expires")
+        if expires is not None and binding.expires > now.monotonic:
+            binding.expires = now.monotonic + min(seconds_of(expires), MAX_EXPIRES)
         bindings.confirm(binding, now.monotonic)
     fields: Fields = []
-    if response.is_contact_star:
-        return fields
     realm = out.leg.call.caller_leg.realm.name
-    for contact in response.contacts:
+    for contact in contacts:
         known = bindings.find(contact.uri.user, now.monotonic)
         if known is None or known.realm != realm:
             continue

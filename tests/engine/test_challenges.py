@@ -9,7 +9,7 @@ import pytest
 from sbc.config import Config
 from sbc.sip import Request, Response, parse_authentication
 from tests.engine.test_outside import register
-from tests.kit.flows import answer, assert_no_leak, hang_up, talk
+from tests.kit.flows import answer, assert_no_leak, hang_up, ring, talk
 from tests.kit.node import OUTSIDE, Node, config
 from tests.kit.peer import Peer, sdp
 
@@ -196,6 +196,20 @@ def test_challenged_re_invite_and_info_reach_the_one_who_asked() -> None:
     assert NONCE in node.carrier.expect_response(401).require("WWW-Authenticate")
     hang_up(node, node.carrier, node.pbx)
     node.assert_clean()
+
+
+def test_credentials_follow_a_dialog_no_further_than_to_who_has_challenged() -> None:
+    """RFC 7616 section 5.8: whoever the trunk's dialog leads to could use them against the trunk."""
+    node = Node(passing("example.net", trunk="carrier"))
+    gateway = node.peer("gateway", "203.0.113.66", OUTSIDE)
+    node.carrier.claims = "<sip:gateway@203.0.113.66>"
+    node.carrier.reply(ring(node, node.pbx, node.carrier), 200, sdp(node.carrier.host))
+    gateway.expect_request("ACK")
+    node.pbx.expect_response(200)
+    node.pbx.ack()
+    header = f"Authorization: {credentials(CHALLENGE, 'sip:+493012345@sbc.example.net')}\n"
+    node.pbx.request("INVITE", sdp(node.pbx.host, version=2), extra=header)
+    assert gateway.expect_request("INVITE").get("Authorization") is None
 
 
 def test_withheld_challenges_are_counted_by_reason() -> None:

@@ -367,3 +367,32 @@ def test_message_in_parts_crosses_part_by_part() -> None:
     message = node.pbx.expect_request("MESSAGE")
     assert (message.body, message.content_type) == (b"hello", "text/plain")
     assert_no_leak(node)
+
+
+def test_a_contact_counts_for_as_long_as_the_registrar_has_granted() -> None:
+    """RFC 3261 section 10.2.4: not for as long as the phone would have liked to be registered."""
+    node = Node()
+    phone = node.peer("alice", "203.0.113.66", OUTSIDE)
+    register(phone, extra="Expires: 86400\n")
+    request = node.pbx.expect_request("REGISTER")
+    token = request.contacts[0].uri.user
+    node.pbx.claims = ""
+    node.pbx.reply(request, 200, extra=f"Contact: <sip:{token}@10.20.0.1>;expires=60\n")
+    bindings = node.engine.egress.bindings
+    assert bindings.has_host("outside", phone.host, node.time + 59)
+    assert not bindings.has_host("outside", phone.host, node.time + 61)
+
+
+def test_a_contact_that_was_taken_back_is_over() -> None:
+    """RFC 3261 section 10.2.2; what is on its way to it still has half a minute."""
+    node = Node()
+    phone = node.peer("alice", "203.0.113.66", OUTSIDE)
+    node.pbx.claims = ""
+    register(phone)
+    token = node.pbx.inbox[0].contacts[0].uri.user
+    node.pbx.reply(node.pbx.expect_request("REGISTER"), 200, extra=f"Contact: <sip:{token}@10.20.0.1>;expires=600\n")
+    register(phone, extra="Expires: 0\n")
+    node.pbx.reply(node.pbx.expect_request("REGISTER"), 200)
+    bindings = node.engine.egress.bindings
+    assert bindings.find(token, node.time + 29) is not None
+    assert bindings.find(token, node.time + 31) is None
