@@ -43,10 +43,10 @@ def measure(subject: Subject, rate: float, calls: int, directory: Path, namespac
     answering = Process(callee, namespace=namespace, log=directory / "uas.log", cwd=directory)
     try:
         answering.wait_for_udp("127.0.0.1", CALLEE)
-        _call(rate, min(calls, 50), directory, namespace)  # warm: caches, connections, the first garbage
+        make_calls(rate, min(calls, 50), directory, namespace)  # warm: caches, connections, the first garbage
         paid = [target.pid] + ([beside.pid] if beside is not None else [])
         before, engine_before = sum(map(group_cpu, paid)), sum(map(engine_cpu, paid))
-        failed, retransmissions, delays, reached = _call(rate, calls, directory, namespace)
+        failed, retransmissions, delays, reached = make_calls(rate, calls, directory, namespace)
         spent, engine = sum(map(group_cpu, paid)) - before, sum(map(engine_cpu, paid)) - engine_before
         resident = group_rss(target.pid)
     finally:
@@ -58,9 +58,10 @@ def measure(subject: Subject, rate: float, calls: int, directory: Path, namespac
     return Sample(subject.name, rate, calls, cpu, failed, retransmissions, resident, delays, reached, part)
 
 
-def _call(
+def make_calls(
     rate: float, calls: int, directory: Path, namespace: str
 ) -> tuple[int, int, tuple[float, float, float], float]:
+    """SIPp's calls through who listens on PORT: failed, sent again, delays as in `Sample`, and the rate reached."""
     statistics = directory / "uac.csv"
     for old in [statistics, *directory.glob("uac_*_rtt.csv")]:
         old.unlink(missing_ok=True)

@@ -124,7 +124,7 @@ def _echo(directory: Path, namespace: str) -> Process:
     return process
 
 
-def _node(media: str, audit: str, install: Path = REPOSITORY, engine: str = "") -> Callable[[Path, str], Process]:
+def node_of(media: str, audit: str, install: Path = REPOSITORY, engine: str = "") -> Callable[[Path, str], Process]:
     """A node of the sources here, or of an install elsewhere; with an engine of its own where none is named."""
 
     def start(directory: Path, namespace: str) -> Process:
@@ -215,7 +215,7 @@ def _add_anchored(found: list[Subject], missing: list[str], node: Path) -> None:
     if not shutil.which("rtpengine"):
         missing.append("media anchored at rtpengine: it is not installed")
         return
-    start = _node("anchor", "strip", node, _ENGINE)
+    start = node_of("anchor", "strip", node, _ENGINE)
     found.append(Subject(ANCHORED, start, most=MOST_ANCHORED, beside=_rtpengine))
     if shutil.which("kamailio") and _has_module("rtpengine"):
         start = _kamailio(_TOPOH, is_anchored=True)
@@ -233,12 +233,12 @@ def subjects(cache: Path) -> tuple[list[Subject], list[str]]:
     node = install or REPOSITORY
     found = [
         Subject("echo floor", _echo),
-        Subject("sbc", _node("bypass", "strip", node)),
-        Subject("sbc, audit off", _node("bypass", "off", node)),
-        Subject(EMBEDDED, _node("anchor", "strip", node), most=MOST_ANCHORED),
+        Subject("sbc", node_of("bypass", "strip", node)),
+        Subject("sbc, audit off", node_of("bypass", "off", node)),
+        Subject(EMBEDDED, node_of("anchor", "strip", node), most=MOST_ANCHORED),
     ]
     if install is not None:
-        found.append(Subject("sbc, pure Python", _node("bypass", "strip"), most=300))
+        found.append(Subject("sbc, pure Python", node_of("bypass", "strip"), most=300))
     if shutil.which("kamailio"):
         found.append(Subject("Kamailio topoh", _kamailio(_TOPOH)))
     else:
