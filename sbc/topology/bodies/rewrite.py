@@ -12,6 +12,7 @@ from sbc.topology.bodies.message_summary import format_message_summary, parse_me
 from sbc.topology.bodies.multipart import Part, format_multipart, is_multipart, parse_multipart
 from sbc.topology.bodies.pidf import format_pidf, parse_pidf
 from sbc.topology.bodies.reginfo import format_reginfo, parse_reginfo
+from sbc.topology.bodies.signals import format_keys, format_media_control, format_orders
 from sbc.topology.bodies.view import View
 from sbc.topology.bodies.xml import BodyRefused
 
@@ -27,16 +28,8 @@ PACKAGES: Final[dict[str, tuple[str, ...]]] = {
 """The event packages that cross (RFC 4235, 3842, 3856, 3680, 4575), with the bodies of their notifications."""
 
 
-PLAIN: Final[frozenset[str]] = frozenset(
-    {
-        "application/dtmf-relay",
-        "application/dtmf",
-        "application/media_control+xml",
-        "application/broadsoft",
-        "text/plain",
-    }
-)
-"""Bodies that hold no names or addresses, and cross as they are (DTMF by INFO is the common one)."""
+PLAIN: Final[frozenset[str]] = frozenset({"text/plain"})
+"""Bodies that cross as they are: what people write to each other."""
 
 
 def _sipfrag(body: bytes, view: View) -> bytes:
@@ -53,6 +46,10 @@ _REWRITERS: Final[dict[str, Callable[[bytes, View], bytes]]] = {
     "application/reginfo+xml": lambda body, view: format_reginfo(parse_reginfo(body), view),
     "application/conference-info+xml": lambda body, view: format_conference_info(parse_conference_info(body), view),
     "message/sipfrag": _sipfrag,
+    "application/dtmf-relay": lambda body, view: format_keys(body),
+    "application/dtmf": lambda body, view: format_keys(body),
+    "application/media_control+xml": lambda body, view: format_media_control(body),
+    "application/broadsoft": lambda body, view: format_orders(body),
 }
 
 
