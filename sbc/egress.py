@@ -327,6 +327,8 @@ class Egress(Requests):
         deadline = call.next_timer
         if deadline is None:
             alarm.call = None
+            if call.state is CallState.ENDED and call.id not in self.calls:  # not amid its end
+                call.part()
         elif alarm.deadline <= self.now.monotonic or deadline < alarm.deadline:
             alarm.call = call
             alarm.deadline = deadline

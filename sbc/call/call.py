@@ -209,6 +209,15 @@ class Call:
             return True
         return any(leg is not None and leg.answer is not None for leg in (self.a, self.b))
 
+    def part(self) -> None:
+        """Let a call that is over forget its legs: what is still awaited has its own hold on them.
+
+        So nothing of it is left for the collector, whose walk through all calls that are up is a pause for each.
+        """
+        is_in_transfer = self.referral is not None or self.behalf is not None or self.join is not None
+        if self.step is None and not is_in_transfer and not self.relays:
+            self.a = self.b = self.attempt = self.invite_in = None
+
     @property
     def caller_leg(self) -> Leg:
         """The A leg, which every call has from its first moment."""

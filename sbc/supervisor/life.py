@@ -43,4 +43,4 @@ def settle_memory(*, is_clean: bool = False) -> None:
     if not is_clean:
         gc.collect()
     gc.freeze()
-    gc.set_threshold(5_000, 20, 50)
+    gc.set_threshold(2_000, 5, 500)

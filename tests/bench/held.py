@@ -40,7 +40,13 @@ def main() -> int:
     session = 2 * max(45, int(ramp + _SPARE)) if options.session else 0
     with Rig(taps=False) as rig:
         timers: dict[str, float] = {"liveness": 0, "session": session}
-        node = rig.start_with(media="bypass", timers=timers, store=options.store, workers=options.workers)
+        node = rig.start_with(
+            media="bypass",
+            timers=timers,
+            store=options.store,
+            workers=options.workers,
+            extra="[node.limits]\ndelay = 0\n",  # a busy machine is no reason to hold fewer
+        )
         empty = rss_by_process(node.process.pid)
         up = hold(rig, node, options, session, empty)
         left = settle(node)
