@@ -31,10 +31,10 @@ Look = tuple[str, list[str], str]
 
 
 def rooms(install: Path) -> dict[str, str]:
-    """How mypyc may spell each module in the names of its functions, and the room it belongs to."""
+    """How mypyc may spell each compiled module in the names of its functions, and the room it belongs to."""
     found: dict[str, str] = {}
-    for path in sorted((install / "sbc").rglob("*.py")):
-        parts = path.relative_to(install).with_suffix("").parts
+    for path in sorted((install / "sbc").rglob("*.so")):
+        parts = (*path.relative_to(install).parent.parts, path.name.partition(".")[0])
         room = ".".join(parts[1:-1]) or parts[-1]
         for first in range(len(parts)):
             found.setdefault("___".join(parts[first:]), room)
@@ -67,7 +67,8 @@ def looks(lines: Iterable[str]) -> Iterator[Look]:
             _, _, rest = line.strip().partition(" ")
             name, _, file = rest.rpartition(" (")
             functions.append(name.partition("+")[0])
-            holder = holder or file.rstrip(")")
+            if file != "inlined)":
+                holder = holder or file.rstrip(")")
     if functions:
         yield thread, functions, holder
 

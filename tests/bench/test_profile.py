@@ -8,6 +8,7 @@ from tests.bench.profile import looks, room_of, rooms, shares, table
 
 SAID = """\
 4711
+        7f00 split_char (inlined)
         7f00 PyUnicode_Split+0x12 (/usr/bin/python3.11)
         7f01 CPyDef_sip___parse____start_line+0x99 (/x/sbc__mypyc.cpython-311-x86_64-linux-gnu.so)
         7f02 CPyDef_engine___Engine___receive+0x1 (/x/sbc__mypyc.cpython-311-x86_64-linux-gnu.so)
@@ -26,9 +27,10 @@ SAID = """\
 
 def test_a_function_belongs_to_the_room_of_its_module(tmp_path: Path) -> None:
     """mypyc shortens a module's name as far as it stays the only one."""
-    for name in ("sip/parse.py", "sdp/parse.py", "engine.py", "topology/audit/audit.py"):
+    for name in ("sip/parse", "sdp/parse", "engine", "topology/audit/audit"):
         (tmp_path / "sbc" / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / "sbc" / name).touch()
+        (tmp_path / "sbc" / f"{name}.cpython-311-x86_64-linux-gnu.so").touch()
+    (tmp_path / "sbc" / "audit.py").touch()
     spelled = rooms(tmp_path)
     assert room_of("CPyDef_sip___parse____start_line", spelled) == "sip"
     assert room_of("CPyDef_sdp___parse___parse_sdp", spelled) == "sdp"
