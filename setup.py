@@ -69,8 +69,7 @@ HOT = [
     "sbc/worker.py",
     "sbc/transport/udp.py",
     "sbc/transport/transports.py",
-    "sbc/telemetry/telemetry.py",
-    "sbc/telemetry/flood.py",
+    "sbc/telemetry/*.py",
 ]
 
 # Of these rooms, what runs at start or once in a while: each file costs a second or two to compile and gains nothing.

@@ -5,12 +5,11 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from functools import partial
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import structlog
-from structlog.typing import FilteringBoundLogger
 
 from sbc.telemetry.sink import Sink
 
@@ -22,36 +21,56 @@ LEVELS: Final[Mapping[str, int]] = {
     "error": logging.ERROR,
 }
 
+Event = MutableMapping[str, Any]
+Render = Callable[[object, str, Event], Any]
+"""One of structlog's processors."""
 
-def build_logger(sink: Sink, style: str, level: str) -> FilteringBoundLogger:
+
+class Lines:
+    """A logger whose line costs a call a dictionary in a queue: the sink's thread has structlog make text of it."""
+
+    def __init__(self, sink: Sink, render: Render, least: int) -> None:
+        self._sink: Final = sink
+        self._render: Final = render
+        self._least: Final = least
+
+    def debug(self, event: str, **fields: object) -> None:
+        """For developers."""
+        if self._least <= logging.DEBUG:
+            self._put("debug", event, fields)
+
+    def info(self, event: str, **fields: object) -> None:
+        """The normal course of things."""
+        if self._least <= logging.INFO:
+            self._put("info", event, fields)
+
+    def warning(self, event: str, **fields: object) -> None:
+        """Somebody should look some time."""
+        if self._least <= logging.WARNING:
+            self._put("warning", event, fields)
+
+    def error(self, event: str, **fields: object) -> None:
+        """Somebody should look now."""
+        self._put("error", event, fields)
+
+    def _put(self, level: str, event: str, fields: dict[str, object]) -> None:
+        if fields.get("exc_info") is True:  # what is being handled here is not handled there
+            fields["exc_info"] = sys.exc_info()
+        self._sink.msg(partial(self._line, level, event, fields, time.time()))
+
+    def _line(self, level: str, event: str, fields: dict[str, object], now: float) -> str:
+        seconds = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now))
+        stamp = f"{seconds}.{int(now * 1000) % 1000:03d}Z"
+        line: Event = {**fields, "event": event, "level": level, "time": stamp}
+        return str(self._render(None, level, structlog.processors.format_exc_info(None, level, line)))
+
+
+def build_logger(sink: Sink, style: str, level: str) -> Lines:
     """A logger that writes to `sink` in `style` (`text` or `json`) what is at least as grave as `level`."""
-    render = _render_text if style == "text" else structlog.processors.JSONRenderer()
-
-    def finish(logger: object, method: str, event: MutableMapping[str, Any]) -> str:
-        event = structlog.processors.add_log_level(logger, method, event)
-        event = structlog.processors.format_exc_info(logger, method, event)
-        return str(render(logger, method, _stamp(event)))
-
-    def hand_over(logger: object, method: str, event: MutableMapping[str, Any]) -> tuple[tuple[object], dict[str, Any]]:
-        """The rest is for the sink's thread: a call does not wait for its log line to be rendered."""
-        event["time"] = time.time()
-        if event.get("exc_info") is True:  # what is being handled here is not handled there
-            event["exc_info"] = sys.exc_info()
-        return (partial(finish, logger, method, event),), {}
-
-    wrapper = structlog.make_filtering_bound_logger(LEVELS[level])
-    logger = structlog.wrap_logger(sink, processors=[hand_over], wrapper_class=wrapper)
-    # Bound once, for what wrap_logger gives binds anew for each line: half of what a line costs a call.
-    return cast(FilteringBoundLogger, logger.bind())
+    return Lines(sink, _render_text if style == "text" else structlog.processors.JSONRenderer(), LEVELS[level])
 
 
-def _stamp(event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    now = float(event["time"])
-    event["time"] = f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(now))}.{int(now * 1000) % 1000:03d}Z"
-    return event
-
-
-def _render_text(_: object, __: str, event: MutableMapping[str, Any]) -> str:
+def _render_text(_: object, __: str, event: Event) -> str:
     """`time level event key=value…`; a value that came from a peer cannot end the line or move the cursor."""
     when = str(event.pop("time"))[11:-1]
     level = str(event.pop("level"))

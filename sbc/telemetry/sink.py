@@ -34,15 +34,13 @@ class Sink:
         self._thread.start()
 
     def msg(self, line: Line) -> None:
-        """Queue one line, without its end, or what makes it. The name is the one structlog calls."""
+        """Queue one line, without its end, or what makes it."""
         if len(self._lines) >= BACKLOG:
             self.lost += 1
             return
         self._lines.append(line)
         if not self._wake.is_set():
             self._wake.set()
-
-    debug = info = warning = error = critical = msg
 
     def close(self) -> None:
         """Write what is queued and stop; waits two seconds for a stream that does not take it."""

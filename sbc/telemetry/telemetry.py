@@ -35,7 +35,7 @@ _STOPPING: Final = "shutting down"
 
 
 class Logger(Protocol):
-    """What telemetry asks of a logger; structlog's satisfies it."""
+    """What telemetry asks of a logger."""
 
     def debug(self, event: str, **fields: object) -> object:
         """For developers."""
