@@ -32,10 +32,11 @@ from sbc.call.dispatch import (
 from sbc.call.dtmf import needs_pressing, say
 from sbc.call.end import ENGINE_LOST, hang_up
 from sbc.call.etags import EntityTag, EntityTags
+from sbc.call.exit import Exit
 from sbc.call.forks import spend
 from sbc.call.outside import RELAYED_OUTSIDE, TO_REGISTERED, contacts_inward, published
 from sbc.call.outside import begin as begin_outside
-from sbc.call.parts import Exit, Incoming, Kind, Leg, Outgoing, SessionTimer, Step
+from sbc.call.parts import Incoming, Kind, Leg, Outgoing, SessionTimer, Step
 from sbc.call.refer import find_target
 from sbc.call.referral import Referral
 from sbc.call.replace import Refusal, find_place

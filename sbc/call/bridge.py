@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import Final
 
 from sbc.call.call import Call
-from sbc.call.parts import Exit, Incoming, Kind, Leg, Outgoing
+from sbc.call.exit import Exit
+from sbc.call.parts import Incoming, Kind, Leg, Outgoing
 from sbc.call.referral import SUBSCRIBED_SECONDS
 from sbc.call.relay import MAX_RELAYS, RELAY_SECONDS
 from sbc.sip import (

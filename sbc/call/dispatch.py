@@ -27,8 +27,9 @@ from sbc.call import (
 )
 from sbc.call.body import is_unsupported, shown_sdp
 from sbc.call.call import Call, CallState
+from sbc.call.exit import Exit
 from sbc.call.forks import heard_last
-from sbc.call.parts import Exit, Incoming, Kind, Leg, Outgoing, Step, StepKind
+from sbc.call.parts import Incoming, Kind, Leg, Outgoing, Step, StepKind
 from sbc.call.usage import ends_call
 from sbc.dialog import AnswerUnacknowledged, DialogState
 from sbc.media import NONE_LEFT

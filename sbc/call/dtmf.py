@@ -9,7 +9,8 @@ from typing import Final
 
 import rtpengine
 from sbc.call.call import Call, CallState
-from sbc.call.parts import Exit, Incoming, Kind, Leg, Outgoing
+from sbc.call.exit import Exit
+from sbc.call.parts import Incoming, Kind, Leg, Outgoing
 from sbc.dialog import DialogState
 from sbc.media import MediaSession
 from sbc.wire import Now

@@ -12,9 +12,10 @@ from typing import Final
 from sbc.call.body import SDP_TYPE, is_unchanged, session_of, shown_sdp
 from sbc.call.call import Call
 from sbc.call.exchange import ask
+from sbc.call.exit import Exit
 from sbc.call.forks import find_fork
 from sbc.call.modify import ANSWER_SECONDS, Modify
-from sbc.call.parts import Exit, Fork, Incoming, Leg, Step, StepKind
+from sbc.call.parts import Fork, Incoming, Leg, Step, StepKind
 from sbc.media import Side
 from sbc.sip import Request
 from sbc.wire import Now

@@ -6,8 +6,9 @@ from typing import Final
 
 from sbc.call.call import Call, CallState
 from sbc.call.exchange import abort_attempt as abort_attempt
+from sbc.call.exit import Exit
 from sbc.call.joint import Join, undo
-from sbc.call.parts import NO_FIELDS, Exit, Incoming, Kind, Leg, Outgoing, Step, StepKind
+from sbc.call.parts import NO_FIELDS, Incoming, Kind, Leg, Outgoing, Step, StepKind
 from sbc.call.referral import Referral, tell
 from sbc.dialog import DialogState
 from sbc.media import HOST_NAME, MULTICAST, NONE_LEFT, Side

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import rtpengine
 from sbc.call.call import Call
-from sbc.call.parts import Exit, Leg, Outgoing, Step
+from sbc.call.exit import Exit
+from sbc.call.parts import Leg, Outgoing, Step
 from sbc.media import Objection
 
 

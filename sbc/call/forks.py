@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from sbc.call.call import Call
-from sbc.call.parts import Exit, Fork, Leg, Outgoing
+from sbc.call.exit import Exit
+from sbc.call.parts import Fork, Leg, Outgoing
 from sbc.call.security import media_session
 from sbc.dialog import Dialog
 from sbc.media import MediaSession, Side

@@ -17,7 +17,8 @@ from sbc.call.call import Call
 from sbc.call.description import resumed
 from sbc.call.end import hang_up
 from sbc.call.exchange import ask
-from sbc.call.parts import Exit, Leg, Step, StepKind
+from sbc.call.exit import Exit
+from sbc.call.parts import Leg, Step, StepKind
 from sbc.call.security import leg_terms
 from sbc.media import Side
 from sbc.sip import Request

@@ -36,8 +36,9 @@ from sbc.call.description import fits, resumed
 from sbc.call.dtmf import needs_pressing
 from sbc.call.end import ENGINE_LOST, break_off, finish, hang_up, lose, say_bye
 from sbc.call.exchange import ask
+from sbc.call.exit import Exit
 from sbc.call.joint import Join, discard, drop_media, settle
-from sbc.call.parts import Exit, Kind, Leg, Outgoing, Step, StepKind
+from sbc.call.parts import Kind, Leg, Outgoing, Step, StepKind
 from sbc.call.referral import tell
 from sbc.call.security import leg_codecs, leg_terms
 from sbc.call.session import granted

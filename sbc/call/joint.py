@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from sbc.call.exchange import abort_attempt
-from sbc.call.parts import Exit, Incoming, Leg, Outgoing
+from sbc.call.exit import Exit
+from sbc.call.parts import Incoming, Leg, Outgoing
 from sbc.call.restore import restore
 from sbc.media import MediaSession, Side
 

@@ -13,7 +13,8 @@ from sbc.call.body import SDP_TYPE, is_unchanged, session_of, shown_sdp
 from sbc.call.call import Call, CallState
 from sbc.call.end import ENGINE_LOST, abort_attempt, hang_up, has_left, lose
 from sbc.call.exchange import ask
-from sbc.call.parts import NO_FIELDS, Exit, Fork, Incoming, Kind, Leg, Outgoing, Step, StepKind
+from sbc.call.exit import Exit
+from sbc.call.parts import NO_FIELDS, Fork, Incoming, Kind, Leg, Outgoing, Step, StepKind
 from sbc.call.restore import restore
 from sbc.call.security import media_session
 from sbc.call.usage import ends_call

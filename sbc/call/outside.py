@@ -11,7 +11,8 @@ from typing import Final
 from sbc.call.bindings import Binding, Bindings, propose
 from sbc.call.call import Call, CallState
 from sbc.call.etags import EntityTag, EntityTags
-from sbc.call.parts import Exit, Kind, Leg, Outgoing
+from sbc.call.exit import Exit
+from sbc.call.parts import Kind, Leg, Outgoing
 from sbc.call.relay import RELAY_SECONDS
 from sbc.call.setup import LATE, be_patient, has_other, next_hop
 from sbc.routing import NextHop

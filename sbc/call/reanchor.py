@@ -20,10 +20,11 @@ from typing import Final
 from sbc.call.call import Call, CallState
 from sbc.call.end import ENGINE_LOST, hang_up
 from sbc.call.exchange import ask
+from sbc.call.exit import Exit
 from sbc.call.join import begin as begin_join
 from sbc.call.join import joint_media
 from sbc.call.joint import Join, discard
-from sbc.call.parts import Exit, Step, StepKind
+from sbc.call.parts import Step, StepKind
 from sbc.media import MediaSession, Side
 from sbc.wire import Now
 

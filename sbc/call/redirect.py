@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from sbc.call.call import Call
-from sbc.call.parts import Exit, Outgoing
+from sbc.call.exit import Exit
+from sbc.call.parts import Outgoing
 from sbc.routing import NextHop
 from sbc.sip import Address, Fields, Response
 from sbc.topology import shown_user

@@ -15,10 +15,11 @@ from typing import Final
 from sbc.call import bridge, transfer
 from sbc.call.call import Call, CallState
 from sbc.call.end import break_off
+from sbc.call.exit import Exit
 from sbc.call.join import begin as begin_join
 from sbc.call.join import joint_media
 from sbc.call.joint import Join
-from sbc.call.parts import Exit, Incoming, Leg
+from sbc.call.parts import Incoming, Leg
 from sbc.call.referral import Referral, tell
 from sbc.dialog import Dialog, DialogState, without_tag
 from sbc.outputs import Refused

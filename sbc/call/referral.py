@@ -20,7 +20,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from sbc.call.parts import Exit, Incoming, Kind, Leg, Outgoing
+from sbc.call.exit import Exit
+from sbc.call.parts import Incoming, Kind, Leg, Outgoing
 from sbc.dialog import Dialog
 from sbc.sip import SIPFRAG_CONTENT_TYPE, Fields, Request, status_fragment
 

@@ -8,7 +8,8 @@ from sbc.call.body import DTMF_BODIES
 from sbc.call.call import Call, CallState
 from sbc.call.dtmf import press
 from sbc.call.end import has_left, lose
-from sbc.call.parts import Exit, Incoming, Kind, Leg, Outgoing
+from sbc.call.exit import Exit
+from sbc.call.parts import Incoming, Kind, Leg, Outgoing
 from sbc.call.usage import ends_call
 from sbc.dialog import DialogState
 from sbc.media import Side

@@ -15,8 +15,9 @@ from sbc.call.body import SDP_TYPE, dressed, session_of
 from sbc.call.call import Call, CallState
 from sbc.call.end import hang_up
 from sbc.call.exchange import ask
+from sbc.call.exit import Exit
 from sbc.call.forks import fork_of, is_late, is_shown_as_one
-from sbc.call.parts import Exit, Fork, Incoming, Kind, Leg, Outgoing, Reliability, Step, StepKind, Unacknowledged
+from sbc.call.parts import Fork, Incoming, Kind, Leg, Outgoing, Reliability, Step, StepKind, Unacknowledged
 from sbc.media import Side
 from sbc.outputs import Transmit
 from sbc.sip import Fields, Request, Response

@@ -27,10 +27,11 @@ from sbc.call.body import session_of
 from sbc.call.call import Call, CallState
 from sbc.call.end import break_off, finish
 from sbc.call.exchange import abort_attempt, ask
+from sbc.call.exit import Exit
 from sbc.call.join import begin as begin_join
 from sbc.call.join import joint_media
 from sbc.call.joint import Join
-from sbc.call.parts import Exit, Fork, Leg, Step, StepKind
+from sbc.call.parts import Fork, Leg, Step, StepKind
 from sbc.config import Profile
 from sbc.dialog import Dialog, DialogState
 from sbc.media import Side

@@ -15,8 +15,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from sbc.call.body import SDP_TYPE, shown_sdp
+from sbc.call.exit import Exit
 from sbc.call.interval import asked, glare_pause, learn
-from sbc.call.parts import Exit, Kind, Leg, Outgoing
+from sbc.call.parts import Kind, Leg, Outgoing
 from sbc.call.usage import ends_call
 from sbc.sip import Response
 from sbc.wire import Now

@@ -10,12 +10,13 @@ from typing import Final
 
 from sbc.call.call import Call, CallState
 from sbc.call.end import hang_up, lose
+from sbc.call.exit import Exit
 from sbc.call.interval import IN_CALL as IN_CALL
 from sbc.call.interval import LEAST, LONGEST, glare_pause
 from sbc.call.interval import asked as asked
 from sbc.call.interval import learn as learn
 from sbc.call.interval import may_retry as may_retry
-from sbc.call.parts import NO_FIELDS, Exit, Kind, Leg, Outgoing, SessionTimer
+from sbc.call.parts import NO_FIELDS, Kind, Leg, Outgoing, SessionTimer
 from sbc.sip import Fields, Request, Response
 from sbc.wire import Now
 

@@ -10,8 +10,9 @@ from sbc.call.body import dressed, is_unsupported, locations, session_of, shown_
 from sbc.call.call import Call, CallState
 from sbc.call.end import finish, hang_up
 from sbc.call.exchange import abort_attempt, ask
+from sbc.call.exit import Exit
 from sbc.call.forks import MAX_FORKS, end_fork, fork_of, is_late, is_shown_as_one, late_media, spend, tell_ends
-from sbc.call.parts import Exit, Fork, Kind, Outgoing, Reliability, Step, StepKind
+from sbc.call.parts import Fork, Kind, Outgoing, Reliability, Step, StepKind
 from sbc.call.security import media_session, takes_offer
 from sbc.dialog import Answer, Dialog, DialogState
 from sbc.media import Side

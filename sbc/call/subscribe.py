@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import Final
 
 from sbc.call.call import Call
+from sbc.call.exit import Exit
 from sbc.call.forks import MAX_FORKS
 from sbc.call.outside import reach, seconds_of
-from sbc.call.parts import Exit, Incoming, Kind, Leg, Outgoing
+from sbc.call.parts import Incoming, Kind, Leg, Outgoing
 from sbc.call.relay import MAX_RELAYS, RELAY_SECONDS, settle
 from sbc.call.setup import be_patient, has_other
 from sbc.call.subscription import GRACE, Subscription, Watch

@@ -12,11 +12,12 @@ from sbc.call.call import Call, CallState
 from sbc.call.description import resumed
 from sbc.call.end import break_off
 from sbc.call.exchange import ask
+from sbc.call.exit import Exit
 from sbc.call.forks import spend
 from sbc.call.join import begin as begin_join
 from sbc.call.join import joint_media
 from sbc.call.joint import Join
-from sbc.call.parts import Exit, Fork, Incoming, Leg, Step, StepKind
+from sbc.call.parts import Fork, Incoming, Leg, Step, StepKind
 from sbc.call.referral import Referral, tell
 from sbc.call.security import media_session
 from sbc.media import Side
