@@ -34,6 +34,8 @@ class Flag(Enum):
     STRIP_EXTMAP = "strip-extmap"
     INJECT_DTMF = "inject-DTMF"
     """Keys may be pressed for the parties, in offer and answer; the daemon transcodes then."""
+    VEIL_STREAMS = "veil-streams"
+    """Audio has SSRCs, sequence numbers and timestamps of the engine's. Embedded only; the daemon ignores it."""
     TRICKLE_ICE = "trickle-ICE"
     DIRECTIONAL = "directional"
     """From 12.4 on party selectors count only beside this one."""

@@ -18,6 +18,7 @@ from rtpengine.embedded.quality import Quality
 from rtpengine.embedded.recording import Recording
 from rtpengine.embedded.relay import Relay
 from rtpengine.embedded.stream import Stream
+from rtpengine.embedded.veil import Veil
 
 
 class Clock:
@@ -118,6 +119,7 @@ class PartyMedia:
         "security",
         "shown_protocol",
         "signalled",
+        "veil",
     )
 
     def __init__(self, index: int) -> None:
@@ -147,6 +149,8 @@ class PartyMedia:
         """Subscribers to what it sends."""
         self.listens_to: PartyMedia | None = None
         """Whose copies it gets, where the party is a listener."""
+        self.veil: Veil | None = None
+        """What the party sees of the other one's audio; None: as it comes."""
         self.ptime = ""
         self.direction = "sendrecv"
         self.is_rejected = False

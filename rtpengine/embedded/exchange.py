@@ -14,7 +14,7 @@ from rtpengine.embedded.call import Call, Party, PartyMedia, PortPair
 from rtpengine.embedded.codecs import CodecWishes, codec_names, event_types
 from rtpengine.embedded.description import INCOMPLETE, Description, Fault, MediaSection
 from rtpengine.embedded.interfaces import LocalAddress
-from rtpengine.embedded.leg import await_checks, equip, hear_ice, show_ice
+from rtpengine.embedded.leg import await_checks, equip, hear_ice, show_ice, veil
 from rtpengine.embedded.resources import Resources
 from rtpengine.embedded.rewrite import LocalMedia, rewrite
 from rtpengine.embedded.securing import secure
@@ -124,6 +124,7 @@ class Exchange:
         if self.sender.peer is self.receiver or self.sender.peer is None:
             connect(ours, theirs)
         for media in (ours, theirs):
+            veil(media, is_wanted=self.wishes.veils and section.is_rtp)
             equip(media, self.resources, self.now)
             if not self.is_offer:
                 await_checks(media, self.now, is_strict=self.wishes.is_strict)

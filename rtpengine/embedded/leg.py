@@ -7,6 +7,7 @@ from rtpengine.embedded.channel import Channel
 from rtpengine.embedded.description import MediaSection
 from rtpengine.embedded.ice import IceAgent
 from rtpengine.embedded.resources import Resources
+from rtpengine.embedded.veil import Veil
 from rtpengine.embedded.wishes import Wishes
 
 
@@ -29,6 +30,17 @@ def equip(media: PartyMedia, resources: Resources, now: float) -> None:
             channel = stream.channel = Channel(stream, resources.handshakes, now)
         channel.ice, channel.dtls, channel.since = ice, dtls, now
         channel.begin(now)
+
+
+def veil(media: PartyMedia, *, is_wanted: bool) -> None:
+    """Whether the party sees numbers of ours, and the same ones as before, on ports that may be others."""
+    if not is_wanted or media.kind != "audio":
+        media.veil = None
+    elif media.veil is None:
+        media.veil = Veil()
+    if media.pair is not None:
+        for stream in media.pair.streams:
+            stream.veil = media.veil
 
 
 def hear_ice(section: MediaSection, media: PartyMedia, *, is_offer: bool) -> None:

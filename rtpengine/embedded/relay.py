@@ -170,17 +170,14 @@ class Relay:
             if out is None or out.remote is None:
                 continue
             if is_rtcp:
-                if stream.reports is not None:
-                    stream.reports.take(buffer, size, stream.rate, now)
-                size = rename(buffer, size, stream.cname)
-                if size < 0:
-                    out.errors += 1
-                    continue
-            if out.srtp is not None:
+                size = _reported(stream, out, buffer, size, now)
+            elif out.veil is not None:
+                size = out.veil.cover(buffer, size, stream.rate, now)
+            if out.srtp is not None and size > 0:
                 size = out.srtp.seal(packet, size, is_rtcp)
-                if size < 0:
-                    out.errors += 1
-                    continue
+            if size < 0:
+                out.errors += 1
+                continue
             try:
                 out.sock.sendto(view[:size], out.remote)
             except OSError:
@@ -207,10 +204,12 @@ class Relay:
             or stream.is_muxed
             or stream.srtp is not None
             or stream.detour is not None
+            or stream.veil is not None
             or not stream.is_sure
             or stream.packets < _OFFLOAD_AFTER
             or out is None
             or out.srtp is not None
+            or out.veil is not None
             or out.is_muxed
             or out.remote is None
             or stream.agreed is None
@@ -237,6 +236,16 @@ class Relay:
             self._octets + sum(stream.octets for stream in streams),
             self._errors + sum(stream.errors for stream in streams),
         )
+
+
+def _reported(stream: Stream, out: Stream, data: bytearray, size: int, now: float) -> int:
+    """RTCP of a peer on its way to the other one: read, and told under names of ours; -1 where nothing is left."""
+    if stream.veil is not None:
+        stream.veil.uncover_reports(data, size)
+    if stream.reports is not None:
+        stream.reports.take(data, size, stream.rate, now)
+    size = rename(data, size, stream.cname)
+    return size if size < 0 or out.veil is None else out.veil.cover_reports(data, size)
 
 
 def _count(stream: Stream, counters: FastPathCounters, now: float) -> None:

@@ -20,6 +20,7 @@ from rtpengine.embedded.addresses import Endpoint
 from rtpengine.embedded.detour import Detour
 from rtpengine.embedded.quality import Quality
 from rtpengine.embedded.srtp import Srtp
+from rtpengine.embedded.veil import Veil
 
 WINDOW: Final = 3.0
 """Seconds after signalling in which a better source still replaces a worse one; the real daemon's learning window."""
@@ -105,6 +106,7 @@ class Stream:
         "ssrc",
         "state",
         "until",
+        "veil",
     )
 
     def __init__(self, sock: socket.socket, local: Endpoint, now: float, *, is_rtcp: bool) -> None:
@@ -138,6 +140,8 @@ class Stream:
         """The cryptography toward this peer; None where its media run in clear."""
         self.channel: SideChannel | None = None
         """None where the leg speaks neither ICE nor DTLS."""
+        self.veil: Veil | None = None
+        """What this peer sees of the other one's stream; None: as it comes."""
         self.detour: Detour | None = None
         """Gates, keys and listeners; None where there are none."""
         self.reports: Quality | None = None
@@ -212,7 +216,7 @@ class Stream:
         self.channel = None
         self.state = StreamState.BOUND
         self.signalled = self.remote = self.agreed = self.former = None
-        self.out = self.rtcp_out = self.srtp = self.detour = None
+        self.out = self.rtcp_out = self.srtp = self.detour = self.veil = None
 
     def admit(self, source: Endpoint, now: float) -> bool:
         """Whether to take a packet from `source`, which is not `agreed`; learns from it where that is allowed.

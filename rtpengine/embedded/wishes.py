@@ -78,6 +78,7 @@ class Wishes:
         "strips_extensions",
         "suites",
         "tos",
+        "veils",
     )
 
     def __init__(self, request: Request) -> None:
@@ -93,6 +94,8 @@ class Wishes:
         """The direction stays as and where it was written."""
         self.protects_loop: Final = "loop-protect" in flags
         self.strips_extensions: Final = "strip-extmap" in flags
+        self.veils: Final = "veil-streams" in flags
+        """Audio crosses under SSRCs, sequence numbers and timestamps of ours; an extension of this engine."""
         self.can_inject: Final = "inject-DTMF" in flags
         self.generates_mid: Final = "generate-mid" in flags
         self.ice: Final = text(request, "ICE")

@@ -73,6 +73,7 @@ def _media(reader: Reader, call: Call, engines: list[str]) -> MediaSession | Non
         session.codecs = (leg_codecs(call.a), leg_codecs(call.b))
         session.presses = needs_pressing((call.a.profile.dtmf, call.b.profile.dtmf))
         session.marks = (call.a.realm.dscp_rtp, call.b.realm.dscp_rtp)
+        session.heed(call.config.media)
     if offerer and call.a is not None and call.b is not None:
         side = Side.A if offerer == "A" else Side.B
         said = (call.a.said, call.b.said)

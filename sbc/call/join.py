@@ -68,6 +68,7 @@ def joint_media(call: Call, place: Leg, new: Leg) -> MediaSession:
     media = MediaSession(call.mode, mint.session(), (mint.tag(), mint.tag()), interfaces, terms)
     media.codecs = (leg_codecs(a), leg_codecs(b))
     media.marks = (a.realm.dscp_rtp, b.realm.dscp_rtp)
+    media.heed(call.config.media)
     media.presses = needs_pressing((a.profile.dtmf, b.profile.dtmf))
     media.succeed(None, (a.said, b.said))
     return media

@@ -33,6 +33,7 @@ def media_session(call: Call, interfaces: tuple[str, str] = NO_INTERFACES) -> Me
     media.codecs = (leg_codecs(a), codecs)
     media.presses = needs_pressing((a.profile.dtmf, keys))
     media.marks = (a.realm.dscp_rtp, mark)
+    media.heed(call.config.media)
     return media
 
 

@@ -284,6 +284,10 @@ class Media:
     fast_path: str = "auto"
     timeout: float = 1.0
     """Seconds to wait for one reply before the command is repeated."""
+    has_own_streams: bool = False
+    """Audio crosses under SSRCs, sequence numbers and timestamps of the embedded engine's."""
+    ends_feedback: bool = False
+    """RTCP ends at the engine for video too: no name crosses, and no wish for a key frame."""
     sweep: float = 30.0
     """Seconds between two comparisons of the engines' sessions with the calls; 0: none."""
     timeouts: tuple[str, int] | None = None

@@ -113,6 +113,16 @@ def pressing(options: Options) -> Options:
     return replace(options, flags=(*options.flags, Flag.INJECT_DTMF))
 
 
+def reporting(options: Options) -> Options:
+    """The same for a call with pictures whose RTCP ends at the engine all the same."""
+    return replace(options, owns_rtcp=True)
+
+
+def veiling(options: Options) -> Options:
+    """The same for a call whose audio is not to be known again on the other side."""
+    return replace(options, flags=(*options.flags, Flag.VEIL_STREAMS))
+
+
 _ICE_LITE: Final[dict[tuple[bool, bool], IceLite | None]] = {
     (False, False): None,
     (True, False): IceLite.BACKWARD,

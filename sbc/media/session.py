@@ -6,12 +6,12 @@ from enum import Enum
 from typing import Final
 
 import rtpengine
-from sbc.config import ANY, Codecs
+from sbc.config import ANY, Codecs, Media
 from sbc.media.codecs import NONE_LEFT, Choice, choose, shown_to
 from sbc.media.errors import MachineMisuse as MachineMisuse
 from sbc.media.events import with_events
 from sbc.media.lines import objection_to_places, orderly, placed, shares_place
-from sbc.media.options import answer_options, offer_options, pressing, translating
+from sbc.media.options import answer_options, offer_options, pressing, reporting, translating, veiling
 from sbc.media.security import (
     BARRED,
     lacks_keys,
@@ -100,7 +100,9 @@ class MediaSession:
         "_was_sent",
         "call_id",
         "codecs",
+        "ends_feedback",
         "engine",
+        "has_own_streams",
         "interfaces",
         "is_gone",
         "lost_at",
@@ -135,6 +137,10 @@ class MediaSession:
         """What audio codecs each side may use."""
         self.presses = False
         """Keys will be pressed for a side (`PlayDtmf`): the engine must be told beforehand, and translates then."""
+        self.ends_feedback = False
+        """Of pictures too RTCP ends at the engine."""
+        self.has_own_streams = False
+        """Audio crosses under numbers of the engine's."""
         self.marks = (-1, -1)
         """DSCP of the media toward each side; below zero: the engine's default."""
         self.engine = -1
@@ -178,11 +184,16 @@ class MediaSession:
         """The offer under way, where nothing was ever shown to a peer: another engine may be asked in its place."""
         return self._offer if self.phase is Phase.OFFERING and not self._shown else None
 
+    def heed(self, settings: Media) -> None:
+        """What the configuration says of all media."""
+        self.has_own_streams, self.ends_feedback = settings.has_own_streams, settings.ends_feedback
+
     def succeed(self, former: MediaSession | None, said: tuple[bytes, bytes]) -> None:
         """Take the place of a former session: the sides have `said` this of themselves, and are offered the like."""
         self._presumed = said
         if former is not None:
             self.codecs, self.marks = former.codecs, former.marks
+            self.has_own_streams, self.ends_feedback = former.has_own_streams, former.ends_feedback
 
     def offer(self, side: Side, sdp: bytes) -> rtpengine.Command | bytes | Objection:
         """`side` offers `sdp`, in whatever message: INVITE, a 2xx to an INVITE without offer, re-INVITE, UPDATE, PRACK.
@@ -384,7 +395,7 @@ class MediaSession:
             from_tag=self.tags[here],
             sdp=told,
             to_tag=self.tags[there] if self._was_answered else "",
-            options=self._pressing(
+            options=self._finished(
                 offer_options((interfaces[here], interfaces[there]), (terms[here], terms[there]), profile, told)
             ),
             tos=_octet(self.marks[there]),
@@ -399,11 +410,16 @@ class MediaSession:
             from_tag=self.tags[offerer],
             to_tag=self.tags[side.value],
             sdp=sdp,
-            options=self._pressing(answer_options(self.terms[offerer], offer, sdp)),
+            options=self._finished(answer_options(self.terms[offerer], offer, sdp)),
             tos=_octet(self.marks[offerer]),
         )
 
-    def _pressing(self, options: rtpengine.Options) -> rtpengine.Options:
+    def _finished(self, options: rtpengine.Options) -> rtpengine.Options:
+        """With what is wanted of this session beside its terms."""
+        if self.has_own_streams:
+            options = veiling(options)
+        if self.ends_feedback and not options.owns_rtcp:
+            options = reporting(options)
         return pressing(options) if self.presses else options
 
     def _said(self, side: Side) -> bytes:

@@ -153,6 +153,7 @@ sweep = 5
 timeouts = "127.0.0.1:8190"
 ports = "40000-40099"
 fast_path = "none"
+feedback = "end"
 timeout = 0.5
 lost_after = 2.5
 [media.interfaces]
@@ -191,6 +192,7 @@ socket = "/run/sbc.sock"
     assert (media.mode, media.ports, media.fast_path, media.timeout) == ("bypass", (40000, 40099), "none", 0.5)
     assert (media.lost_after, media.sweep, media.timeouts) == (2.5, 5, ("127.0.0.1", 8190))
     assert media.engines[0].http == ("::1", 2225)
+    assert (media.ends_feedback, media.has_own_streams) == (True, False)
     assert (media.engines[0].host, media.engines[0].port) == ("::1", 2223)
     assert media.engines[1] == Engine("192.0.2.7", 2225, http=("192.0.2.7", 2225), is_http=True, as_json=True)
     assert (config.audit.mode, config.audit.hide) == ("block", ("pbx.corp.local", "10.20.0.0/16"))

@@ -79,6 +79,8 @@ def build(file: NodeFile, document: Document, source: str, folder: Path) -> Conf
         media=Media(
             mode=file.media.mode,
             engines=tuple(map(_engine, file.media.engines)),
+            has_own_streams=file.media.streams == "own",
+            ends_feedback=file.media.feedback == "end",
             ports=file.media.ports,
             fast_path=file.media.fast_path,
             timeout=file.media.timeout,
@@ -241,6 +243,8 @@ def _effective_media(config: Config) -> dict[str, object]:
         ],
         "ports": f"{config.media.ports[0]}-{config.media.ports[1]}",
         "fast_path": config.media.fast_path,
+        "streams": "own" if config.media.has_own_streams else "pass",
+        "feedback": "end" if config.media.ends_feedback else "pass",
         "timeout": config.media.timeout,
         "sweep": config.media.sweep,
         "timeouts": _place(config.media.timeouts) if config.media.timeouts is not None else "",

@@ -38,6 +38,9 @@ def check_node(decoded: Decoding, file: NodeFile) -> None:
             found = "this engine is listed already"
             decoded.add(("media", "engines", index, "ng"), found, remedy="give it more weight")
         seen.add(engine.ng)
+    if file.media.streams == "own" and file.media.engines:
+        found = '"own" with engines: rtpengine passes SSRCs and timestamps on'
+        decoded.add(("media", "streams"), found, remedy="leave the engines out, for the embedded one, or take it away")
     _check_hidden(decoded, file)
 
 

@@ -417,6 +417,8 @@ class MediaTable(Table):
     engines: list[EngineTable] = Field(default_factory=list, max_length=64)
     ports: Annotated[tuple[int, int], PlainValidator(_ports)] = (30000, 39999)
     fast_path: Annotated[Literal["none", "auto"], BeforeValidator(_fast_path)] = "auto"
+    streams: Literal["pass", "own"] = "pass"
+    feedback: Literal["pass", "end"] = "pass"
     timeout: float = Field(default=1.0, ge=0.1, le=10)
     sweep: float = Field(default=30.0, ge=0, le=3600)
     timeouts: Annotated[tuple[str, int], PlainValidator(_http)] | None = None
