@@ -14,6 +14,21 @@ def resumed(sdp: bytes) -> bytes:
     return b"\r\n".join([line for line in _lines(sdp) if line not in _HELD])
 
 
+def silent(offer: bytes) -> bytes:
+    """An answer that takes all of a plain offer's streams and formats, and neither sends nor hears anything yet."""
+    lines: list[bytes] = []
+    for line in _lines(offer):
+        if line[:2] == b"c=":
+            line = b"c=IN IP6 ::" if line.startswith(b"c=IN IP6") else b"c=IN IP4 0.0.0.0"
+        elif line == b"a=sendrecv" or line in _HELD:
+            continue
+        if line[:2] == b"m=" and any(one[:2] == b"m=" for one in lines):
+            lines.append(b"a=inactive")
+        if line:
+            lines.append(line)
+    return b"\r\n".join([*lines, b"a=inactive", b""])
+
+
 def fits(before: bytes, after: bytes, said: bytes) -> bool:
     """Whether a peer that was shown `before` and has said `said` need not be told that the other side is `after`.
 

@@ -13,8 +13,9 @@ calls that peer, and takes the place of who talks to it).
 | it is up, and `early-only` was asked for | 486 |
 | it is early, and the peer called us | 481 (section 3: not initiated by us) |
 | it is early, and the callee is to make the offer | 481: the caller's ACK cannot answer two |
-| it is early, and the new one brings no offer | 488: the caller's has no answer then |
+| it is early, the new one brings no offer, and its media are encrypted | 488: the caller's has no answer then |
 | it is early (section 7.1) | 200, as below: the caller is answered with the new one's offer, the callee gets CANCEL |
+| it is early, and the new one brings no offer | as before, but the caller hears nothing until they are joined |
 | another exchange has it | 491 |
 | it is up | 200, once who is kept has agreed to the new media (`join`); the replaced peer gets a BYE |
 | Join, and the dialog is there | 488: there is no mixer here |
@@ -25,6 +26,7 @@ from __future__ import annotations
 from sbc.call import reliable, session, setup
 from sbc.call.body import session_of
 from sbc.call.call import Call, CallState
+from sbc.call.description import silent
 from sbc.call.end import break_off, finish
 from sbc.call.exchange import abort_attempt, ask
 from sbc.call.exit import Exit
@@ -32,6 +34,7 @@ from sbc.call.join import begin as begin_join
 from sbc.call.join import joint_media
 from sbc.call.joint import Join
 from sbc.call.parts import Fork, Leg, Step, StepKind
+from sbc.call.security import leg_terms
 from sbc.config import Profile
 from sbc.dialog import Dialog, DialogState
 from sbc.media import Side
@@ -84,7 +87,7 @@ def _refuse_early(place: Leg, request: Request) -> Refusal | None:
         return Refusal(481, "Replaces names an early dialog without an offer of the caller's")
     if call.behalf is not None or call.join is not None or call.is_waiting or call.early_fork is not None:
         return Refusal(491, "Replaces names a dialog that is changing")
-    if not session_of(request):
+    if not session_of(request) and leg_terms(place).is_secure:
         return Refusal(488, "Replaces of an early dialog without an offer")
     return None
 
@@ -145,7 +148,7 @@ def _pick_up(join: Join, exit_: Exit) -> None:
     if fork.is_shown:
         call.step, call.ready = answer, fork.raw
     else:
-        ask(call, call.media.answer(Side.B, new.said), answer, exit_, new)
+        ask(call, call.media.answer(Side.B, new.said or silent(call.offer)), answer, exit_, new)
 
 
 def answer_caller(join: Join, step: Step, raw: bytes, exit_: Exit, now: Now) -> None:

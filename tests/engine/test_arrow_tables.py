@@ -79,12 +79,13 @@ TAKEN: dict[str, dict[str, tuple[str, ...]]] = {
         "it is up, and `early-only` was asked for": ("test_replaces::test_early_only_and_early_dialogs",),
         "it is early, and the peer called us": ("test_replaces::test_who_began_the_early_dialog_cannot_be_replaced",),
         "it is early, and the callee is to make the offer": (
-            "test_replaces::test_a_pick_up_without_two_offers_is_refused",
+            "test_replaces::test_a_pick_up_of_a_call_without_an_offer_is_refused",
         ),
-        "it is early, and the new one brings no offer": (
-            "test_replaces::test_a_pick_up_without_two_offers_is_refused",
+        "it is early, the new one brings no offer, and its media are encrypted": (
+            "test_replaces::test_a_pick_up_without_an_offer_where_media_are_encrypted_is_refused",
         ),
         "it is early (section 7.1)": ("test_replaces::test_a_ringing_phone_is_picked_up_from_another",),
+        "it is early, and the new one brings no offer": ("test_replaces::test_who_picks_up_may_leave_the_offer_to_us",),
         "another exchange has it": ("test_joins::test_who_is_being_transferred_has_no_place_to_take",),
         "it is up": ("test_replaces::test_a_colleague_takes_a_call_over",),
         "Join, and the dialog is there": ("test_replaces::test_join_has_no_mixer",),

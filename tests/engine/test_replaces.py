@@ -266,13 +266,57 @@ def test_who_began_the_early_dialog_cannot_be_replaced() -> None:
     node.assert_clean()
 
 
-@pytest.mark.parametrize(("body", "offer", "status"), [(b"", None, 481), (None, b"", 488)])
-def test_a_pick_up_without_two_offers_is_refused(body: bytes | None, offer: bytes | None, status: int) -> None:
-    """The caller's and the new one's each want an answer of the other; without one of them the call rings on."""
+def test_a_pick_up_of_a_call_without_an_offer_is_refused() -> None:
+    """The caller's ACK would have to answer two; the call rings on."""
     node = Transfers()
-    invite = ringing(node, body=body)
-    pick_up(node.line2, node.pbx, offer)
-    node.line2.ack_failure(node.line2.expect_response(status))
+    invite = ringing(node, body=b"")
+    pick_up(node.line2, node.pbx)
+    node.line2.ack_failure(node.line2.expect_response(481))
+    node.pbx.reply(invite, 486)
+    node.pbx.expect_request("ACK")
+    node.carrier.ack_failure(node.carrier.expect_response(486))
+    node.assert_clean()
+
+
+@pytest.mark.parametrize("mode", ["bypass", "anchor"])
+@pytest.mark.parametrize("has_early_media", [True, False])
+def test_who_picks_up_may_leave_the_offer_to_us(mode: str, has_early_media: bool) -> None:
+    """RFC 3261 section 13.2.1: the caller hears nothing until the new one has answered, in its ACK, what it offered."""
+    node = Transfers(transfer_config(mode=mode))
+    node.carrier.invite()
+    node.carrier.expect_response(100)
+    invite = node.pbx.expect_request("INVITE")
+    node.pbx.reply(invite, 183, sdp(node.pbx.host) if has_early_media else b"")
+    node.carrier.expect_response(183)
+    node.pbx.remote_tag = invite.from_tag
+    pick_up(node.line2, node.pbx, b"")
+    node.line2.expect_response(100)
+    answer = node.carrier.expect_response(200).body
+    assert b"a=inactive" in answer
+    assert answer.count(b"m=audio") == 1
+    node.pbx.reply(node.pbx.expect_request("CANCEL"), 200)
+    node.pbx.reply(invite, 487)
+    node.pbx.expect_request("ACK")
+    node.carrier.ack()
+    offer = node.line2.expect_response(200).body
+    assert b"inactive" not in offer
+    node.line2.ack(sdp(node.line2.host, 4400))
+    assert b"inactive" not in accept_reinvite(node.carrier).body
+    assert node.line2.idle()
+    hang_up(node, node.carrier, node.line2)
+    if mode == "anchor":
+        assert_no_leak(node)
+    node.assert_clean()
+
+
+def test_a_pick_up_without_an_offer_where_media_are_encrypted_is_refused() -> None:
+    """We have no keys of the new one's to answer the caller with."""
+    made = transfer_config(mode="anchor")
+    inside = replace(made.realms["inside"], srtp="optional", sdes_without_tls=True)
+    node = Transfers(replace(made, realms={**made.realms, "inside": inside}))
+    invite = ringing(node)
+    pick_up(node.line2, node.pbx, b"")
+    node.line2.ack_failure(node.line2.expect_response(488))
     node.pbx.reply(invite, 486)
     node.pbx.expect_request("ACK")
     node.carrier.ack_failure(node.carrier.expect_response(486))
