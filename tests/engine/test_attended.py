@@ -12,11 +12,13 @@ from tests.kit.transfers import (
     TO_CARRIER2,
     TO_PBX2,
     Transfers,
+    accept_call,
     accept_reinvite,
     accepted,
     expect_bye,
     expect_notify,
     refer,
+    talking,
     transfer_config,
 )
 
@@ -33,9 +35,7 @@ def consult(node: Transfers, target: str) -> Peer:
     new = node.carrier2 if target == TO_CARRIER2 else node.pbx2
     node.line2.invite(target)
     node.line2.expect_response(100)
-    invite = new.expect_request("INVITE")
-    new.reply(invite, 200, sdp(new.host))
-    new.expect_request("ACK")
+    accept_call(new)
     node.line2.expect_response(200)
     node.line2.ack()
     return new
@@ -88,8 +88,7 @@ def test_the_two_who_are_left_are_joined_without_a_new_call(mode: str, target: s
 
 def test_the_second_line_may_hang_up_first() -> None:
     """A phone that ends its consultation when the REFER is accepted: the join goes on."""
-    node = Transfers()
-    talk(node, node.carrier, node.pbx)
+    node = talking()
     new = consult(node, TO_CARRIER2)
     ask(node)
     accepted(node.pbx)
@@ -109,8 +108,7 @@ def test_the_second_line_may_hang_up_first() -> None:
 @pytest.mark.parametrize("refuser", ["carrier", "carriertwo"])
 def test_refused_join_leaves_both_calls_as_they_were(refuser: str) -> None:
     """RFC 3261 section 14.1, for both."""
-    node = Transfers(transfer_config(mode="bypass"))
-    talk(node, node.carrier, node.pbx)
+    node = talking(transfer_config(mode="bypass"))
     new = consult(node, TO_CARRIER2)
     ask(node)
     accepted(node.pbx)
@@ -133,8 +131,7 @@ def test_refused_join_leaves_both_calls_as_they_were(refuser: str) -> None:
 
 def test_transferred_peer_hangs_up_during_the_join() -> None:
     """The consultation goes on as it was."""
-    node = Transfers(transfer_config(mode="bypass"))
-    talk(node, node.carrier, node.pbx)
+    node = talking(transfer_config(mode="bypass"))
     new = consult(node, TO_CARRIER2)
     ask(node)
     accepted(node.pbx)
@@ -153,8 +150,7 @@ def test_transferred_peer_hangs_up_during_the_join() -> None:
 
 def test_new_partner_hangs_up_during_the_join() -> None:
     """The first call goes on as it was."""
-    node = Transfers(transfer_config(mode="bypass"))
-    talk(node, node.carrier, node.pbx)
+    node = talking(transfer_config(mode="bypass"))
     new = consult(node, TO_CARRIER2)
     ask(node)
     accepted(node.pbx)
@@ -173,8 +169,7 @@ def test_new_partner_hangs_up_during_the_join() -> None:
 
 def test_a_dialog_that_is_not_ours_gets_the_481_of_its_owner_in_a_notify() -> None:
     """RFC 3891 section 3; RFC 5057 section 5.2: the asker's own dialog is not at stake."""
-    node = Transfers()
-    talk(node, node.carrier, node.pbx)
+    node = talking()
     refer(node.pbx, "sip:+497001@sbc.example.net?Replaces=nobody%3Bto-tag%3Da%3Bfrom-tag%3Db")
     accepted(node.pbx)
     expect_notify(node.pbx, 481)
@@ -184,12 +179,10 @@ def test_a_dialog_that_is_not_ours_gets_the_481_of_its_owner_in_a_notify() -> No
 
 def test_a_dialog_of_another_realm_is_none() -> None:
     """Tags that the outside has seen name nothing inside."""
-    node = Transfers()
-    talk(node, node.carrier, node.pbx)
+    node = talking()
     node.pbx2.invite(TO_CARRIER2)
     node.pbx2.expect_response(100)
-    node.carrier2.reply(node.carrier2.expect_request("INVITE"), 200, sdp(node.carrier2.host))
-    node.carrier2.expect_request("ACK")
+    accept_call(node.carrier2)
     node.pbx2.expect_response(200)
     node.pbx2.ack()
     theirs = node.carrier2
@@ -206,8 +199,7 @@ def test_a_dialog_of_another_realm_is_none() -> None:
 
 def test_early_only_does_not_take_a_call_that_is_up() -> None:
     """RFC 3891 section 3: 486."""
-    node = Transfers()
-    talk(node, node.carrier, node.pbx)
+    node = talking()
     new = consult(node, TO_CARRIER2)
     ask(node, early=True)
     accepted(node.pbx)
@@ -220,8 +212,7 @@ def test_early_only_does_not_take_a_call_that_is_up() -> None:
 @pytest.mark.parametrize("mode", ["bypass", "anchor"])
 def test_transfer_while_the_consultation_rings(mode: str) -> None:
     """The asker's INVITE gets 487, its call goes on ringing for who is transferred."""
-    node = Transfers(transfer_config(mode=mode))
-    talk(node, node.carrier, node.pbx)
+    node = talking(transfer_config(mode=mode))
     invite = ring_second(node)
     ask(node)
     accepted(node.pbx)
@@ -245,8 +236,7 @@ def test_transfer_while_the_consultation_rings(mode: str) -> None:
 
 def test_ringing_consultation_that_is_not_answered() -> None:
     """Who was transferred is with the asker still."""
-    node = Transfers()
-    talk(node, node.carrier, node.pbx)
+    node = talking()
     invite = ring_second(node)
     ask(node)
     accepted(node.pbx)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.kit.flows import assert_no_leak, hang_up
-from tests.kit.peer import sdp
-from tests.kit.transfers import TO_CARRIER2, Transfers, accepted, expect_notify, refer, transfer_config
+from tests.kit.transfers import TO_CARRIER2, Transfers, accept_call, accepted, expect_notify, refer, transfer_config
 
 _ALLOW = "Allow: INVITE, ACK, BYE, CANCEL, NOTIFY, REFER\n"
 
@@ -15,9 +14,7 @@ def bridged(node: Transfers) -> None:
     """The carrier, which takes REFER, talks to the PBX."""
     node.carrier.invite(extra=_ALLOW)
     node.carrier.expect_response(100)
-    invite = node.pbx.expect_request("INVITE")
-    node.pbx.reply(invite, 200, sdp(node.pbx.host))
-    node.pbx.expect_request("ACK")
+    accept_call(node.pbx)
     node.carrier.expect_response(200)
     node.carrier.ack()
 
@@ -52,8 +49,7 @@ def test_a_peer_that_lacks_refer_gets_none() -> None:
     node = Transfers(transfer_config(inside="bridge"))
     node.carrier.invite(extra=_ALLOW.replace(", REFER", ""))
     node.carrier.expect_response(100)
-    node.pbx.reply(node.pbx.expect_request("INVITE"), 200, sdp(node.pbx.host))
-    node.pbx.expect_request("ACK")
+    accept_call(node.pbx)
     node.carrier.expect_response(200)
     node.carrier.ack()
     refer(node.pbx, f"sip:{TO_CARRIER2}@sbc.example.net")

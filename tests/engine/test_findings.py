@@ -19,7 +19,17 @@ from tests.kit.flows import hang_up, talk
 from tests.kit.node import PBX, Node
 from tests.kit.peer import sdp
 from tests.kit.profiles import node_with
-from tests.kit.transfers import TO_PBX2, Transfers, accept_reinvite, accepted, expect_bye, expect_notify, refer
+from tests.kit.transfers import (
+    TO_PBX2,
+    Transfers,
+    accept_call,
+    accept_reinvite,
+    accepted,
+    expect_bye,
+    expect_notify,
+    refer,
+    talking,
+)
 
 
 def test_bye_to_an_answer_that_crossed_our_cancel_has_a_number_behind_the_pracks() -> None:
@@ -112,8 +122,7 @@ def test_a_peer_that_knows_no_dialog_to_go_back_in_ends_the_call() -> None:
 @pytest.mark.parametrize(("method", "status"), [("UPDATE", 491), ("INVITE", 491), ("INFO", 500), ("OPTIONS", 500)])
 def test_who_is_being_transferred_speaks_to_nobody_that_has_left(method: str, status: int) -> None:
     """RFC 5057: behind a BYE nothing more goes to who asked for the transfer, and its partner's call goes on."""
-    node = Transfers()
-    talk(node, node.carrier, node.pbx)
+    node = talking()
     refer(node.carrier, f"sip:{TO_PBX2}@sbc.example.net")
     accepted(node.carrier)
     invite = node.pbx2.expect_request("INVITE")
@@ -131,13 +140,10 @@ def test_who_is_being_transferred_speaks_to_nobody_that_has_left(method: str, st
 
 def test_a_transfer_ends_where_who_is_transferred_says_nothing() -> None:
     """RFC 3261 section 12.2.1.2: a re-INVITE without an answer ends its dialog, and the asker hears of it."""
-    node = Transfers()
-    talk(node, node.carrier, node.pbx)
+    node = talking()
     refer(node.carrier, f"sip:{TO_PBX2}@sbc.example.net")
     accepted(node.carrier)
-    invite = node.pbx2.expect_request("INVITE")
-    node.pbx2.reply(invite, 200, sdp(node.pbx2.host))
-    node.pbx2.expect_request("ACK")
+    accept_call(node.pbx2)
     node.pbx.expect_request("INVITE")
     node.advance(33)
     expect_notify(node.carrier, 408)
@@ -149,13 +155,10 @@ def test_a_transfer_ends_where_who_is_transferred_says_nothing() -> None:
 
 def test_a_broken_transfer_still_finds_that_nobody_is_there() -> None:
     """RFC 3261 section 12.2.1.2: the re-INVITE was taken back meanwhile, but nobody ever said anything to it."""
-    node = Transfers()
-    talk(node, node.carrier, node.pbx)
+    node = talking()
     refer(node.carrier, f"sip:{TO_PBX2}@sbc.example.net")
     accepted(node.carrier)
-    invite = node.pbx2.expect_request("INVITE")
-    node.pbx2.reply(invite, 200, sdp(node.pbx2.host))
-    node.pbx2.expect_request("ACK")
+    invite = accept_call(node.pbx2)
     node.pbx.expect_request("INVITE")
     node.pbx2.remote_tag, node.pbx2.target = invite.from_tag, str(invite.contacts[0].uri)
     node.pbx2.request("BYE")
@@ -195,13 +198,10 @@ def test_a_caller_without_an_offer_is_shown_no_better_answer_before_the_2xx() ->
 
 def test_a_call_that_gave_a_leg_away_is_not_adopted() -> None:
     """Design 3a, journal: the process dies while who asked for a transfer has not hung up; nobody is in two calls."""
-    node = Transfers()
-    talk(node, node.carrier, node.pbx)
+    node = talking()
     refer(node.carrier, f"sip:{TO_PBX2}@sbc.example.net")
     accepted(node.carrier)
-    invite = node.pbx2.expect_request("INVITE")
-    node.pbx2.reply(invite, 200, sdp(node.pbx2.host))
-    node.pbx2.expect_request("ACK")
+    accept_call(node.pbx2)
     accept_reinvite(node.pbx)
     node.restart()
     assert node.engine.active_calls == 1
@@ -212,8 +212,7 @@ def test_a_call_that_gave_a_leg_away_is_not_adopted() -> None:
 
 def test_an_adopted_call_whose_asker_has_left_ends_at_once() -> None:
     """Design 3a, journal: the process dies during the transfer; who is left is not kept waiting for a session timer."""
-    node = Transfers()
-    talk(node, node.carrier, node.pbx)
+    node = talking()
     refer(node.carrier, f"sip:{TO_PBX2}@sbc.example.net")
     accepted(node.carrier)
     node.pbx2.expect_request("INVITE")
@@ -227,8 +226,7 @@ def test_an_adopted_call_whose_asker_has_left_ends_at_once() -> None:
 
 def test_an_adopted_call_whose_replaced_peer_has_left_ends_at_once() -> None:
     """The same where a colleague takes the place of who leaves, and the process dies before that is through."""
-    node = Transfers()
-    talk(node, node.carrier, node.pbx)
+    node = talking()
     pick_up(node.line2, node.pbx)
     node.carrier.expect_request("INVITE")
     node.pbx.request("BYE")
@@ -241,8 +239,7 @@ def test_an_adopted_call_whose_replaced_peer_has_left_ends_at_once() -> None:
 
 def test_what_was_on_its_way_to_an_asker_that_left_does_not_end_the_transfer() -> None:
     """RFC 5057: its 481 says what its BYE has said already; who is left waits for the transfer."""
-    node = Transfers()
-    talk(node, node.carrier, node.pbx)
+    node = talking()
     refer(node.carrier, f"sip:{TO_PBX2}@sbc.example.net")
     accepted(node.carrier)
     invite = node.pbx2.expect_request("INVITE")
@@ -261,8 +258,7 @@ def test_what_was_on_its_way_to_an_asker_that_left_does_not_end_the_transfer() -
 @pytest.mark.parametrize("is_under_way", [True, False])
 def test_an_offer_on_its_way_to_an_asker_that_leaves_is_for_later(is_under_way: bool) -> None:
     """RFC 5057: 481 would end the dialog of who is transferred; nothing goes out behind the BYE."""
-    node = Transfers()
-    talk(node, node.carrier, node.pbx)
+    node = talking()
     refer(node.carrier, f"sip:{TO_PBX2}@sbc.example.net")
     accepted(node.carrier)
     invite = node.pbx2.expect_request("INVITE")
@@ -368,8 +364,7 @@ def test_the_end_of_one_connection_fails_nothing_that_went_by_another() -> None:
 
 def test_a_copy_of_a_refer_that_comes_to_the_next_process_is_not_carried_out_again() -> None:
     """RFC 3261 section 12.2.2: the record has its number, and what has that number is refused."""
-    node = Transfers()
-    talk(node, node.carrier, node.pbx)
+    node = talking()
     wires = written(node.carrier)
     refer(node.carrier, f"sip:{TO_PBX2}@sbc.example.net")
     accepted(node.carrier)

@@ -13,7 +13,7 @@ from tests.kit.flows import ring as ring_plainly
 from tests.kit.node import CARRIER, PBX, FakeMedia, Node, config
 from tests.kit.peer import sdp
 from tests.kit.profiles import node_with
-from tests.kit.transfers import TO_CARRIER2, TO_PBX2, Transfers, accepted, expect_bye, expect_notify, refer
+from tests.kit.transfers import TO_CARRIER2, TO_PBX2, Transfers, accepted, expect_bye, expect_notify, refer, talking
 from tests.kit.transfers import transfer_config as transfers
 
 
@@ -141,8 +141,7 @@ def test_who_took_the_place_of_an_asker_hears_nothing_of_the_transfer() -> None:
 
 def test_an_adopted_call_tells_transfers_apart() -> None:
     """RFC 3515 section 2.4.6: who asks in an adopted call may have asked before; an id is never wrong."""
-    node = Transfers(transfers())
-    talk(node, node.carrier, node.pbx)
+    node = talking(transfers())
     node.restart()
     asked = refer(node.carrier, f"sip:{TO_PBX2}@sbc.example.net")
     node.carrier.expect_response(202)
@@ -151,8 +150,7 @@ def test_an_adopted_call_tells_transfers_apart() -> None:
 
 def test_a_take_over_that_breaks_while_the_engine_thinks_leaves_no_session() -> None:
     """The call that it was about ends before the reply comes: its own session goes, and the one made for the two."""
-    node = Transfers(transfers(mode="anchor"))
-    talk(node, node.carrier, node.pbx)
+    node = talking(transfers(mode="anchor"))
     fake, node.media = node.media, None
     assert isinstance(fake, FakeMedia)
     replaces = f"Replaces: {node.pbx.call_id};to-tag={node.pbx.remote_tag};from-tag={node.pbx.tag}\n"

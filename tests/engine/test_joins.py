@@ -19,6 +19,7 @@ from tests.kit.transfers import (
     expect_bye,
     expect_notify,
     refer,
+    talking,
     transfer_config,
 )
 
@@ -90,8 +91,7 @@ def test_an_engine_that_has_no_session_for_the_two_breaks_the_join(reply: rtpeng
 
 def test_who_is_being_transferred_has_no_place_to_take() -> None:
     """RFC 3891 section 3, and one exchange at a time: 491 while a transfer has the call."""
-    node = Transfers()
-    talk(node, node.carrier, node.pbx)
+    node = talking()
     refer(node.pbx, f"sip:{TO_CARRIER2}@sbc.example.net")
     accepted(node.pbx)
     invite = node.carrier2.expect_request("INVITE")

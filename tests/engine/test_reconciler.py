@@ -11,6 +11,7 @@ from sbc.reconciler import QUESTIONS
 from tests.kit.flows import hang_up, ring, talk
 from tests.kit.node import FakeMedia, Node, config
 from tests.kit.peer import sdp
+from tests.kit.transfers import accept_call
 
 MARK = "sbc-0123456789abcdef-"
 STRANGER = "sbc-fedcba9876543210-00" + "7" * 20
@@ -127,8 +128,7 @@ def test_calls_of_an_engine_that_has_begun_anew_move() -> None:
     node.sweep(uptime=5.0)
     node.advance(0.1)
     for peer in (node.carrier, node.pbx):
-        peer.reply(peer.expect_request("INVITE"), 200, sdp(peer.host))
-        peer.expect_request("ACK")
+        accept_call(peer)
     assert len(node.sessions) == 1
     hang_up(node, node.carrier, node.pbx)
     node.assert_clean()

@@ -14,7 +14,7 @@ from tests.engine.test_reliable import ring as ring_reliably
 from tests.kit.flows import answer, assert_no_leak, hang_up, ring, talk
 from tests.kit.node import PBX
 from tests.kit.peer import Peer, sdp
-from tests.kit.transfers import Transfers, accept_reinvite, expect_bye, transfer_config
+from tests.kit.transfers import Transfers, accept_reinvite, expect_bye, talking, transfer_config
 
 
 def named(peer: Peer, tail: str = "") -> str:
@@ -52,8 +52,7 @@ def test_a_colleague_takes_a_call_over(mode: str, from_outside: bool) -> None:
 
 def test_take_over_without_an_offer() -> None:
     """The 200 has the offer of who is kept, the ACK the answer."""
-    node = Transfers(transfer_config(mode="bypass"))
-    talk(node, node.carrier, node.pbx)
+    node = talking(transfer_config(mode="bypass"))
     pick_up(node.line2, node.pbx, b"")
     node.line2.expect_response(100)
     assert node.carrier.host.encode() in node.line2.expect_response(200).body
@@ -66,8 +65,7 @@ def test_take_over_without_an_offer() -> None:
 
 def test_refused_take_over_leaves_the_call_as_it_was() -> None:
     """Who is kept refuses the new media: the newcomer hears of it, nobody else."""
-    node = Transfers()
-    talk(node, node.carrier, node.pbx)
+    node = talking()
     pick_up(node.line2, node.pbx)
     node.line2.expect_response(100)
     node.carrier.reply(node.carrier.expect_request("INVITE"), 488)
@@ -79,8 +77,7 @@ def test_refused_take_over_leaves_the_call_as_it_was() -> None:
 
 def test_newcomer_cancels() -> None:
     """RFC 3261 section 9: the re-INVITE under way is taken back."""
-    node = Transfers()
-    talk(node, node.carrier, node.pbx)
+    node = talking()
     pick_up(node.line2, node.pbx)
     node.line2.expect_response(100)
     reinvite = node.carrier.expect_request("INVITE")
@@ -97,8 +94,7 @@ def test_newcomer_cancels() -> None:
 
 def test_newcomer_that_never_acknowledges_ends_the_call() -> None:
     """RFC 3261 section 13.3.1.4."""
-    node = Transfers()
-    talk(node, node.carrier, node.pbx)
+    node = talking()
     pick_up(node.line2, node.pbx)
     node.line2.expect_response(100)
     accept_reinvite(node.carrier)
@@ -112,8 +108,7 @@ def test_newcomer_that_never_acknowledges_ends_the_call() -> None:
 
 def test_only_the_same_realm_and_trunk_may_take_a_place() -> None:
     """Tags alone open nothing."""
-    node = Transfers()
-    talk(node, node.carrier, node.pbx)
+    node = talking()
     for thief in (node.pbx2, node.carrier2):
         pick_up(thief, node.pbx)
         thief.ack_failure(thief.expect_response(481))
@@ -124,8 +119,7 @@ def test_only_the_same_realm_and_trunk_may_take_a_place() -> None:
 
 def test_early_only_and_early_dialogs() -> None:
     """RFC 3891 section 3: 486 for a call that is up."""
-    node = Transfers()
-    talk(node, node.carrier, node.pbx)
+    node = talking()
     pick_up(node.line2, node.pbx, tail=";early-only")
     node.line2.ack_failure(node.line2.expect_response(486))
     hang_up(node, node.carrier, node.pbx)
@@ -134,8 +128,7 @@ def test_early_only_and_early_dialogs() -> None:
 
 def test_join_has_no_mixer() -> None:
     """RFC 3911 section 4: 481 for no dialog, 488 where there is one but no conference."""
-    node = Transfers()
-    talk(node, node.carrier, node.pbx)
+    node = talking()
     node.line2.invite(extra="Join: nobody;to-tag=a;from-tag=b\n")
     node.line2.ack_failure(node.line2.expect_response(481))
     node.line2.remote_tag = ""
@@ -409,8 +402,7 @@ def test_a_caller_who_owes_the_answer_is_waited_for() -> None:
 @pytest.mark.parametrize("header", ["Replaces", "Join"])
 def test_what_takes_a_place_is_an_invite(header: str) -> None:
     """RFC 3891 section 3, RFC 3911 section 4: 400 for any other request that says so."""
-    node = Transfers()
-    talk(node, node.carrier, node.pbx)
+    node = talking()
     line = named(node.pbx).replace("Replaces", header).strip()
     for method, status in (("OPTIONS", b"400"), ("MESSAGE", b"400")):
         node.line2.raw(

@@ -17,11 +17,13 @@ from tests.kit.transfers import (
     TO_NOBODY,
     TO_PBX2,
     Transfers,
+    accept_call,
     accept_reinvite,
     accepted,
     expect_bye,
     expect_notify,
     refer,
+    talking,
     transfer_config,
 )
 
@@ -74,9 +76,7 @@ def _start(node: Transfers, target: str = TO_CARRIER2, extra: str = "") -> None:
 def _answered(node: Transfers) -> None:
     """The second carrier is called and says 200."""
     accepted(node.pbx)
-    invite = node.carrier2.expect_request("INVITE")
-    node.carrier2.reply(invite, 200, sdp(node.carrier2.host))
-    node.carrier2.expect_request("ACK")
+    accept_call(node.carrier2)
 
 
 @pytest.mark.parametrize(("status", "told"), [(486, 486), (404, 404), (603, 603), (401, 403), (302, 480)])
@@ -110,8 +110,7 @@ def test_policy_refuses_the_new_call_and_the_old_one_goes_on() -> None:
 
 def test_a_side_that_is_not_profiled_is_refused() -> None:
     """Design 3a: from untrusted realms 403."""
-    node = Transfers(transfer_config(outside=""))
-    talk(node, node.carrier, node.pbx)
+    node = talking(transfer_config(outside=""))
     refer(node.carrier, f"sip:{TO_PBX2}@sbc.example.net")
     node.carrier.expect_response(403)
     assert node.pbx.idle()
@@ -207,8 +206,7 @@ def test_glare_with_a_reinvite_of_the_peer_is_tried_again() -> None:
 
 def test_a_reinvite_under_way_is_waited_for() -> None:
     """One exchange at a time on a leg (RFC 3261 section 14.1)."""
-    node = Transfers()
-    talk(node, node.carrier, node.pbx)
+    node = talking()
     node.carrier.request("INVITE", sdp(node.carrier.host, version=2))
     node.carrier.expect_response(100)
     reinvite = node.pbx.expect_request("INVITE")
@@ -230,8 +228,7 @@ def test_a_reinvite_under_way_is_waited_for() -> None:
 
 def test_a_held_peer_is_offered_to_talk() -> None:
     """RFC 5589 section 6: the asker holds before it transfers; the new call is no hold."""
-    node = Transfers()
-    talk(node, node.carrier, node.pbx)
+    node = talking()
     node.pbx.request("INVITE", sdp(node.pbx.host, direction="sendonly", version=2))
     hold = node.carrier.expect_request("INVITE")
     node.carrier.reply(hold, 200, sdp(node.carrier.host, direction="recvonly", version=2))
@@ -305,9 +302,7 @@ def test_nothing_is_said_where_the_asker_wants_nothing() -> None:
     node = Transfers()
     _start(node, extra="Refer-Sub: false\nSupported: norefersub\n")
     assert node.pbx.expect_response(202).get("Refer-Sub") == "false"
-    invite = node.carrier2.expect_request("INVITE")
-    node.carrier2.reply(invite, 200, sdp(node.carrier2.host))
-    node.carrier2.expect_request("ACK")
+    accept_call(node.carrier2)
     accept_reinvite(node.carrier)
     assert node.pbx.idle()
     node.pbx.request("BYE")
@@ -348,8 +343,7 @@ def test_a_second_transfer_has_an_event_id_and_waits_its_turn() -> None:
 )
 def test_what_cannot_be_carried_out_is_refused(refer_to: str, status: int) -> None:
     """RFC 3515 section 2.4.2."""
-    node = Transfers()
-    talk(node, node.carrier, node.pbx)
+    node = talking()
     node.pbx.request("REFER", extra=refer_to)
     node.pbx.expect_response(status)
     hang_up(node, node.pbx, node.carrier)
@@ -358,8 +352,7 @@ def test_what_cannot_be_carried_out_is_refused(refer_to: str, status: int) -> No
 
 def test_referred_by_names_the_asker_by_what_the_new_side_may_see() -> None:
     """RFC 3892; embedded headers of Refer-To but Replaces are dropped (design 3a)."""
-    node = Transfers()
-    talk(node, node.carrier, node.pbx)
+    node = talking()
     target = f"sip:{TO_CARRIER2}@pbx.corp.local?Subject=secret-pbx&Accept-Contact=x"
     refer(node.pbx, target, "Referred-By: <sip:secret-pbx@10.20.0.5>;cid=secret-pbx\n")
     accepted(node.pbx)
@@ -371,8 +364,7 @@ def test_referred_by_names_the_asker_by_what_the_new_side_may_see() -> None:
 
 def test_transfers_in_a_row_have_a_limit() -> None:
     """Each one makes a call of the last; a loop of two that refer to each other ends."""
-    node = Transfers()
-    talk(node, node.carrier, node.pbx)
+    node = talking()
     (call,) = node.engine.egress.calls.values()
     call.transfers = 8
     refer(node.pbx, f"sip:{TO_CARRIER2}@sbc.example.net")
@@ -392,8 +384,7 @@ def test_transferred_call_can_be_transferred_again() -> None:
     node.pbx.expect_response(200)
     refer(node.carrier2, f"sip:{TO_PBX2}@sbc.example.net")
     accepted(node.carrier2)
-    node.pbx2.reply(node.pbx2.expect_request("INVITE"), 200, sdp(node.pbx2.host))
-    node.pbx2.expect_request("ACK")
+    accept_call(node.pbx2)
     accept_reinvite(node.carrier, 6)
     expect_notify(node.carrier2, 200)
     node.carrier2.request("BYE")
@@ -421,50 +412,6 @@ def test_new_callee_that_never_answers_ends_the_transfer() -> None:
     node.assert_clean()
 
 
-def _outside(node: Transfers, peer: Peer, named: str) -> None:
-    """A REFER by a user agent without a dialog."""
-    peer.remote_tag = ""
-    peer.target = "sip:+493012345@pbx.corp.local"
-    refer(peer, f"sip:{TO_CARRIER2}@sbc.example.net", f"{named}Require: tdialog\n")
-
-
-def test_target_dialog_speaks_for_a_dialog_from_outside_it() -> None:
-    """RFC 4538: told by a dialog of its own; the call is transferred as by its peer."""
-    node = Transfers()
-    talk(node, node.carrier, node.pbx)
-    named = f"Target-Dialog: {node.pbx.call_id};local-tag={node.pbx.tag};remote-tag={node.pbx.remote_tag}\n"
-    _outside(node, node.line2, named)
-    tag = node.line2.expect_response(202).to_tag
-    first = expect_notify(node.line2, 100)
-    assert first.from_tag == tag
-    assert first.call_id == node.line2.call_id
-    node.carrier2.reply(node.carrier2.expect_request("INVITE"), 200, sdp(node.carrier2.host))
-    node.carrier2.expect_request("ACK")
-    accept_reinvite(node.carrier)
-    expect_notify(node.line2, 200)
-    assert node.pbx.idle()
-    node.advance(5)
-    expect_bye(node.pbx)
-    hang_up(node, node.carrier, node.carrier2)
-    assert_no_leak(node)
-    node.assert_clean()
-
-
-@pytest.mark.parametrize("thief", ["pbxtwo", "carriertwo"])
-def test_target_dialog_of_others_opens_nothing(thief: str) -> None:
-    """Only who comes from the realm and trunk of that dialog's peer may speak for it; default 403."""
-    node = Transfers()
-    talk(node, node.carrier, node.pbx)
-    named = f"Target-Dialog: {node.pbx.call_id};local-tag={node.pbx.tag};remote-tag={node.pbx.remote_tag}\n"
-    peer = node.pbx2 if thief == "pbxtwo" else node.carrier2
-    _outside(node, peer, named)
-    peer.expect_response(403)
-    _outside(node, node.line2, "")
-    node.line2.expect_response(403)
-    hang_up(node, node.carrier, node.pbx)
-    node.assert_clean()
-
-
 def test_a_redirect_of_the_new_callee_is_followed_as_the_asker_may_call() -> None:
     """Design 3a: the new call is the asker's; who is transferred could not call there."""
     made = transfer_config()
@@ -474,8 +421,7 @@ def test_a_redirect_of_the_new_callee_is_followed_as_the_asker_may_call() -> Non
     rules = (Rule("from inside to pbx 2", inside, Action(route=("pbx2",))), *made.policy.rules[:2])
     pbx2 = replace(made.trunks["pbx2"], redirect=Redirect("follow"))
     policy = Document(name="kit", default=Action(reject=403), rules=(*rules, *made.policy.rules[3:]))
-    node = Transfers(replace(made, trunks=made.trunks | {"pbx2": pbx2}, policy=policy))
-    talk(node, node.carrier, node.pbx)
+    node = talking(replace(made, trunks=made.trunks | {"pbx2": pbx2}, policy=policy))
     refer(node.pbx, f"sip:{TO_PBX2}@sbc.example.net")
     accepted(node.pbx)
     invite = node.pbx2.expect_request("INVITE")
@@ -502,8 +448,7 @@ def resubscribe(peer: Peer, expires: int, event: str = "refer") -> None:
 
 def test_the_asker_subscribes_again_and_then_no_more() -> None:
     """RFC 3515 section 2.4.4: each SUBSCRIBE brings the state as it is; after its end nothing is said."""
-    node = Transfers()
-    talk(node, node.carrier, node.pbx)
+    node = talking()
     refer(node.pbx, f"sip:{TO_CARRIER2}@sbc.example.net")
     accepted(node.pbx)
     resubscribe(node.pbx, 3600)
@@ -526,8 +471,7 @@ def test_the_asker_subscribes_again_and_then_no_more() -> None:
 @pytest.mark.parametrize(("event", "status"), [("refer", 481), ("refer;id=7", 481), ("dialog", 489), ("presence", 489)])
 def test_other_subscriptions_have_dialogs_of_their_own(event: str, status: int) -> None:
     """RFC 6665 section 4.5.2; RFC 5057 section 5.1: the call goes on."""
-    node = Transfers()
-    talk(node, node.carrier, node.pbx)
+    node = talking()
     resubscribe(node.pbx, 60, event)
     response = node.pbx.expect_response(status)
     assert response.get("Allow-Events") == ("refer" if status == 489 else None)

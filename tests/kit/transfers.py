@@ -7,6 +7,7 @@ from dataclasses import replace
 from policies import Action, Condition, Document, Rule
 from sbc.config import Config, Target, Timers, Trunk
 from sbc.sip import Request, Response, parse_uri
+from tests.kit.flows import talk
 from tests.kit.node import INSIDE, OUTSIDE, PBX, PBX2, Node, config
 from tests.kit.peer import Peer, sdp
 
@@ -49,6 +50,21 @@ class Transfers(Node):
         self.carrier2 = self.peer("carriertwo", CARRIER2, OUTSIDE)
         self.pbx2 = self.peer("pbxtwo", PBX2, INSIDE)
         self.line2 = self.peer("linetwo", PBX, INSIDE, 5070)
+
+
+def talking(settings: Config | None = None) -> Transfers:
+    """The carrier talks to the PBX."""
+    node = Transfers(settings)
+    talk(node, node.carrier, node.pbx)
+    return node
+
+
+def accept_call(peer: Peer) -> Request:
+    """The oldest message must be an INVITE with an offer; it is answered with 200, and its ACK taken."""
+    invite = peer.expect_request("INVITE")
+    peer.reply(invite, 200, sdp(peer.host))
+    peer.expect_request("ACK")
+    return invite
 
 
 def refer(peer: Peer, target: str, extra: str = "") -> Request:
