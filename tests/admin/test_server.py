@@ -214,7 +214,9 @@ def test_a_socket_that_a_dead_node_left_is_replaced(tmp_path: Path) -> None:
     path = tmp_path / "control.sock"
     with socket.socket(socket.AF_UNIX) as dead:
         dead.bind(str(path))
-    open_control_socket(path).close()
+    former = path.stat().st_ino
+    with open_control_socket(path):
+        assert path.stat().st_ino != former
 
 
 def test_a_live_node_keeps_its_socket(tmp_path: Path) -> None:

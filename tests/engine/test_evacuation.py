@@ -458,6 +458,7 @@ def test_bypassed_media_have_no_engine_to_lose() -> None:
     talk(node, node.carrier, node.pbx)
     node.act(node.engine.media_lost(0, 0.0, node.now))
     node.advance(5)
+    assert node.carrier.idle()
     hang_up(node, node.carrier, node.pbx)
 
 

@@ -481,7 +481,8 @@ def test_a_realm_speaks_for_trunks_without_a_profile_and_for_strangers() -> None
 
 @pytest.mark.parametrize(("switch", "value"), sorted(CASES))
 def test_a_position_shows_on_the_wire(switch: str, value: str) -> None:
-    CASES[(switch, value)]()
+    assert_shown = CASES[(switch, value)]
+    assert_shown()
 
 
 def test_every_position_of_every_switch_has_a_case() -> None:

@@ -16,7 +16,7 @@ SEEDS = int(os.environ.get("SBC_RANDOM_CALLS", "40"))
 """How many; the acceptance run of the random calls sets it."""
 
 
-def play(seed: int) -> None:
+def assert_clean(seed: int) -> None:
     """One subscription through the node, whoever watches, over a wire as bad as the seed says."""
     random = Random(seed)
     node = Node(config(timers=Timers(subscription=60)))
@@ -55,7 +55,7 @@ def test_random_subscriptions_end_on_both_sides_and_leave_nothing(block: int) ->
     """RFC 6665: loss, repeats, delay and reordering on a seed."""
     for seed in range(block * SEEDS // 5, (block + 1) * SEEDS // 5):
         try:
-            play(seed)
+            assert_clean(seed)
         except AssertionError as error:
             error.add_note(f"seed {seed}")
             raise

@@ -47,6 +47,7 @@ def test_number_of_a_strangers_request_does_not_outrun_the_peers_own() -> None:
     thief = take_over(node.peer("thief", STRANGER, OUTSIDE), node.carrier)
     thief.cseq = 1_000_000
     thief.request("INFO")
+    assert node.pbx.idle()
     hang_up(node, node.carrier, node.pbx)
 
 

@@ -88,6 +88,7 @@ def test_a_trunk_that_is_full_sends_the_call_to_the_next_trunk_of_the_rule() -> 
     talk(node, node.carrier, node.pbx)
     second = another(node)
     talk(node, second, spare)
+    assert node.pbx.idle()
 
 
 def test_calls_in_both_directions_share_a_trunk() -> None:

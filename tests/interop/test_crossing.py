@@ -109,7 +109,7 @@ def test_a_phone_registers_at_kamailio_through_us_with_digest(rig: Rig) -> None:
     assert [leak for leak in outward if "10.20." in leak.token.text] == []
 
 
-def _redirected(rig: Rig, contacts: str, status: str = "") -> None:
+def _expect_redirected(rig: Rig, contacts: str, status: str = "") -> None:
     side: Side = INSIDE
     moved = rig.sipp(side, "uas_redirects", call=False, values={"contacts": contacts})
     options = ("-s", "4930222")
@@ -125,10 +125,10 @@ def _redirected(rig: Rig, contacts: str, status: str = "") -> None:
 
 def test_a_redirect_is_followed_to_another_peer_of_the_trunk(rig: Rig) -> None:
     """RFC 3261 section 8.1.3.4: the preferred Contact is nobody's, the other one answers."""
-    _redirected(rig, f"Contact: <sip:4930999@{INSIDE.peers[1]}:{INSIDE.trunk_port}>;q=0.5\n")
+    _expect_redirected(rig, f"Contact: <sip:4930999@{INSIDE.peers[1]}:{INSIDE.trunk_port}>;q=0.5\n")
 
 
 def test_a_redirect_to_ourselves_or_across_the_edge_is_a_failure(rig: Rig) -> None:
     """No way for the inside to aim this node at the outside, or at itself."""
     aims = (f"{INSIDE.node}:{INSIDE.node_port}", f"{OUTSIDE.peers[0]}:5090", "127.0.0.1:22")
-    _redirected(rig, "".join(f"Contact: <sip:4930999@{aim}>\n" for aim in aims), "480")
+    _expect_redirected(rig, "".join(f"Contact: <sip:4930999@{aim}>\n" for aim in aims), "480")

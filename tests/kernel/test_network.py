@@ -89,11 +89,11 @@ def test_the_kernel_tells_what_there_is_and_what_changes() -> None:
         with entered(namespace):
             watch.start(asyncio.get_running_loop())
 
-        async def until(address: Address, *, is_there: bool) -> None:
+        async def expect_address(address: Address, *, is_there: bool) -> None:
             await happens(lambda: heard and (address in heard[-1].addresses) is is_there)
 
         vip = Address("eth7", "192.0.2.77")
-        await until(Address("lo", "127.0.0.1"), is_there=True)
+        await expect_address(Address("lo", "127.0.0.1"), is_there=True)
         ip_in(
             namespace,
             "link add eth7 type veth peer name eth8",
@@ -101,11 +101,11 @@ def test_the_kernel_tells_what_there_is_and_what_changes() -> None:
             "link set eth8 up",
             "addr add 192.0.2.77/24 dev eth7",
         )
-        await until(vip, is_there=True)
+        await expect_address(vip, is_there=True)
         ip_in(namespace, "addr del 192.0.2.77/24 dev eth7")
-        await until(vip, is_there=False)
+        await expect_address(vip, is_there=False)
         ip_in(namespace, "addr add 2001:db8::7/64 dev eth7")  # usable once no other host is found to have it
-        await until(Address("eth7", "2001:db8::7"), is_there=True)
+        await expect_address(Address("eth7", "2001:db8::7"), is_there=True)
         watch.close()
 
     with Namespace("watch") as namespace:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sbc.sip import Fault, ParseError, parse_message
+from sbc.sip import Fault, ParseError, Response, parse_message
 from tests.sip.messages import OK, invite, ok
 
 
@@ -90,8 +90,9 @@ def test_via_below_the_top_is_checked_as_a_list() -> None:
 def test_refusal_with_a_stray_header_is_still_a_refusal(line: str) -> None:
     """A 486 that carries a broken header must end its transaction (RFC 3261 section 17.1.1.2)."""
     name = line.partition(":")[0]
-    parse_message(ok(line, without=name).replace(b"200 OK", b"486 Busy"))
-    fault_of(ok(line, without=name))
+    refusal = parse_message(ok(line, without=name).replace(b"200 OK", b"486 Busy"))
+    assert isinstance(refusal, Response)
+    assert fault_of(ok(line, without=name))
 
 
 def test_unknown_method_and_scheme_are_well_formed() -> None:

@@ -95,7 +95,7 @@ def finish(tx: Transaction, now: float) -> list[TransactionOutput]:
     return seen
 
 
-def play(tx: Transaction, inputs: list[tuple[str, int, float]]) -> None:
+def assert_ends(tx: Transaction, inputs: list[tuple[str, int, float]]) -> None:
     now = 0.0
     seen: list[TransactionOutput] = []
     for kind, number, wait in inputs:
@@ -117,28 +117,28 @@ def play(tx: Transaction, inputs: list[tuple[str, int, float]]) -> None:
 @given(flows, steps)
 def test_invite_client_survives_everything_and_ends(flow: Flow, inputs: list[tuple[str, int, float]]) -> None:
     """RFC 3261 figure 5."""
-    play(InviteClientTransaction(("z9hG4bKours", "INVITE"), b"INVITE", flow, T, 0.0), inputs)
+    assert_ends(InviteClientTransaction(("z9hG4bKours", "INVITE"), b"INVITE", flow, T, 0.0), inputs)
 
 
 @settings(max_examples=120, deadline=None)
 @given(flows, steps)
 def test_client_survives_everything_and_ends(flow: Flow, inputs: list[tuple[str, int, float]]) -> None:
     """RFC 3261 figure 6."""
-    play(ClientTransaction(("z9hG4bKours", "BYE"), b"BYE", flow, T, 0.0), inputs)
+    assert_ends(ClientTransaction(("z9hG4bKours", "BYE"), b"BYE", flow, T, 0.0), inputs)
 
 
 @settings(max_examples=120, deadline=None)
 @given(flows, steps)
 def test_invite_server_survives_everything_and_ends(flow: Flow, inputs: list[tuple[str, int, float]]) -> None:
     """RFC 3261 figure 7."""
-    play(InviteServerTransaction("key", REQUESTS[0], flow, T, 0.0), inputs)
+    assert_ends(InviteServerTransaction("key", REQUESTS[0], flow, T, 0.0), inputs)
 
 
 @settings(max_examples=120, deadline=None)
 @given(flows, steps)
 def test_server_survives_everything_and_ends(flow: Flow, inputs: list[tuple[str, int, float]]) -> None:
     """RFC 3261 figure 8."""
-    play(ServerTransaction("key", REQUESTS[4], flow, T, 0.0), inputs)
+    assert_ends(ServerTransaction("key", REQUESTS[4], flow, T, 0.0), inputs)
 
 
 class Node(RuleBasedStateMachine):
