@@ -8,6 +8,7 @@ import re
 import signal
 import socket
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +109,10 @@ def _targets(hosts: tuple[str, ...]) -> str:
 class Node:
     """`sbc run` in a namespace. `config` None means the packaged quickstart."""
 
-    def __init__(self, directory: Path, namespace: str, config: str | None, *, waits: bool = True) -> None:
+    def __init__(
+        self, directory: Path, namespace: str, config: str | None, *, waits: bool = True, without: Sequence[str] = ()
+    ) -> None:
+        """`without` are capabilities that it is not to have, as `setpriv` spells them."""
         self.directory = directory
         directory.mkdir(parents=True, exist_ok=True)
         argv = [sys.executable, "-m", "sbc", "run", "--state", str(directory)]
@@ -117,6 +121,9 @@ class Node:
             argv += ["--config", str(directory / "node.toml")]
         self.control = directory / "control.sock"
         self._judged = 0
+        if without:
+            dropped = ",".join([f"-{name}" for name in without])
+            argv = ["setpriv", "--bounding-set", dropped, "--inh-caps", dropped, "--", *argv]
         self.process = Process(argv, namespace=namespace, log=directory / "node.log")
         if waits:
             self.await_ready()

@@ -80,11 +80,13 @@ class Rig:
             self._stack.close()
             raise
 
-    def start(self, config: Callable[[Path], str] | None = None) -> Node:
-        """Start a node with a file made for its state directory (default: `node_file` as it stands)."""
+    def start(self, config: Callable[[Path], str] | None = None, without: Sequence[str] = ()) -> Node:
+        """Start a node with a file made for its state directory (default: `node_file` as it stands), `without` these
+        capabilities.
+        """
         state = self.directory / f"node{next(self._numbers)}"
         text = config(state) if config else node_file(state=state)
-        node = Node(state, self.network.node, text)
+        node = Node(state, self.network.node, text, without=without)
         self.nodes.append(node)
         return node
 
