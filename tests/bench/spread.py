@@ -59,6 +59,8 @@ def run(workers: int, steers: bool, calls: int, rate: int) -> bool:
     strays = sum(found["events"].get(name, 0) for name in _STRAYS)
     helped = "the kernel steers" if found["steering"]["kernel"] else "workers hand over"
     say(f"{workers} workers, {helped}: {calls} calls from one port, callers ended with {code}, {left} calls left")
+    if code:
+        say(f"  the callers complain: {caller.complaint()[:600]}")
     say(f"  messages by worker: {shares}; the busiest has {100 * spread:.1f} % of the mean more than the idlest")
     lost = found["steering"]["lost"]
     say(f"  handed over {handed}, taken {taken}, lost {lost}; given to a wrong worker: {strays}")
