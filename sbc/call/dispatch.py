@@ -337,7 +337,11 @@ def _advance(call: Call, step: Step, raw: bytes, exit_: Exit, now: Now) -> None:
         early.show_update(call, step.fork, raw, exit_)
     elif kind is StepKind.REOFFER:
         assert step.response is not None and step.fork is not None and call.attempt is not None
-        setup.answer_caller(call, call.attempt, step.response, step.fork, exit_, now)
+        if call.join is not None and call.join.incoming is not None:
+            call.offer = raw
+            replace.answer_with(call.join, step.fork, exit_)
+        else:
+            setup.answer_caller(call, call.attempt, step.response, step.fork, exit_, now)
     elif kind is StepKind.PRACK:
         assert step.fork is not None
         reliable.answer_offer(call, step.fork, shown_sdp(call.b, raw) if call.b is not None else b"", exit_, now)
@@ -383,7 +387,7 @@ def _is_pick_up(call: Call, step: Step) -> bool:
     """True where a ringing call's caller was to be answered by who picks up, or would have been."""
     join = call.join
     return step.kind is StepKind.NOTHING or (
-        step.kind is StepKind.ANSWER and join is not None and join.incoming is not None
+        step.kind in (StepKind.ANSWER, StepKind.REOFFER) and join is not None and join.incoming is not None
     )
 
 

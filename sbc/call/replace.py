@@ -144,11 +144,18 @@ def _pick_up(join: Join, exit_: Exit) -> None:
     if request is not None and not request.to_tag and leg.profile.early_dialogs != "one":
         # As if another fork had answered: what the caller was shown in the others binds nobody (13.2.2.4).
         fork = Fork(fork.dialog, Dialog.uas(request, call.mint.tag(), leg.flow))
-    answer = Step(StepKind.ANSWER, Response(200, "OK", []), fork)
     if fork.is_shown:
-        call.step, call.ready = answer, fork.raw
+        call.step, call.ready = Step(StepKind.ANSWER, Response(200, "OK", []), fork), fork.raw
     else:
-        ask(call, call.media.answer(Side.B, new.said or silent(call.offer)), answer, exit_, new)
+        answer_with(join, fork, exit_)
+
+
+def answer_with(join: Join, fork: Fork, exit_: Exit) -> None:
+    """Ask the media engine about the answer to the caller, which the new one's offer is for now."""
+    call, new = join.call, join.new
+    assert call.media is not None
+    answer = Step(StepKind.ANSWER, Response(200, "OK", []), fork)
+    ask(call, call.media.answer(Side.B, new.said or silent(call.offer)), answer, exit_, new)
 
 
 def answer_caller(join: Join, step: Step, raw: bytes, exit_: Exit, now: Now) -> None:

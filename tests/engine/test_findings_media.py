@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from sbc.config import Timers
+from sbc.config import Engine, Timers
 from sbc.outputs import CallEnded
 from sbc.sip import Request
 from tests.engine.test_reliable import REL, REQUIRED, prack, start
-from tests.kit.flows import answer, hang_up, talk
+from tests.engine.test_replaces import answered_by_pick_up, pick_up, ringing
+from tests.kit.flows import answer, assert_no_leak, hang_up, talk
 from tests.kit.flows import ring as ring_plainly
 from tests.kit.node import CARRIER, PBX, FakeMedia, Node, config
 from tests.kit.peer import sdp
@@ -187,3 +190,26 @@ def test_an_answer_with_a_host_name_where_media_go_ends_the_call() -> None:
     assert b"corp" not in node.carrier.expect_response(488).body
     node.pbx.expect_request("ACK")
     expect_bye(node.pbx)
+
+
+@pytest.mark.parametrize("offer", [None, b""])
+def test_a_pick_up_whose_answer_meets_a_silent_engine_is_answered_by_another(offer: bytes | None) -> None:
+    """RFC 3891 section 7.1: nobody has said this answer in a 2xx, and it is given again all the same."""
+    made = transfers(mode="anchor")
+    engines = (Engine("192.0.2.9", 2220), Engine("192.0.2.9", 2221))
+    node = Transfers(replace(made, media=replace(made.media, engines=engines)))
+    invite = ringing(node)
+    media, node.media = node.media, None
+    assert media is not None
+    pick_up(node.line2, node.pbx, offer)
+    node.line2.expect_response(100)
+    node.commands, (asked,) = [], node.commands
+    node.act(node.engine.media_reply(asked.id, None, node.now))
+    assert node.carrier.idle()
+    node.media = media
+    node.act([])
+    answered_by_pick_up(node, invite, is_late=offer is not None and not offer)
+    node.advance(5)
+    hang_up(node, node.carrier, node.line2)
+    assert_no_leak(node)
+    node.assert_clean()

@@ -150,14 +150,22 @@ def ringing(node: Transfers, extra: str = "", body: bytes | None = None) -> Requ
     return invite
 
 
-def answered_by_pick_up(node: Transfers, invite: Request) -> None:
-    """The caller has its 200, the first line a CANCEL, the caller a re-INVITE, the second line its 200."""
+def answered_by_pick_up(node: Transfers, invite: Request, is_late: bool = False) -> None:
+    """The caller has its 200, the first line a CANCEL, the caller a re-INVITE, the second line its 200.
+
+    `is_late`: the second line has made no offer, and its 200 and ACK come first.
+    """
     assert node.carrier.expect_response(200).body
     node.pbx.reply(node.pbx.expect_request("CANCEL"), 200)
     node.pbx.reply(invite, 487)
     node.pbx.expect_request("ACK")
     assert node.carrier.idle()
     node.carrier.ack()
+    if is_late:
+        assert node.line2.expect_response(200).body
+        node.line2.ack(sdp(node.line2.host, 4400))
+        accept_reinvite(node.carrier)
+        return
     accept_reinvite(node.carrier)
     assert node.line2.expect_response(200).body
     node.line2.ack()
