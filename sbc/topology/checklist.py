@@ -236,7 +236,7 @@ ANSWERS: Final[tuple[Answer, ...]] = (
         "a=tool",
         "Vendor attributes",
         (),
-        "known names only; `extmap`, `rtcp-fb`, `group`, `mid` cross together or not at all",
+        "known names only; `extmap`, `rtcp-fb`, `group`, `mid` cross together or not at all, `mid` under names of ours",
     ),
     Answer("4.5", "Rejected m-lines", "Rejected streams", (), "keep their place with port 0 and without attributes"),
     Answer(

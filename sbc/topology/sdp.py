@@ -23,6 +23,7 @@ from sbc.sdp import (
     format_sdp,
     parse_sdp,
 )
+from sbc.topology.mids import rename_streams
 from sbc.topology.sdp_style import has_style, restyle
 from sbc.topology.sdp_table import (
     BANDWIDTHS,
@@ -123,6 +124,8 @@ def build_sdp(
         media_lines,
         _bandwidths(session.bandwidths),
     )
+    if feedback and not disclose and (len(mids) > 1 or "" not in mids):
+        rename_streams(built, said)
     if profile is not DEFAULT_PROFILE and has_style(profile) and not restyle(built, profile, b"m=image" in said):
         raise SdpRefused("nothing is left that this peer takes")
     return identity.sign(format_sdp(built))

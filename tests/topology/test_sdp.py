@@ -133,6 +133,41 @@ def test_one_stream_without_feedback_makes_all_of_them_fall() -> None:
     assert not [line for line in build(body) if "mid" in line or "group" in line]
 
 
+NAMED = sdp(
+    "a=mid:alice-sound",
+    "a=extmap:1 urn:ietf:params:rtp-hdrext:sdes:mid",
+    "m=video 30002 RTP/AVPF 96",
+    "a=mid:alice-eyes",
+    media="m=audio 30000 RTP/AVPF 0",
+    top=("a=group:BUNDLE alice-sound alice-eyes gone",),
+)
+
+
+@pytest.mark.parametrize(
+    ("said", "names"),
+    [
+        (b"", ["0", "1"]),
+        (b"v=0\r\nm=audio 9 RTP/AVPF 0\r\na=mid:ear\r\nm=video 9 RTP/AVPF 96\r\na=mid:eye\r\n", ["ear", "eye"]),
+        (b"v=0\r\nm=audio 9 RTP/AVPF 0\r\na=mid:1\r\nm=video 9 RTP/AVPF 96\r\n", ["1", "m1"]),
+        (b"v=0\r\na=mid:nowhere\r\nm=audio 9 RTP/AVPF 0\r\n", ["0", "1"]),
+    ],
+)
+def test_streams_have_the_readers_own_names_or_numbers(said: bytes, names: list[str]) -> None:
+    """RFC 8843 section 7.1.3: a name belongs to a place. In RTP (section 15) it would be the other's: not agreed on."""
+    built = build_sdp(NAMED, SdpIdentity(1, "192.0.2.1"), said=said).decode()
+    assert [line[6:] for line in built.splitlines() if line.startswith("a=mid:")] == names
+    assert f"a=group:BUNDLE {' '.join(names)}\r\n" in built
+    assert "alice" not in built
+    assert "sdes:mid" not in built
+
+
+def test_streams_of_bypassed_media_keep_their_names() -> None:
+    """They stand in the peers' own RTP."""
+    built = build_sdp(NAMED, SdpIdentity(1, "192.0.2.1"), disclose=True)
+    assert b"a=mid:alice-sound" in built
+    assert b"sdes:mid" in built
+
+
 def test_a_group_names_only_streams_that_are_sent() -> None:
     """RFC 8843 section 7.2."""
     body = sdp(
