@@ -30,8 +30,8 @@ class Sink:
         self._lines: Final[deque[Line]] = deque()
         self._wake: Final = threading.Event()
         self._stop: Final = threading.Event()
-        self._thread: Final = threading.Thread(target=self._run, name="log writer", daemon=True)
-        self._thread.start()
+        self._writer: Final = threading.Thread(target=self._run, name="log writer", daemon=True)
+        self._writer.start()
 
     def msg(self, line: Line) -> None:
         """Queue one line, without its end, or what makes it."""
@@ -46,7 +46,7 @@ class Sink:
         """Write what is queued and stop; waits two seconds for a stream that does not take it."""
         self._stop.set()
         self._wake.set()
-        self._thread.join(2.0)
+        self._writer.join(2.0)
 
     def _run(self) -> None:
         while True:
