@@ -123,11 +123,10 @@ UNFIT: Final = {
         "2webrtc-unittest-7.sdp",  # begins in the middle
         "alac.sdp",  # an address of the wrong family
         "audio_freeswitch_no_dtls.sdp",  # a secure profile without a key
-        "invalid.sdp",  # says so
         "radvision-control-fmtp.sdp",  # begins in the middle
         "skype4business-ice.sdp",  # a secure profile, its key cut off
     },
-    "rtpengine": {"onvif.sdp"},  # no address at all, and no stream
+    "rtpengine": {"onvif.sdp", "invalid.sdp"},  # no address at all, and no stream; a line that says so
     "embedded": {"2webrtc-unittest-1.sdp", "2webrtc-unittest-9.sdp"},  # dummy keys
 }
 """Bodies that are no usable offers, and why."""
