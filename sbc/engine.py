@@ -246,6 +246,12 @@ class Engine(Reception):
         self.relief.inherit(call, record)
         return self._end()
 
+    def read_notes(self, notes: bytes, now: Now) -> list[Output]:
+        """What the process before us knows beside calls, as its `relief.notes` wrote it."""
+        self._begin(now)
+        self.relief.read(notes)
+        return self._end()
+
     def give(self, most: int, now: Now) -> list[Output]:
         """While we leave: calls that rest go to the next process, so many at most."""
         self._begin(now)

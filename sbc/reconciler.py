@@ -45,6 +45,8 @@ class Reconciler:
         self._mark: Final = mark
         self._slots: Final = slots
         self._shares: Final = bool(others) or egress.snapshot.config.store not in ("memory", "sqlite")
+        self.is_paused = False
+        """Another process of the same worker has calls, too: what nobody here has may be its."""
         self._suspects: Final[dict[int, frozenset[str]]] = {}
         self._asked: Final[dict[int, str]] = {}
         """The session that was last asked about, by engine: the next turn goes on behind it."""
@@ -87,7 +89,7 @@ class Reconciler:
         return False
 
     def _look_for_orphans(self, engine: int, listed: frozenset[str], own: frozenset[str]) -> None:
-        if not self._mark:
+        if not self._mark or self.is_paused:
             return
         found = frozenset(name for name in listed if name not in own and self._is_ours(name))
         nobodys = found & self._suspects.get(engine, frozenset())

@@ -107,6 +107,11 @@ class Table:
         self.owners: Final = owners
         self._workers: Final = workers
 
+    @property
+    def workers(self) -> int:
+        """How many there are."""
+        return self._workers
+
     def owner(self, key: int) -> int:
         """The worker for a key of `key_of`; what nobody minted, or the node when it had one worker, is the first's."""
         if key >= SLOTS:

@@ -21,6 +21,7 @@ import rtpengine
 from sbc.config import Config
 from sbc.journal import Store
 from sbc.outputs import (
+    SUCCESSOR,
     CallEnded,
     CallMeasured,
     Dropped,
@@ -81,6 +82,18 @@ class Drivable(Protocol):
         self, call: str, record: bytes, data: bytes, flow: Flow, now: Now, *, is_back: bool = False
     ) -> list[Output]:
         """A call that another worker gives us, or one of ours that had no room there, and the message it went for."""
+
+    def inherit(self, call: str, record: bytes, now: Now) -> list[Output]:
+        """A call of the process before us, or one of ours that the next one had no room for."""
+
+    def read_notes(self, notes: bytes, now: Now) -> list[Output]:
+        """What the process before us knows beside calls."""
+
+    def give(self, most: int, now: Now) -> list[Output]:
+        """Calls that rest go to the next process."""
+
+    def unregister(self, now: Now) -> list[Output]:
+        """Our bindings at trunks are given back."""
 
     def inquire(self, sender: str, viewer: str, questions: list[DialogIds]) -> list[tuple[DialogIds, DialogIds]]:
         """What another worker asks for."""
@@ -196,6 +209,8 @@ class Worker:
         self._alarm: Alarm | None = None
         self._is_draining = False
         self._quiet_until = 0.0
+        self.over: set[str] | None = None
+        """Calls that have ended here, where somebody wants to know: the journal may not know yet."""
 
     def connect(self, outlets: Outlets, alarm: Alarm) -> None:
         """Say where outputs go and who rings."""
@@ -231,6 +246,24 @@ class Worker:
     def take_over(self, call: str, record: bytes, data: bytes, flow: Flow) -> None:
         """A call that another worker gives us, and the message that it came for."""
         self._input("take over", lambda now: self._engine.take_over(call, record, data, flow, now))
+
+    def inherit(self, call: str, record: bytes) -> None:
+        """A call of the process before us."""
+        self._input("inherit", lambda now: self._engine.inherit(call, record, now))
+
+    def read_notes(self, notes: bytes) -> None:
+        """What the process before us knows beside calls."""
+        self._input("notes", lambda now: self._engine.read_notes(notes, now))
+
+    def give(self, most: int) -> None:
+        """Calls that rest go to the next process, so many at most."""
+        self._input("give", lambda now: self._engine.give(most, now))
+        self.settle()
+
+    def unregister(self) -> None:
+        """Give our bindings at trunks back: the next process has its own."""
+        self._input("unregister", self._engine.unregister)
+        self.settle()
 
     def inquire(self, sender: str, viewer: str, questions: list[DialogIds]) -> list[tuple[DialogIds, DialogIds]]:
         """What another worker asks for: dialogs as a viewer has them."""
@@ -382,6 +415,8 @@ class Worker:
                     self._telemetry.record(output, now.monotonic)
                 case CallEnded() | CallMeasured():
                     self._store.append(output)
+                    if self.over is not None:
+                        self.over.add(output.call)
                     self._telemetry.record(output, now.monotonic)
                 case _:
                     self._telemetry.record(output, now.monotonic)
@@ -406,6 +441,9 @@ class Worker:
 
     def _take_back(self, kept: HandOver) -> None:
         call, record, data, flow = kept.call, kept.record, kept.data, kept.flow
+        if kept.slot == SUCCESSOR:
+            self.inherit(call, record)
+            return
         self._input("take back", lambda now: self._engine.take_over(call, record, data, flow, now, is_back=True))
 
     def _send_failed(self, flow: Flow) -> None:

@@ -9,7 +9,7 @@ Json = dict[str, Any]
 
 _SAME: Final = frozenset(
     {"certificates", "configuration", "days", "deadline", "delay", "every", "let_in", "limits", "listeners", "pid"}
-    | {"port", "priority", "share", "since", "uptime", "version", "weight"}
+    | {"port", "priority", "share", "since", "uptime", "version", "weight", "worker"}
 )
 """Not added up: the first worker's word is the node's."""
 _LONGEST: Final = frozenset({"longest_collection", "longest_pause", "longest_pause_lately"})

@@ -175,6 +175,36 @@ OPERATIONS: Final = (
         ((400, "deadline is not a number of seconds"),),
     ),
     Operation(
+        "drain_worker",
+        "POST",
+        "/workers/{worker}/drain",
+        "Have another process be this worker: new calls go there, live ones move or end with the old one. "
+        "`GET /status` has the course of it under `supervisor.relieving`",
+        "Done",
+        (
+            Parameter("worker", "path", "integer", "Its number, from 0."),
+            Parameter("deadline", "query", "number", "Seconds until what remains is ended (default: configured)."),
+        ),
+        (
+            (400, "deadline is not a number of seconds"),
+            (404, "no such worker"),
+            (409, "a change is under way, or the node is one process"),
+        ),
+    ),
+    Operation(
+        "upgrade",
+        "POST",
+        "/upgrade",
+        "Have the version that is installed now take over: answered once it has, while its workers relieve the others",
+        "Done",
+        (Parameter("deadline", "query", "number", "Seconds until what remains is ended (default: configured)."),),
+        (
+            (400, "deadline is not a number of seconds"),
+            (409, "a change is under way, or the node is one process"),
+            (500, "the new version did not take over; the running one goes on, and why"),
+        ),
+    ),
+    Operation(
         "reload",
         "POST",
         "/reload",

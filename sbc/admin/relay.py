@@ -7,7 +7,7 @@ import contextlib
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, Protocol
 
 import aiohttp
 from aiohttp import web
@@ -15,7 +15,7 @@ from aiohttp import web
 from sbc.admin.merge import merged
 from sbc.admin.openapi import describe
 from sbc.admin.operations import Json, Operation
-from sbc.admin.site import ControlSite, Handler, answer, refuse
+from sbc.admin.site import ControlSite, Handler, answer, deadline_of, refuse
 
 PATIENCE: Final = 5.0
 """Seconds that one worker may take; one that is being replaced is left out."""
@@ -27,13 +27,31 @@ Check = Callable[[], Awaitable[list[Json]]]
 Said = tuple[int, Json]
 
 
+class Changes(Protocol):
+    """Who changes processes: the supervisor. Each gives an HTTP status and what to say."""
+
+    async def upgrade(self, seconds: float | None) -> tuple[int, Json]:
+        """Have the version that is installed now take over, its workers within so many seconds."""
+
+    async def relieve(self, worker: int, seconds: float | None) -> tuple[int, Json]:
+        """Have another process be this worker, within so many seconds."""
+
+
 class RelayServer(ControlSite):
     """Serves the same table of operations as a worker does. `members` are the workers' own control sockets."""
 
-    def __init__(self, members: Sequence[Path], path: Path, check: Check, journal: Callable[[], Json]) -> None:
-        """`journal` is how the one writer of all of them does."""
+    def __init__(
+        self,
+        members: Callable[[], Sequence[Path]],
+        path: Path,
+        check: Check,
+        describe: Callable[[], Json],
+        changes: Changes,
+    ) -> None:
+        """`describe` tells of the supervisor and of the journal, which it writes for all."""
         super().__init__(path)
-        self._journal: Final = journal
+        self._describe: Final = describe
+        self._changes: Final = changes
         self._members: Final = members
         self._check: Final = check
 
@@ -45,6 +63,10 @@ class RelayServer(ControlSite):
             return self._trace
         if operation.id == "reload":
             return self._reload
+        if operation.id == "upgrade":
+            return self._upgrade
+        if operation.id == "drain_worker":
+            return self._drain_worker
         return self._relay_one if operation.id in _ONE else self._relay_all
 
     async def drain(self) -> None:
@@ -71,7 +93,10 @@ class RelayServer(ControlSite):
         whole = merged([body for _, body in said])
         if request.path == "/status":
             whole["workers"] = [_brief(body) for _, body in said]
-            whole["journal"] = merged([self._journal(), whole["journal"]])
+            described = self._describe()
+            journal: Any = described["journal"]
+            whole["journal"] = merged([journal, whole["journal"]])
+            whole["supervisor"] = described["supervisor"]
         return answer(whole)
 
     async def _relay_one(self, request: web.Request) -> web.Response:
@@ -87,6 +112,22 @@ class RelayServer(ControlSite):
             return refuse(422, "the configuration has errors; the old one stays in force", findings)
         return answer({"done": "reloaded"})
 
+    async def _upgrade(self, request: web.Request) -> web.Response:
+        seconds = deadline_of(request)
+        if isinstance(seconds, web.Response):
+            return seconds
+        status, body = await self._changes.upgrade(seconds)
+        return web.json_response(body, status=status)
+
+    async def _drain_worker(self, request: web.Request) -> web.Response:
+        seconds, worker = deadline_of(request), request.match_info["worker"]
+        if isinstance(seconds, web.Response):
+            return seconds
+        if not (worker.isascii() and worker.isdigit() and len(worker) < 4):
+            return refuse(404, "a worker is a number")
+        status, body = await self._changes.relieve(int(worker), seconds)
+        return web.json_response(body, status=status)
+
     async def _openapi(self, _: web.Request) -> web.Response:
         from sbc import __version__
 
@@ -100,9 +141,9 @@ class RelayServer(ControlSite):
         follows = request.query.get("follow", "0") not in ("0", "")
         with contextlib.suppress(ConnectionResetError):  # whoever listened has gone
             if follows:
-                await asyncio.gather(*(_follow(member, request.path_qs, response) for member in self._members))
+                await asyncio.gather(*(_follow(member, request.path_qs, response) for member in self._members()))
             else:
-                found = await asyncio.gather(*(_lines(member, request.path_qs) for member in self._members))
+                found = await asyncio.gather(*(_lines(member, request.path_qs) for member in self._members()))
                 lines = [line for one in found for line in one]
                 lines.sort(key=lambda line: float(json.loads(line)["time"]))
                 await response.write(b"".join(lines))
@@ -110,7 +151,7 @@ class RelayServer(ControlSite):
         return response
 
     async def _ask_all(self, method: str, path: str) -> list[Said]:
-        said = await asyncio.gather(*(_ask(member, method, path) for member in self._members))
+        said = await asyncio.gather(*(_ask(member, method, path) for member in self._members()))
         return [one for one in said if one is not None]
 
 

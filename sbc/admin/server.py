@@ -13,12 +13,17 @@ from aiohttp import web
 import sbc
 from sbc.admin.openapi import describe
 from sbc.admin.operations import Json, Node, Operation
-from sbc.admin.site import ControlSite, Handler, answer, refuse
+from sbc.admin.site import ControlSite, Handler, answer, deadline_of, refuse
 from sbc.admin.trace import Trace
 
 _POLL: Final = 0.1
 _MOST: Final = 1000
 _NO_TRUNK: Final = "no such trunk, or no such target of it; `sbc trunk list` (GET /trunks) has them"
+
+
+_ONE_PROCESS: Final = (
+    "this node is one process, which nobody can relieve: restart it with `workers = 2` in [node], or use `sbc drain`"
+)
 
 
 class ControlServer(ControlSite):
@@ -96,14 +101,16 @@ class ControlServer(ControlSite):
         return answer({"done": "asked", "trunk": trunk, "target": target})
 
     async def _drain(self, request: web.Request) -> web.Response:
-        text = request.query.get("deadline")
-        try:
-            deadline = None if text is None else float(text)
-        except ValueError:
-            return refuse(400, "deadline is not a number of seconds")
-        if deadline is not None and not 0 <= deadline < 1e9:
-            return refuse(400, "deadline is not a number of seconds")
+        deadline = deadline_of(request)
+        if isinstance(deadline, web.Response):
+            return deadline
         return answer({"done": "draining", **self._node.drain(deadline)})
+
+    async def _upgrade(self, _: web.Request) -> web.Response:
+        return refuse(409, _ONE_PROCESS)
+
+    async def _drain_worker(self, _: web.Request) -> web.Response:
+        return refuse(409, _ONE_PROCESS)
 
     async def _reload(self, _: web.Request) -> web.Response:
         findings = await self._node.reload()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sbc.cli.printing import Finding, fail, print_pairs
+from sbc.cli.printing import Finding, fail, print_json, print_pairs
 
 if TYPE_CHECKING:
     from sbc.config import Config
@@ -32,46 +34,65 @@ def run(
     log_level: Annotated[
         str, typer.Option("--log-level", metavar="debug|info|warning|error", help="Log what is at least this grave.")
     ] = "info",
+    successor: Annotated[int, typer.Option("--successor", hidden=True)] = -1,
+    rehearse: Annotated[bool, typer.Option("--rehearse", hidden=True)] = False,
 ) -> None:
     """Run a node until Ctrl-C or SIGTERM, which let live calls end first; a second one ends them. SIGHUP reloads."""
-    import asyncio
-    import sqlite3
     import sys
-    from functools import partial
 
-    from sbc.supervisor import EmbeddedError, Fleet, Node
-    from sbc.telemetry import FORMATS, LEVELS, Sink, Telemetry, build_logger
+    import sbc
+    from sbc.telemetry import FORMATS, LEVELS
 
     if log_format not in FORMATS or log_level not in LEVELS:
         fail(f"--log-format is one of {', '.join(FORMATS)}; --log-level one of {', '.join(LEVELS)}", 2)
     loaded = load(config, state, workers)
     style = log_format if log_format != "auto" else "text" if sys.stderr.isatty() else "json"
+    own = ["--workers", str(loaded.workers), "--state", loaded.state]
+    own += ["--log-format", style, "--log-level", log_level]
+    own += ["--config", str(config)] if config is not None else []
+    again = partial(load_or_findings, config, state, workers)
+    if rehearse:
+        from sbc.supervisor import Fleet  # noqa: F401 - that it can be loaded is what is asked
+
+        print_json({"version": sbc.__version__, "workers": loaded.workers})
+    else:
+        _live(loaded, own, again, style, log_level, successor)
+
+
+def _live(
+    config: Config,
+    own: list[str],
+    again: Callable[[], Config | list[Finding]],
+    style: str,
+    log_level: str,
+    successor: int,
+) -> None:
+    """Be the node. `own` are the arguments by which another process of it is started."""
+    import asyncio
+    import os
+    import sqlite3
+    import sys
+
+    from sbc.supervisor import EmbeddedError, Fleet, Node
+    from sbc.telemetry import Sink, Telemetry, build_logger
+
     sink = Sink(sys.stderr)
     telemetry = Telemetry(build_logger(sink, style, log_level))
-    again = partial(load_or_findings, config, state, workers)
-    node: Node | Fleet
-    if loaded.workers > 1:
-        own = [
-            "--workers",
-            str(loaded.workers),
-            "--state",
-            loaded.state,
-            "--log-format",
-            style,
-            "--log-level",
-            log_level,
-        ]
-        own += ["--config", str(config)] if config is not None else []
-        node = Fleet(loaded, telemetry, again, ["-m", "sbc", "worker", *own])
-    else:
-        node = Node(loaded, telemetry, again)
+    fleet: Fleet | None = None
     try:
-        asyncio.run(node.run(lambda bound: announce(loaded, bound)))
+        if config.workers > 1:
+            fleet = Fleet(config, telemetry, again, own)
+            asyncio.run(fleet.run(lambda bound: announce(config, bound), successor))
+        else:
+            asyncio.run(Node(config, telemetry, again).run(lambda bound: announce(config, bound)))
     except (OSError, EmbeddedError, sqlite3.Error) as error:
         sink.close()
         fail(str(error))
     finally:
         sink.close()
+    if fleet is not None and fleet.successor:
+        print(f"handed over to process {fleet.successor}", flush=True)
+        os._exit(0)  # what tidies up at an end would kill children that are another's now
     print("stopped", flush=True)
 
 
@@ -84,7 +105,6 @@ def worker(
 ) -> None:
     """One worker of a node: started by `sbc run`, never by hand."""
     import sys
-    from functools import partial
 
     from sbc.supervisor import run_child
     from sbc.telemetry import Sink, Telemetry, build_logger

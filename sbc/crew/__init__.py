@@ -13,10 +13,12 @@ from sbc.crew.letters import (
     open_letter,
     pack_answers,
     pack_call,
+    pack_notes,
     pack_questions,
     seal,
     unpack_answers,
     unpack_call,
+    unpack_notes,
     unpack_questions,
 )
 from sbc.crew.mailbox import Mailbox, open_mailbox
@@ -40,11 +42,13 @@ __all__ = [
     "open_mailbox",
     "pack_answers",
     "pack_call",
+    "pack_notes",
     "pack_questions",
     "phones_memory",
     "ring_memory",
     "seal",
     "unpack_answers",
     "unpack_call",
+    "unpack_notes",
     "unpack_questions",
 ]

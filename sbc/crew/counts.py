@@ -13,7 +13,9 @@ from sbc.steering import WORKERS
 ROWS: Final = 4096
 """Trunks and targets are told apart by a checksum of their names; two in one row are counted together."""
 _CELL: Final = struct.Struct("<II")
-_ROW: Final = WORKERS * _CELL.size
+SEATS: Final = 2 * WORKERS
+"""Of a worker two processes may live at a time, while one makes room for the other."""
+_ROW: Final = SEATS * _CELL.size
 
 
 def counts_memory() -> int:
@@ -26,19 +28,19 @@ def counts_memory() -> int:
 class Counts:
     """One worker's view."""
 
-    def __init__(self, descriptor: int, worker: int) -> None:
+    def __init__(self, descriptor: int, seat: int) -> None:
         self._memory: Final = mmap.mmap(descriptor, ROWS * _ROW)
-        self._worker: Final = worker
+        self._seat: Final = seat
 
     def exchange(self, name: str, calls: int, rate: int) -> tuple[int, int]:
         """Say what we carry, calls and calls begun within a second; what all the others do."""
         start = zlib.crc32(name.encode()) % ROWS * _ROW
-        _CELL.pack_into(self._memory, start + self._worker * _CELL.size, calls, rate)
+        _CELL.pack_into(self._memory, start + self._seat * _CELL.size, calls, rate)
         cells = list(_CELL.iter_unpack(self._memory[start : start + _ROW]))
-        others = [cell for worker, cell in enumerate(cells) if worker != self._worker]
+        others = [cell for seat, cell in enumerate(cells) if seat != self._seat]
         return sum(cell[0] for cell in others), sum(cell[1] for cell in others)
 
     def clear(self) -> None:
         """We begin: what a worker that died had written in our place is no more."""
         for row in range(ROWS):
-            _CELL.pack_into(self._memory, row * _ROW + self._worker * _CELL.size, 0, 0)
+            _CELL.pack_into(self._memory, row * _ROW + self._seat * _CELL.size, 0, 0)

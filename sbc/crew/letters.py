@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import IntEnum
 from typing import Final
 
@@ -29,10 +29,16 @@ class Letter(IntEnum):
     """Which dialogs of yours are these? As `pack_questions` wrote them."""
     TELL = 6
     """These, as `pack_answers` wrote them."""
+    INHERIT = 7
+    """A call of the process before you is yours; as MOVE without a message."""
+    NOTES = 8
+    """What the process before you knows beside calls; as `pack_notes` wrote it."""
+    STREAM = 9
+    """A connection is yours: its descriptor comes with this, and what was read of a message that is not whole."""
 
 
 def seal(kind: Letter, data: bytes, flow: Flow, writer: int = 0) -> bytes:
-    """The letter; `writer` is the worker that it is from."""
+    """The letter; `writer` is the box of the process that it is from."""
     host = flow.host.encode()
     names = "\n".join(flow.names).encode()
     place = _TRANSPORTS.index(flow.transport)
@@ -56,7 +62,7 @@ def open_letter(letter: bytes) -> tuple[Letter, int, bytes, Flow]:
 
 
 Homes = list[tuple[int, str, int, int]]
-"""Stream peers: listener, host and port, and the worker that has the connection."""
+"""Stream peers: listener, host and port, and the box of whoever has the connection."""
 
 
 def pack_call(call: str, record: bytes, message: bytes, homes: Homes) -> bytes:
@@ -102,6 +108,20 @@ def unpack_answers(data: bytes) -> tuple[int, list[tuple[Ids, Ids]]]:
     """What `pack_answers` was given."""
     number, answers = json.loads(data)
     return int(number), [(_ids(one), _ids(other)) for one, other in answers]
+
+
+def pack_notes(engine: bytes, homes: Sequence[tuple[int, str, int, int]], led: Mapping[bytes, int]) -> bytes:
+    """What NOTES bring: the engine's own, who has which connection, and which Call-IDs follow another message."""
+    beside = json.dumps([list(homes), {call_id.decode("latin-1"): key for call_id, key in led.items()}]).encode()
+    return b"%d\n%b%b" % (len(engine), engine, beside)
+
+
+def unpack_notes(data: bytes) -> tuple[bytes, Homes, dict[bytes, int]]:
+    """What `pack_notes` was given. Raises ValueError for anything else."""
+    length, _, rest = data.partition(b"\n")
+    homes, led = json.loads(rest[int(length) :])
+    found = [(int(at), str(host), int(port), int(box)) for at, host, port, box in homes]
+    return rest[: int(length)], found, {str(call).encode("latin-1"): int(key) for call, key in led.items()}
 
 
 def _ids(texts: list[object]) -> Ids:

@@ -45,6 +45,11 @@ class StreamFramer:
         """Bytes that wait for the rest of their message."""
         return len(self._buffer)
 
+    @property
+    def partial(self) -> bytes:
+        """Those bytes."""
+        return bytes(self._buffer)
+
     def feed(self, data: bytes) -> list[bytes]:
         """Take bytes; give what is whole: messages, each ready for `parse_message`, `PING`s and `PONG`s.
 

@@ -4,10 +4,11 @@ In: a `Config`. Out: a running node until it is told to stop. One worker runs in
 children of a `Fleet`, each a `Node` in a `Berth`. The embedded media engine is a child in either case.
 """
 
+from sbc.supervisor.changes import changes_that_need_a_restart
 from sbc.supervisor.child import run_child
 from sbc.supervisor.embedded import EmbeddedError
 from sbc.supervisor.fleet import Fleet
-from sbc.supervisor.node import Node, changes_that_need_a_restart
+from sbc.supervisor.node import Node
 from sbc.supervisor.sharing import look_at_store
 
 __all__ = ["EmbeddedError", "Fleet", "Node", "changes_that_need_a_restart", "look_at_store", "run_child"]

@@ -11,13 +11,14 @@ from sbc.crew import Counts, Findings, Mailbox, Phones
 from sbc.journal import Store
 from sbc.outputs import Journal
 from sbc.steering import Table
+from sbc.supervisor.seat import Seat, Standing
 
 
 @dataclass(frozen=True)
 class Berth:
     """One worker's place on the node."""
 
-    worker: int
+    seat: Seat
     table: Table
     sockets: dict[int, socket.socket]
     """By the listener's index; shared with nobody (UDP), or with all (streams), and kept by the supervisor."""
@@ -40,8 +41,22 @@ class Berth:
     """The worker's own control socket, for the supervisor."""
     is_steered: bool
     """The kernel gives each datagram to its owner."""
-    drained: Callable[[], None]
-    """Called in the place of an end, when the last call is over."""
+    former: socket.socket
+    """The box of the process before this one, or after it."""
+    clear_counts: Callable[[], None]
+    """Forgets what the process before this one carried."""
+    say: Callable[[str], None]
+    """A word to the supervisor."""
+
+    @property
+    def worker(self) -> int:
+        """Its number."""
+        return self.seat.worker
+
+    @property
+    def is_behind(self) -> bool:
+        """There is a process before this one, which makes room."""
+        return self.seat.standing is Standing.BEHIND
 
     @property
     def slots(self) -> tuple[bytes, frozenset[int]]:

@@ -1,8 +1,9 @@
 """A worker process: waits until it is told which worker it is, then is one until it is told to stop.
 
-Its standard input is the supervisor's word: a line that says who to be, `media lost`, `media back`, what media engines
-tell, `stop`; at the end of it the supervisor is gone, and a worker without one would keep ports that the next node
-needs. On standard output it says `ready` and `drained`.
+Its standard input is the supervisor's word: a line that says who to be, then `media lost`, `media back`, what media
+engines tell, `stop`, and those of `sbc/supervisor/words.py` by which it makes room for the next process; at the end of
+it the supervisor is gone, and a worker without one would keep ports that the next node needs. On standard output it
+says `ready`, `drained` and `left`.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ import sys
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Final
 
 from sbc.config import Config
 from sbc.crew import Counts, Findings, Mailbox, Marks, Phones, Ring, RingStore
@@ -25,14 +25,10 @@ from sbc.steering import Table
 from sbc.supervisor.berth import Berth
 from sbc.supervisor.life import settle_memory
 from sbc.supervisor.node import Node, Reload
-from sbc.supervisor.notices import Lines, tell
+from sbc.supervisor.notices import Lines
+from sbc.supervisor.seat import Seat, Standing
+from sbc.supervisor.words import READY
 from sbc.telemetry import Telemetry
-
-READY: Final = "ready"
-DRAINED: Final = "drained"
-STOP: Final = "stop"
-MEDIA_LOST: Final = "media lost"
-MEDIA_BACK: Final = "media back"
 
 
 @dataclass(frozen=True)
@@ -45,8 +41,13 @@ class Orders:
     """The table of slots, in hexadecimal."""
     sockets: dict[str, int]
     """By the listener's index."""
+    generation: int
+    is_behind: bool
     mailbox: int
+    own: list[int]
+    """The boxes of its two seats, to read."""
     mailboxes: list[int]
+    """All boxes, to write: the workers', then those of all seats."""
     counts: int
     phones: int
     findings: int
@@ -93,20 +94,18 @@ def _hear(node: Node, lines: Lines) -> None:
     if not data:
         os._exit(1)  # the supervisor was killed: so are we, and the journal has the calls
     for word in lines.take(data):
-        if word == STOP:
-            node.stop()
-        elif word == MEDIA_LOST:
-            node.lose_embedded()
-        elif word == MEDIA_BACK:
-            node.regain_embedded()
-        elif node.worker is not None:
-            tell(word, node.worker)
+        node.hear(word)
 
 
 def _berth(orders: Orders, config: Config) -> Berth:
     table = Table(bytes.fromhex(orders.owners), orders.workers)
-    counts = Counts(orders.counts, orders.worker)
+    standing = Standing.BEHIND if orders.is_behind else Standing.FRONT
+    seat = Seat(orders.worker, orders.workers, orders.generation, standing)
+    counts = Counts(orders.counts, seat.number)
     counts.clear()
+    own = [socket.socket(fileno=number) for number in orders.own]
+    if seat.generation % 2:
+        own.reverse()
     store: Store = MemoryStore()
     if config.store != "memory":
         store = RingStore(Ring(orders.ring), open_switches(Path(config.state)))
@@ -117,10 +116,14 @@ def _berth(orders: Orders, config: Config) -> Berth:
         return read_live(Path(config.state))
 
     return Berth(
-        worker=orders.worker,
+        seat=seat,
         table=table,
         sockets={int(index): socket.socket(fileno=number) for index, number in orders.sockets.items()},
-        mailbox=Mailbox(socket.socket(fileno=orders.mailbox), [socket.socket(fileno=n) for n in orders.mailboxes]),
+        mailbox=Mailbox(
+            socket.socket(fileno=orders.mailbox), [socket.socket(fileno=n) for n in orders.mailboxes], own[0]
+        ),
+        former=own[1],
+        clear_counts=Counts(orders.counts, seat.former_number).clear,
         counts=counts,
         phones=Phones(orders.phones),
         findings=Findings(orders.findings, orders.worker, orders.workers),
@@ -132,5 +135,5 @@ def _berth(orders: Orders, config: Config) -> Berth:
         is_media_new=orders.is_media_new,
         control=orders.control,
         is_steered=orders.is_steered,
-        drained=lambda: print(DRAINED, flush=True),  # noqa: T201
+        say=partial(print, flush=True),
     )

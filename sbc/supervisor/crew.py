@@ -7,9 +7,9 @@ import contextlib
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, Protocol
 
-from sbc.supervisor.child import DRAINED, READY
+from sbc.supervisor.words import DRAINED, READY
 
 UNREAD: Final = 65_536
 """Bytes that may wait for a worker that does not read."""
@@ -49,11 +49,24 @@ class Understudy:
         )
 
 
+class Heir(Protocol):
+    """Who is told what a process says and does that makes room."""
+
+    async def said(self, worker: int, word: str) -> None:
+        """It says this."""
+
+    async def ended(self, worker: int) -> bool:
+        """It has ended; whether that was all, or else it is to be replaced after all."""
+
+
 class Hand:
     """One worker: `process` is who it is now, `deaths` how many it has been before."""
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, generation: int = 0) -> None:
         self.number: Final = number
+        self.generation: Final = generation
+        self.heir: Heir | None = None
+        """Who is to take its place."""
         self.deaths = 0
         self.ready: Final = asyncio.Event()
         self.drained: Final = asyncio.Event()

@@ -32,6 +32,11 @@ def is_wanted(config: Config) -> bool:
     return config.media.mode == "anchor" and not config.media.engines
 
 
+def port_of_survivor(config: Config) -> int:
+    """Where the engine of this node was last seen, 0 where none was."""
+    return noted(Path(config.state))[1]
+
+
 def interfaces_of(config: Config) -> list[tuple[str, str]]:
     """(interface name, address) for each realm and family, in order: the realm's own name where none is configured."""
     named: dict[tuple[str, bool], str] = {}

@@ -2,273 +2,409 @@
 
 It touches no SIP. Sockets, mailboxes and rings are made here before the first worker and stay open whatever becomes of
 it: what peers send meanwhile waits in the sockets for the one that comes after, with the same slots and the same calls.
+A supervisor of another version inherits all of it (`sbc/supervisor/upgrade.py`).
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
 import signal
 import socket
-import time
+import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from sbc.admin import RelayServer
+import sbc
+from sbc.admin import Json, RelayServer
 from sbc.config import Config
-from sbc.crew import Marks, Ring, counts_memory, findings_memory, marks_memory, open_mailbox, phones_memory, ring_memory
 from sbc.journal import SharedStore, Store, make_state, naming
-from sbc.kernel import Steering
-from sbc.outputs import CallEnded, Record
 from sbc.steering import assign
-from sbc.supervisor.child import MEDIA_BACK, MEDIA_LOST, STOP, Orders
+from sbc.supervisor.bequest import Bequest, fixed_in, listeners_of, objections
+from sbc.supervisor.changes import changes_that_need_a_restart
+from sbc.supervisor.channel import Channel, ChannelEnded
 from sbc.supervisor.crew import Hand, Understudy
-from sbc.supervisor.embedded import EmbeddedEngine, is_wanted
+from sbc.supervisor.embedded import EmbeddedEngine, is_wanted, port_of_survivor
+from sbc.supervisor.estate import Estate
+from sbc.supervisor.ledger import Ledger
 from sbc.supervisor.life import live
 from sbc.supervisor.mark import session_mark
-from sbc.supervisor.node import Announce, Reload, changes_that_need_a_restart
+from sbc.supervisor.node import Announce, Reload
 from sbc.supervisor.notices import Crier, Notices
-from sbc.supervisor.ports import choose_ports, keep_ports
+from sbc.supervisor.notify import notify
+from sbc.supervisor.ports import choose_ports, keep_ports, with_listeners
+from sbc.supervisor.roster import Roster
 from sbc.supervisor.sharing import SLOTS, check_ours, follow, journal_status, open_lasting
-from sbc.supervisor.succession import Succession, abandoned
 from sbc.supervisor.tasks import Tasks, guard_callbacks
+from sbc.supervisor.upgrade import State, Upgrade
+from sbc.supervisor.words import MEDIA_BACK, MEDIA_LOST
 from sbc.telemetry import Telemetry
-from sbc.transport import Bound, ListenError, open_datagrams, open_stream_listener
+from sbc.transport import Bound
 
-PUMP: Final = 0.02
-"""Seconds between two looks into the rings."""
-_PATIENCE: Final = 2.0
-"""Seconds that the workers of a node that was killed may take to let its ports go."""
-_READY: Final = 60.0
-_FAREWELL: Final = 5.0
+_READY: Final = 100.0
+_LOOK: Final = 0.1
+PYTHON: Final = "SBC_PYTHON"
+"""The environment's name for the Python of the next version, where it is not the one that runs."""
 
 
 class Fleet:
-    """One running node of several workers. `command` starts a worker process with this Python."""
+    """One running node of several workers. `arguments` are those of `sbc run`; a worker is started with the same."""
 
-    def __init__(self, config: Config, telemetry: Telemetry, read_again: Reload, command: Sequence[str]) -> None:
-        self.config: Final = choose_ports(config)
+    def __init__(self, config: Config, telemetry: Telemetry, read_again: Reload, arguments: Sequence[str]) -> None:
+        self.config = config
+        self.successor = 0
+        """The process id of the supervisor that has relieved this one."""
         self._telemetry: Final = telemetry
+        self._logger: Final = telemetry.logger
         self._read_again: Final = read_again
-        self._command: Final = command
-        self._hands: Final = [Hand(number) for number in range(config.workers)]
+        self._arguments: Final = arguments
         self._stop: Final = asyncio.Event()
         self._is_draining = False
         self._embedded: EmbeddedEngine | None = None
         self._had_media = True
-        self._is_steered = False
         self._table = assign(b"", config.workers, secrets.randbelow)
-        self._sockets: Final[list[dict[int, socket.socket]]] = [{} for _ in self._hands]
-        self._mailboxes: Final = [open_mailbox() for _ in self._hands]
-        self._rings: Final = [ring_memory() for _ in self._hands]
-        self._readers: Final = [Ring(ring) for ring in self._rings]
-        self._counts: Final = counts_memory()
-        self._phones: Final = phones_memory()
-        self._findings: Final = findings_memory()
-        self._marks_memory: Final = marks_memory()
-        self._marks: Final = Marks(self._marks_memory)
+        self._estate = Estate(0, [], [], -1, -1, -1, -1)
+        self._roster: Roster | None = None
+        self._ledger: Ledger | None = None
+        self._control: RelayServer | None = None
+        self._upgrade: Upgrade | None = None
+        self._tasks: Tasks | None = None
+        self._following: asyncio.Task[None] | None = None
+        self._watching: asyncio.Task[None] | None = None
+        self._former: Channel | None = None
+        self._failure = ""
+        self._notices = Notices()
 
-    async def run(self, announce: Announce) -> None:
+    async def run(self, announce: Announce, inherited: int = -1) -> None:
         """Serve until told to stop; `announce` hears what listens where. A start that fails raises OSError or
-        EmbeddedError, and nothing is left open.
+        EmbeddedError, and nothing is left open. `inherited` is our end of a channel to the supervisor before us.
         """
-        store = await open_lasting(self.config, self._telemetry.logger)
+        if inherited >= 0:
+            await self._inherit(announce, inherited)
+            return
+        self.config = choose_ports(self.config)
+        self._estate = Estate.make(self.config.workers)
+        self._ledger = ledger = Ledger(self._estate.rings, self._open_store)
+        store = await ledger.open()
         self._table = assign(_owners(self.config), self.config.workers, secrets.randbelow)
         owners = self._table.owners.hex()
         _keep_owners(Path(self.config.state), owners)
         if isinstance(store, SharedStore):
             store.replica.keep_slots(owners)
         session_mark(Path(self.config.state))  # made before the workers read it
-        await live(lambda tasks: self._serve(tasks, announce, store), self._telemetry, store)
+        await live(lambda tasks: self._serve(tasks, announce, ledger), self._telemetry, ledger)
         check_ours(store)
 
-    async def _serve(self, tasks: Tasks, announce: Announce, store: Store) -> None:
-        loop = asyncio.get_running_loop()
-        guard_callbacks(loop, self._telemetry)
-        members = [Path(self._control_of(hand.number)) for hand in self._hands]
-        control = RelayServer(
-            members, Path(self.config.control_socket), self._check, lambda: journal_status(self.config.store, store)
-        )
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._terminate, tasks, control)
-        loop.add_signal_handler(signal.SIGHUP, lambda: tasks.create_task(self._reload(control), name="reload"))
+    async def _open_store(self) -> Store:
+        return await open_lasting(self.config, self._logger)
+
+    async def _serve(self, tasks: Tasks, announce: Announce, ledger: Ledger) -> None:
+        control = self._prepare(tasks, ledger)
         understudy: Understudy | None = None
-        notices, crier = Notices(), Crier(self._hands)
         try:
             await control.open()  # first: another node on the same state is found before any port is touched
-            await self._bind()
-            self._is_steered = self._steer()
-            if is_wanted(self.config):
-                logger = self._telemetry.logger
-                self._embedded = EmbeddedEngine(self.config, logger, self._lose_embedded, self._regain_embedded)
-                await self._embedded.start()
-                self._had_media = self._embedded.is_survivor
-                tasks.create_task(self._embedded.watch(), name="media engine")
-            await notices.open(self.config.media, crier, crier)
-            understudy = Understudy(self._command, self._descriptors())
-            tasks.create_task(self._pump(store), name="journal")
-            tasks.create_task(follow(store, self._telemetry.logger, self._stop.set), name="shared store")
-            for hand in self._hands:
-                tasks.create_task(self._keep(hand, understudy, store, tasks), name=f"worker {hand.number}")
+            await self._estate.bind(self.config)
+            self._steer()
+            await self._start_media()
+            understudy = Understudy(self._worker_command(), self._estate.descriptors)
+            roster = self._appoint(understudy, ledger)
+            await self._hear_engines()
+            self._write(tasks, ledger)
+            roster.start(tasks)
             async with asyncio.timeout(_READY):
-                for hand in self._hands:
-                    await hand.ready.wait()
+                await roster.wait_ready()
             self._had_media = True
             announce(self._bound())
+            notify("READY=1")
             tasks.create_task(self._await_drained(), name="drained")
             await self._stop.wait()
         finally:
-            self._is_draining = True
-            notices.close()
-            await self._dismiss(understudy)
-            await control.close()
-            self._drain_rings(store)
-            if self._embedded is not None:
-                await self._embedded.stop()
+            await self._end(understudy)
 
-    # Sockets
+    async def _inherit(self, announce: Announce, descriptor: int) -> None:
+        """Relieve the supervisor at the other end."""
+        channel = self._former = await Channel.open(socket.socket(fileno=descriptor))
+        try:
+            try:
+                bequest = Bequest.read({k: v for k, v in (await channel.hear()).items() if k != "what"})
+                self.config = _with_ports(self.config, bequest.listeners)
+                complaints = objections(bequest, self.config)
+                if complaints:
+                    raise ValueError("; ".join(complaints))
+                self._estate = Estate.inherit(bequest.estate)
+            except (ValueError, KeyError, TypeError) as error:
+                channel.say("failed", why=str(error))
+                raise OSError(str(error)) from None
+            self._ledger = ledger = Ledger(self._estate.rings, self._open_store)
+            self._table = assign(_owners(self.config), self.config.workers, secrets.randbelow)
+            await live(lambda tasks: self._relieve(tasks, announce, ledger, bequest, channel), self._telemetry, ledger)
+        finally:
+            is_over = self._stop.is_set() and not self._failure
+            channel.say("bye" if is_over else "failed", why=self._failure or "it could not go on")
+            await channel.close()
 
-    async def _bind(self) -> None:
-        """All workers' sockets. A node that was killed may take a moment to let them go."""
-        deadline = time.monotonic() + _PATIENCE
-        for listener in self.config.listeners:
-            dscp = self.config.realms[listener.realm].dscp_sip
-            while True:
-                try:
-                    if listener.transport == "UDP":
-                        found = open_datagrams(listener, dscp, len(self._hands))
-                    else:
-                        found = [open_stream_listener(listener, dscp)] * len(self._hands)
-                    break
-                except ListenError:
-                    if time.monotonic() > deadline:
-                        raise
-                    await asyncio.sleep(0.05)
-            for mine, sock in zip(self._sockets, found, strict=True):
-                mine[listener.index] = sock
+    async def _relieve(
+        self, tasks: Tasks, announce: Announce, ledger: Ledger, bequest: Bequest, channel: Channel
+    ) -> None:
+        control = self._prepare(tasks, ledger)
+        understudy = Understudy(self._worker_command(), self._estate.descriptors)
+        try:
+            roster = self._appoint(understudy, ledger, bequest.generations)
+            roster.expect(lambda worker, word: channel.say("tell", worker=worker, word=word), bequest.seconds)
+            roster.start(tasks)
+            async with asyncio.timeout(_READY):
+                await roster.wait_ready()
+            channel.say("ready", pid=os.getpid(), version=sbc.__version__)
+            if (await channel.hear())["what"] != "yours":
+                raise OSError("the former supervisor does not yield")
+            await ledger.open()
+            await control.open(socket.socket(fileno=bequest.control))
+            await self._start_media()
+            await self._hear_engines()
+            self._write(tasks, ledger)
+            channel.say("taken", pid=os.getpid())
+            if (await channel.hear())["what"] != "go":
+                raise OSError("the former supervisor does not yield")
+            tasks.create_task(self._listen(channel, roster), name="former")
+            announce(self._bound())
+            await roster.open_changes()
+            tasks.create_task(self._await_drained(), name="drained")
+            await self._stop.wait()
+            if self._failure:
+                raise OSError(self._failure)
+        except TimeoutError:
+            channel.say("failed", why=f"its workers are not there after {_READY:g} s")
+            raise OSError("the workers are not there") from None
+        except ChannelEnded as error:
+            raise OSError(f"the former supervisor is gone: {error}") from None
+        finally:
+            await self._end(understudy)
 
-    def _steer(self) -> bool:
+    def _give_up(self) -> None:
+        """A worker can be nobody: the former supervisor takes it all back."""
+        self._failure = "the workers of the new version die; the log says why"
+        self._stop.set()
+
+    async def _listen(self, channel: Channel, roster: Roster) -> None:
+        """What becomes of the processes before ours; where their supervisor is gone, so are they."""
+        while True:
+            try:
+                said = await channel.hear()
+            except ChannelEnded:
+                break
+            if said["what"] == "said":
+                await roster.former_said(int(said["worker"]), str(said["word"]))
+            elif said["what"] == "ended":
+                await roster.former_ended(int(said["worker"]))
+        for hand in roster.hands:
+            await roster.former_ended(hand.number)
+
+    # Beginning
+
+    def _prepare(self, tasks: Tasks, ledger: Ledger) -> RelayServer:
+        """What both ways begin with: signals, and a control socket that is not open yet."""
+        loop = asyncio.get_running_loop()
+        guard_callbacks(loop, self._telemetry)
+        self._tasks = tasks
+        self._control = control = RelayServer(
+            lambda: self._roster.members if self._roster is not None else [],
+            Path(self.config.control_socket),
+            self._check,
+            lambda: self._describe(ledger),
+            self,
+        )
+        self._upgrade = Upgrade(self, self._run_command(), self._logger, tasks)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._terminate, tasks, control)
+        loop.add_signal_handler(signal.SIGHUP, lambda: tasks.create_task(self._reload(control), name="reload"))
+        return control
+
+    def _appoint(self, understudy: Understudy, ledger: Ledger, generations: Sequence[int] = ()) -> Roster:
+        self._roster = roster = Roster(
+            self.config, self._table, self._estate, ledger, self._logger, understudy, self._media, generations
+        )
+        roster.on_failure = self._give_up
+        return roster
+
+    def _write(self, tasks: Tasks, ledger: Ledger) -> None:
+        assert ledger.store is not None
+        tasks.create_task(ledger.run(), name="journal")
+        self._following = tasks.create_task(follow(ledger.store, self._logger, self._stop.set), name="shared store")
+
+    def _media(self) -> tuple[int, bool]:
+        if self._embedded is None and is_wanted(self.config):
+            return port_of_survivor(self.config), False  # the former supervisor's, still
+        return self._embedded.port if self._embedded is not None else 0, not self._had_media
+
+    async def _start_media(self) -> None:
+        if not is_wanted(self.config):
+            return
+        assert self._tasks is not None
+        self._embedded = EmbeddedEngine(self.config, self._logger, self._lose_embedded, self._regain_embedded)
+        await self._embedded.start()
+        self._had_media = self._embedded.is_survivor
+        self._watching = self._tasks.create_task(self._embedded.watch(), name="media engine")
+
+    async def _hear_engines(self) -> None:
+        """What they tell unasked; raises OSError."""
+        assert self._roster is not None
+        crier = Crier(self._roster)
+        self._notices = Notices()
+        await self._notices.open(self.config.media, crier, crier)
+
+    def _steer(self) -> None:
         """Have the kernel give each datagram to its owner; where it does not let us, workers hand them over."""
         try:
-            steering = Steering()
-            for listener in self.config.listeners:
-                if listener.transport == "UDP":
-                    steering.attach([mine[listener.index] for mine in self._sockets], self._table.owner)
-            steering.close()
+            self._estate.steer(self.config, self._table.owner)
         except OSError as error:
-            self._telemetry.logger.warning("the kernel does not steer; workers hand over", reason=str(error))
-            return False
-        return True
+            self._logger.warning("the kernel does not steer; workers hand over", reason=str(error))
 
     def _bound(self) -> tuple[Bound, ...]:
         return tuple([Bound(one.realm, one.transport, one.host, one.port) for one in self.config.listeners])
 
-    def _descriptors(self) -> list[int]:
-        sockets = {sock.fileno() for mine in self._sockets for sock in mine.values()}
-        ends = {end.fileno() for pair in self._mailboxes for end in pair}
-        memories = {self._counts, self._phones, self._findings, self._marks_memory, *self._rings}
-        return sorted(sockets | ends | memories)
+    def _worker_command(self) -> list[str]:
+        return ["-m", "sbc", "worker", *self._arguments]
 
-    # Workers
+    def _run_command(self) -> list[str]:
+        return [os.environ.get(PYTHON) or sys.executable, "-m", "sbc", "run", *self._arguments]
 
-    async def _keep(self, hand: Hand, understudy: Understudy, store: Store, tasks: Tasks) -> None:
-        """Have this worker, whoever it is, until the node ends."""
-        succession, logger = Succession(), self._telemetry.logger
-        while not self._stop.is_set():
-            orders = self._orders(hand.number, succession.adopts_after)
-            began = time.monotonic()
-            hand.ready.clear()
-            tasks.create_task(self._prepare(hand, understudy), name="understudy")
-            status = await hand.live(await understudy.take(), orders.line(), self._hear)
-            if self._is_draining and status == 0:
-                return
-            hand.deaths += 1
-            culprit = succession.die(time.monotonic() - began, self._marks.get(hand.number))
-            after = succession.adopts_after
-            logger.error("worker died", worker=hand.number, status=status, adopts_after=after)
-            self._marks.set(hand.number, "")
-            await asyncio.sleep(succession.pause)
-            self._drain_rings(store)
-            if culprit:
-                logger.error("call given up: it was being adopted at two deaths of its worker", call=culprit)
-                store.append(abandoned(culprit, time.time()))
-            await asyncio.get_running_loop().run_in_executor(None, store.flush)
+    async def _end(self, understudy: Understudy | None) -> None:
+        self._is_draining = True
+        if not self.successor:
+            notify("STOPPING=1")
+        self._notices.close()
+        if self._roster is not None:
+            await self._roster.dismiss()
+        elif understudy is not None:
+            await understudy.close()
+        if self._control is not None:
+            await self._control.close()
+        if self._ledger is not None:
+            self._ledger.drain()
+        if self._embedded is not None and not self.successor:
+            await self._embedded.stop()
 
-    async def _prepare(self, hand: Hand, understudy: Understudy) -> None:
-        """Somebody to come after this worker, once it is there itself."""
-        await hand.ready.wait()
-        await understudy.prepare()
+    # An upgrade: `sbc.supervisor.upgrade.House`, and operators' commands
 
-    def _hear(self, text: str) -> None:
-        self._telemetry.logger.info("worker", says=text)
+    @property
+    def hands(self) -> list[Hand]:
+        """The workers."""
+        assert self._roster is not None
+        return self._roster.hands
 
-    def _orders(self, number: int, adopts_after: float) -> Orders:
-        return Orders(
-            worker=number,
-            workers=len(self._hands),
-            owners=self._table.owners.hex(),
-            sockets={str(index): sock.fileno() for index, sock in self._sockets[number].items()},
-            mailbox=self._mailboxes[number][0].fileno(),
-            mailboxes=[writer.fileno() for _, writer in self._mailboxes],
-            counts=self._counts,
-            phones=self._phones,
-            findings=self._findings,
-            ring=self._rings[number],
-            media_port=self._embedded.port if self._embedded is not None else 0,
-            is_media_new=not self._had_media,
-            control=self._control_of(number),
-            adopts_after=adopts_after,
-            marks=self._marks_memory,
-            is_steered=self._is_steered,
+    @property
+    def descriptors(self) -> list[int]:
+        """Everything that the next supervisor inherits."""
+        assert self._control is not None
+        return [*self._estate.descriptors, self._control.descriptor]
+
+    def bequest(self, seconds: float) -> Bequest:
+        """What it is told of it."""
+        assert self._control is not None
+        return Bequest(
+            self._estate.told(),
+            self._control.descriptor,
+            [hand.generation + 1 for hand in self.hands],
+            seconds,
+            listeners_of(self.config),
+            fixed_in(self.config),
+            os.getpid(),
+            sbc.__version__,
         )
 
-    def _control_of(self, number: int) -> str:
-        path = Path(self.config.control_socket)
-        return str(path.with_name(f"{path.stem}-{number}{path.suffix}"))
+    async def release(self) -> None:
+        """Let go of the journal, the control socket and the media engine."""
+        assert self._control is not None
+        assert self._ledger is not None
+        for task in (self._following, self._watching):
+            if task is not None:
+                task.cancel()
+        self._notices.close()
+        await self._control.release()
+        await self._ledger.release()
+        self.successor = self._upgrade.successor if self._upgrade is not None else 0
 
-    async def _dismiss(self, understudy: Understudy | None) -> None:
-        if understudy is not None:
-            await understudy.close()
-        for hand in self._hands:
-            hand.say(STOP)
-        for hand in self._hands:
-            process = hand.process
-            if process is None or process.returncode is not None:
-                continue
-            try:
-                async with asyncio.timeout(_FAREWELL):
-                    await process.wait()
-            except TimeoutError:
-                process.kill()
+    async def reclaim(self) -> None:
+        """Have them again."""
+        assert self._control is not None
+        assert self._ledger is not None
+        assert self._tasks is not None
+        self.successor = 0
+        store = await self._ledger.open()
+        await self._ledger.flush()
+        self._following = self._tasks.create_task(follow(store, self._logger, self._stop.set), name="shared store")
+        if self._embedded is not None:
+            self._watching = self._tasks.create_task(self._embedded.watch(), name="media engine")
+        await self._hear_engines()
+        await self._control.listen()
 
-    # The journal
+    def end(self) -> None:
+        """The next supervisor has everything: nothing that it needs is stopped."""
+        self._stop.set()
 
-    async def _pump(self, store: Store) -> None:
-        while True:
-            await asyncio.sleep(PUMP)
-            self._drain_rings(store)
+    async def upgrade(self, seconds: float | None) -> tuple[int, Json]:
+        """Have the new version take the place of this one: HTTP status and answer."""
+        assert self._upgrade is not None
+        assert self._roster is not None
+        if self._roster.changes or self._is_draining:
+            return 409, {"error": "workers are being relieved or drained: see `workers` in `sbc status`"}
+        if is_wanted(self.config) and self.config.store == "memory":
+            return 409, {
+                "error": 'with `state.store = "memory"` the embedded media engine ends with its node: drain it'
+            }
+        return await self._upgrade.run(self._seconds(seconds))
 
-    def _drain_rings(self, store: Store) -> None:
-        records = [record for reader in self._readers for record in reader.take()]
-        records.sort(key=_wall)  # a call that moved has its last record in another worker's ring
-        for record in records:
-            store.append(record)
+    async def relieve(self, worker: int, seconds: float | None) -> tuple[int, Json]:
+        """Have another process take the place of one worker's."""
+        assert self._roster is not None
+        if not 0 <= worker < len(self._roster.hands):
+            return 404, {"error": f"there is no worker {worker}: they are 0 to {len(self._roster.hands) - 1}"}
+        busy = self._upgrade is not None and self._upgrade.state is not State.IDLE
+        if worker in self._roster.changes or busy or self._is_draining:
+            return 409, {"error": "workers are being relieved or drained: see `workers` in `sbc status`"}
+        former = self._roster.hands[worker].pid
+        self._roster.relieve(worker, self._seconds(seconds))
+        return 200, {"done": "draining", "worker": worker, "pid": former, "deadline": self._seconds(seconds)}
+
+    def _seconds(self, seconds: float | None) -> float:
+        return self.config.drain_deadline if seconds is None else seconds
+
+    def _describe(self, ledger: Ledger) -> Json:
+        """What the supervisor knows beside its workers."""
+        upgrade, roster = self._upgrade, self._roster
+        supervisor: dict[str, Any] = {
+            "pid": os.getpid(),
+            "generations": [hand.generation for hand in roster.hands] if roster else [],
+        }
+        if upgrade is not None:
+            supervisor["upgrade"] = upgrade.state.value
+        if roster is not None and roster.changes:
+            supervisor["relieving"] = {str(number): one.relief.stage.value for number, one in roster.changes.items()}
+        return {"journal": journal_status(self.config.store, ledger.store), "supervisor": supervisor}
 
     # Media, signals, commands
 
     def _lose_embedded(self) -> None:
-        for hand in self._hands:
-            hand.say(MEDIA_LOST)
+        if self._roster is not None:
+            self._roster.say(MEDIA_LOST)
+        if self._former is not None:
+            self._former.say(MEDIA_LOST)
 
     def _regain_embedded(self) -> None:
-        for hand in self._hands:
-            hand.say(MEDIA_BACK)
+        if self._roster is not None:
+            self._roster.say(MEDIA_BACK)
+        if self._former is not None:
+            self._former.say(MEDIA_BACK)
 
     def _terminate(self, tasks: Tasks, control: RelayServer) -> None:
         """The first signal drains; the second ends what is left and stops."""
-        if self._is_draining:
-            for hand in self._hands:
+        if self.successor:
+            self.end()  # what is left here goes to the next supervisor at once
+        elif self._is_draining:
+            for hand in self.hands:
                 if hand.pid and hand.process is not None:
                     hand.process.send_signal(signal.SIGTERM)  # it drains already: its calls end now
             self._stop.set()
@@ -278,11 +414,13 @@ class Fleet:
 
     async def _reload(self, control: RelayServer) -> None:
         for finding in await control.reload():
-            self._telemetry.logger.error("finding", text=str(finding["text"]))
+            self._logger.error("finding", text=str(finding["text"]))
 
     async def _await_drained(self) -> None:
-        for hand in self._hands:
-            await hand.drained.wait()
+        assert self._roster is not None
+        roster = self._roster
+        while roster.changes or not all(hand.drained.is_set() for hand in roster.hands):  # noqa: ASYNC110
+            await asyncio.sleep(_LOOK)
         self._stop.set()
 
     async def _check(self) -> list[dict[str, object]]:
@@ -293,8 +431,12 @@ class Fleet:
         return changes_that_need_a_restart(self.config, keep_ports(fresh, self.config))
 
 
-def _wall(record: Record) -> float:
-    return record.end if isinstance(record, CallEnded) else record.wall
+def _with_ports(config: Config, listeners: list[list[Any]]) -> Config:
+    """The configuration with the ports that the former supervisor has chosen, where it leaves them open."""
+    if len(config.listeners) != len(listeners) or all(one.port for one in config.listeners):
+        return config
+    pairs = zip(config.listeners, listeners, strict=True)
+    return with_listeners(config, [one if one.port else replace(one, port=int(known[2])) for one, known in pairs])
 
 
 def _keep_owners(state: Path, owners: str) -> None:

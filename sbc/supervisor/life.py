@@ -5,17 +5,24 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections.abc import Awaitable, Callable
+from typing import Protocol
 
-from sbc.journal import Store
 from sbc.supervisor.tasks import Tasks
 from sbc.telemetry import Telemetry
+
+
+class Closable(Protocol):
+    """The journal."""
+
+    def close(self) -> None:
+        """Write what there is; waits for the disk."""
 
 
 class _Ended(Exception):
     """The node's life is over: ends its task group."""
 
 
-async def live(serve: Callable[[Tasks], Awaitable[None]], telemetry: Telemetry, store: Store) -> None:
+async def live(serve: Callable[[Tasks], Awaitable[None]], telemetry: Telemetry, store: Closable) -> None:
     """Run `serve` to its end and everything it has started with it; raises what it raised."""
     failure: Exception | None = None
     try:

@@ -28,13 +28,15 @@ from sbc.lookup import Resolver, nameservers
 from sbc.media import NOBODY
 from sbc.supervisor.berth import Berth
 from sbc.supervisor.certificates import Certificates
+from sbc.supervisor.changes import changes_that_need_a_restart
 from sbc.supervisor.embedded import LOOPBACK, EmbeddedEngine, EmbeddedHearer, is_wanted
 from sbc.supervisor.engines import connect_engines
 from sbc.supervisor.following import Following
 from sbc.supervisor.greeting import Greeter
+from sbc.supervisor.leaving import Leaving
 from sbc.supervisor.life import live, settle_memory
 from sbc.supervisor.mark import session_mark
-from sbc.supervisor.notices import Notices
+from sbc.supervisor.notices import Notices, tell
 from sbc.supervisor.outlets import NodeOutlets
 from sbc.supervisor.pauses import Pauses, beat
 from sbc.supervisor.pings import watch_engines
@@ -45,6 +47,7 @@ from sbc.supervisor.steersman import CONNECTION_BITS, Steersman
 from sbc.supervisor.succession import adopt_all
 from sbc.supervisor.sweeps import sweep_engines
 from sbc.supervisor.tasks import Tasks, guard_callbacks
+from sbc.supervisor.words import DRAINED, MEDIA_BACK, MEDIA_LOST, STOP
 from sbc.telemetry import Telemetry
 from sbc.transport import Bound, Transports
 from sbc.worker import LoopAlarm, Worker, system_clock
@@ -89,6 +92,7 @@ class Node:
         self._notices: Final = Notices()
         self._certificates: Final = Certificates(telemetry.logger)
         self._pauses: Final = Pauses()
+        self._leaving: Leaving | None = None
 
     @property
     def recorder(self) -> Recorder:
@@ -125,19 +129,7 @@ class Node:
             await control.open()  # first: another node on the same state is found before any port is touched
             clients.extend(await self._connect_media(tasks))
             settle_memory(is_clean=self._berth is not None)  # before the first call: what is frozen is never let go
-            left = await loop.run_in_executor(None, self._store.live if self._berth is None else self._berth.live)
-            if self._berth is not None:
-                left, gone = divide(left, self._berth.table, self._berth.worker)
-                self._engine.moves.expect(gone)
-                self._engine.egress.bindings.elsewhere = self._berth.phones
-            adopt_all(worker, left, self._berth, tasks)  # before the first message, which may be about one of them
-            await transports.open()
-            if self._steersman is not None and self._berth is not None:
-                self._steersman.start(transports)
-                tasks.create_task(share_counts(self._engine.egress.trunks, self._berth.counts), name="counts")
-                tasks.create_task(share_probes(self._engine, worker, self._berth.findings), name="probes")
-            else:
-                self._follow_network(tasks, transports)
+            await self._begin(worker, transports, tasks)
             self._end_silent(worker)
             self._certificates.take(self.config)
             tasks.create_task(self._certificates.remind(), name="certificates")
@@ -149,7 +141,8 @@ class Node:
             tasks.create_task(beat(worker, transports, clients, self._pauses), name="load")
             for trunk, target in self._store.disabled():
                 self.switch_trunk(trunk, target, False)
-            worker.start()
+            if self._berth is None or not self._berth.is_behind:
+                worker.start()
             worker.settle()
             announce(transports.bound)
             await self._stop.wait()
@@ -163,6 +156,46 @@ class Node:
             transports.close()
             if self._embedded is not None:
                 await self._embedded.stop()
+
+    async def _begin(self, worker: Worker, transports: Transports, tasks: Tasks) -> None:
+        """Adopt what is left of a process before us, and open the sockets; or stand behind one that makes room."""
+        berth, engine, loop = self._berth, self._engine, asyncio.get_running_loop()
+        assert self._store is not None
+        if berth is not None and berth.is_behind:
+            transports.open_behind()
+        else:
+            left = await loop.run_in_executor(None, self._store.live if berth is None else berth.live)
+            if berth is not None:
+                left, gone = divide(left, berth.table, berth.worker)
+                engine.moves.expect(gone)
+            adopt_all(worker, left, berth, tasks)  # before the first message, which may be about one of them
+            await transports.open()
+        if self._steersman is None or berth is None:
+            self._follow_network(tasks, transports)
+            return
+        engine.egress.bindings.elsewhere = berth.phones
+        self._leaving = leaving = Leaving(
+            berth, engine, worker, transports, self._steersman, tasks, self._telemetry.logger, self.stop, system_clock
+        )
+        if berth.is_behind:
+            leaving.begin()
+        self._steersman.start(transports)
+        tasks.create_task(share_counts(engine.egress.trunks, berth.counts), name="counts")
+        tasks.create_task(share_probes(engine, worker, berth.findings), name="probes")
+
+    def hear(self, word: str) -> None:
+        """The supervisor's word to a worker."""
+        if word == STOP:
+            self.stop()
+        elif word == MEDIA_LOST:
+            self.lose_embedded()
+        elif word == MEDIA_BACK:
+            self.regain_embedded()
+        elif word.startswith("["):
+            if self._worker is not None:
+                tell(word, self._worker)
+        elif self._leaving is not None:
+            self._leaving.hear(word)
 
     # Operators' commands: `sbc.admin.Node`.
 
@@ -370,9 +403,9 @@ class Node:
         berth = self._berth
         if berth is None:
             return Transports(self.config, worker, tasks)
-        self._steersman = steersman = Steersman(worker, berth.mailbox, berth.table, berth.worker)
+        self._steersman = steersman = Steersman(worker, berth.mailbox, berth.table, berth.seat)
         steersman.is_steered = berth.is_steered
-        first = berth.worker << CONNECTION_BITS
+        first = berth.seat.number << CONNECTION_BITS | berth.seat.first_connection
         return Transports(self.config, steersman, tasks, given=berth.sockets, numbers_from=first)
 
     def _follow_network(self, tasks: Tasks, transports: Transports) -> None:
@@ -446,7 +479,7 @@ class Node:
         if self._berth is None:
             self._stop.set()
         else:
-            self._berth.drained()  # others may still have calls, and new ones are to hear 503 meanwhile
+            self._berth.say(DRAINED)  # others may still have calls, and new ones are to hear 503 meanwhile
 
     def _end_calls(self) -> None:
         if self._worker is not None:
@@ -457,28 +490,3 @@ class Node:
         while True:
             await asyncio.sleep(_TICK)
             self._telemetry.tick(time.monotonic())
-
-
-def changes_that_need_a_restart(old: Config, new: Config) -> list[Json]:
-    """What a reload cannot change in this version: sockets, media engines and where the state is kept."""
-    changed = [
-        ("listen", old.listeners != new.listeners),
-        (
-            "dscp",
-            {r.name: r.dscp_sip for r in old.realms.values()} != {r.name: r.dscp_sip for r in new.realms.values()},
-        ),
-        ("name_servers", old.name_servers != new.name_servers),
-        ("media", old.media != new.media),
-        ("state", _state_of(old) != _state_of(new)),
-        ("control", old.control_socket != new.control_socket),
-    ]
-    return [
-        {"text": f"`{key}` differs from what runs: a reload cannot change it, restart the node"}
-        for key, differs in changed
-        if differs
-    ]
-
-
-def _state_of(config: Config) -> tuple[str, ...]:
-    shared = (config.name, config.store_password_file, config.store_ca) if config.is_shared else ()
-    return (config.store, config.state, *shared)

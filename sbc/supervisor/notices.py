@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
 from sbc.config import Media
@@ -40,16 +39,16 @@ class Notices:
 
 
 class Reader(Protocol):
-    """A worker's hand, as its supervisor sees it."""
+    """All workers, as their supervisor sees them."""
 
     def say(self, word: str, *, may_be_lost: bool = False) -> None:
-        """A line to the process."""
+        """A line to each process."""
 
 
 class Crier:
     """Tells all workers, each by a line on its standard input."""
 
-    def __init__(self, hands: Sequence[Reader]) -> None:
+    def __init__(self, hands: Reader) -> None:
         self._hands: Final = hands
 
     def media_timed_out(self, session: str) -> None:
@@ -61,9 +60,7 @@ class Crier:
         self._cry("key_heard", session, tag, key, duration)
 
     def _cry(self, *words: str | int) -> None:
-        line = json.dumps(words)
-        for hand in self._hands:
-            hand.say(line, may_be_lost=True)
+        self._hands.say(json.dumps(words), may_be_lost=True)
 
 
 class Told(Protocol):

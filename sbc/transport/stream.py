@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import time
 from typing import TYPE_CHECKING, Final, Protocol, cast
@@ -222,6 +223,36 @@ class StreamConnection(asyncio.Protocol):
         transport = self._leave(Ended.FRAMING)
         if transport is not None:
             transport.write_eof()
+
+    def lend(self) -> tuple[socket.socket, bytes] | None:
+        """Stop reading, for another process to go on: a socket of the same connection, and what was read of a message
+        that is not whole. None where it cannot go on: TLS is known to this process alone, and what is not sent yet too.
+        """
+        transport = self._transport
+        if transport is None or not self.is_open or self.listener.transport != "TCP" or self._framer.fault is not None:
+            return None
+        sock = transport.get_extra_info("socket")
+        if transport.get_write_buffer_size() or sock is None:
+            return None
+        transport.pause_reading()
+        return socket.socket(fileno=os.dup(sock.fileno())), self._framer.partial
+
+    def take_back(self) -> None:
+        """Nobody could be lent it: read on."""
+        if self._transport is not None:
+            self._transport.resume_reading()
+
+    def part(self) -> None:
+        """Somebody goes on with it: let it go without a word to the peer."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def go_on(self, partial: bytes) -> None:
+        """It was another process's, which had read so much of a message."""
+        self.has_spoken = True
+        self._table.spoke(self)
+        if partial:
+            self.data_received(partial)
 
     def is_over(self, now: float) -> bool:
         """True where it was ended a while ago and the peer does not let go."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from sbc.config import Listener, Realm
@@ -77,6 +78,9 @@ class Streams:
         self.contexts: Final[dict[str, TlsContexts]] = {}
         self.door: Final = Door(receiver, limits, counters, self.table)
         self._last = numbers_from
+        self._coming: Final[dict[tuple[int, str, int], list[tuple[bytes, Flow]]]] = {}
+        """Peers whose connections another process gives us, and what waits for them."""
+        self._paused: Final[dict[int, socket.socket]] = {}
         self._is_closed = False
         self._sweeper: asyncio.TimerHandle | None = None
 
@@ -106,6 +110,69 @@ class Streams:
         for connection in self.table:
             connection.cut(Ended.SHUTDOWN)
 
+    def accepts(self, listener: Listener) -> bool:
+        """Whether connections are accepted for it."""
+        return listener.index in self._servers
+
+    def has(self, flow: Flow) -> bool:
+        """Whether a connection for this flow is open, or comes."""
+        return (flow.listener, flow.host, flow.port) in self._coming or self.table.find(flow) is not None
+
+    def know(self, listener: Listener, dscp: int) -> None:
+        """Send by this listener, which somebody else accepts by."""
+        self._listeners[listener.index] = (listener, dscp)
+
+    def pause(self) -> None:
+        """Accept no more; connections stay, and so do the listening sockets."""
+        for index, server in self._servers.items():
+            self._paused[index] = socket.socket(fileno=os.dup(server.sockets[0].fileno()))
+            server.close()
+        self._servers.clear()
+
+    async def resume(self) -> None:
+        """Accept again."""
+        while self._paused:
+            index, sock = self._paused.popitem()
+            await self.listen(*self._listeners[index], sock)
+
+    def give(self, taker: Callable[[socket.socket, Flow, bytes], bool]) -> None:
+        """Let another process go on with every connection that it can go on with."""
+        for connection in self.table:
+            lent = connection.lend()
+            if lent is None:
+                continue
+            sock, partial = lent
+            with sock:
+                is_taken = taker(sock, connection.flow, partial)
+            if is_taken:
+                connection.part()
+            else:
+                connection.take_back()
+
+    def take(self, sock: socket.socket, flow: Flow, partial: bytes) -> None:
+        """Go on with a connection of another process."""
+        known = self._listeners.get(flow.listener)
+        if known is None or self._is_closed:
+            sock.close()
+            return
+        self._coming[flow.listener, flow.host, flow.port] = []
+        self._tasks.create_task(self._take(sock, flow, partial, *known), name=f"take over {flow.host}:{flow.port}")
+
+    async def _take(self, sock: socket.socket, flow: Flow, partial: bytes, listener: Listener, dscp: int) -> None:
+        connection = StreamConnection(
+            flow.connection, listener, self._receiver, self.table, self._messages, self._counters
+        )
+        connection.mark(dscp)
+        sock.setblocking(False)
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(lambda: connection, sock)
+            connection.go_on(partial)
+        except OSError:
+            sock.close()
+        for data, back in self._coming.pop((flow.listener, flow.host, flow.port), ()):
+            self.send(data, back)
+        self._receiver.settle()
+
     def silence(self, listener: Listener) -> None:
         """The address of the listener with this index has gone: accept no more by it, and end its connections."""
         if self._listeners.pop(listener.index, None) is None:
@@ -117,6 +184,10 @@ class Streams:
 
     def send(self, data: bytes, flow: Flow) -> None:
         """Send, now or when the connection is there."""
+        waiting = self._coming.get((flow.listener, flow.host, flow.port)) if self._coming else None
+        if waiting is not None:
+            waiting.append((data, flow))
+            return
         connection = self.table.find(flow)
         if connection is not None and (connection.is_open or not flow.back):
             connection.send(data, flow)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -119,6 +119,57 @@ class Transports:
         except OSError:
             self.close()
             raise
+
+    def open_behind(self) -> None:
+        """Be able to send by the sockets given, while another process reads and accepts. Raises OSError."""
+        self._streams.table.fit(raise_file_limit())
+        self.take_certificates(self._config)
+        for listener in self._config.listeners:
+            sock = self._given[listener.index]
+            if listener.transport == "UDP":
+                self._datagrams[listener.index] = UdpListener(listener, sock, self._receiver, self.counters)
+            else:
+                self._streams.know(listener, self._config.realms[listener.realm].dscp_sip)
+            self._note(listener, int(sock.getsockname()[1]))
+
+    async def accept(self) -> None:
+        """Accept connections by the sockets given, from now on, or again."""
+        await self._streams.resume()
+        for listener in self._config.listeners:
+            if listener.transport != "UDP" and not self._streams.accepts(listener):
+                await self._open(listener)
+
+    def read(self) -> None:
+        """Read the datagrams that come, from now on."""
+        for listener in self._datagrams.values():
+            listener.start()
+
+    def stop_accepting(self) -> None:
+        """Accept no more connections; those that are up stay."""
+        self._streams.pause()
+
+    def stop_reading(self) -> None:
+        """Read and send no more datagrams; what comes is for whoever reads these sockets next."""
+        for listener in self._datagrams.values():
+            listener.close()
+        self._datagrams.clear()
+
+    @property
+    def peers(self) -> list[Flow]:
+        """Those whose stream connections are open."""
+        return [connection.flow for connection in self._streams.table if connection.is_open]
+
+    def give_streams(self, taker: Callable[[socket.socket, Flow, bytes], bool]) -> None:
+        """Let another process go on with every connection that it can go on with: `taker` gives it each."""
+        self._streams.give(taker)
+
+    def take_stream(self, sock: socket.socket, flow: Flow, partial: bytes) -> None:
+        """Go on with a connection of another process, which had read so much of a message."""
+        self._streams.take(sock, flow, partial)
+
+    def has(self, flow: Flow) -> bool:
+        """Whether a connection for this flow is open, or comes."""
+        return self._streams.has(flow)
 
     async def rebind(self, listener: Listener, why: str) -> str:
         """Close the listener of this index and what was connected to it, and open this one where it is up; `why` it is

@@ -53,6 +53,18 @@ class FakeEngine:
         self.heard.append(("inquire", sender, viewer))
         return [(ids, DialogIds("c", "l", "r")) for ids in questions]
 
+    def inherit(self, call: str, record: bytes, now: Now) -> list[Output]:
+        return self._hear("inherit", call, record)
+
+    def read_notes(self, notes: bytes, now: Now) -> list[Output]:
+        return self._hear("notes", notes)
+
+    def give(self, most: int, now: Now) -> list[Output]:
+        return self._hear("give", most)
+
+    def unregister(self, now: Now) -> list[Output]:
+        return self._hear("unregister")
+
     def told(self, number: int, told: list[tuple[DialogIds, DialogIds]], now: Now) -> list[Output]:
         return self._hear("told", number, told)
 

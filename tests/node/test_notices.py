@@ -21,6 +21,18 @@ class Hand:
         self.said.append(word)
 
 
+class Roster:
+    """All of them."""
+
+    def __init__(self, hands: list[Hand]) -> None:
+        self.hands = hands
+
+    def say(self, word: str, *, may_be_lost: bool = False) -> None:
+        """A line to each."""
+        for hand in self.hands:
+            hand.say(word, may_be_lost=may_be_lost)
+
+
 class Told:
     """Keeps what a worker hears."""
 
@@ -38,11 +50,11 @@ class Told:
 
 def test_every_worker_is_told_of_keys_and_timeouts() -> None:
     """A call may have moved from the worker that made its session: nobody but the owner knows."""
-    hands = [Hand(), Hand()]
-    crier = Crier(hands)
+    roster = Roster([Hand(), Hand()])
+    crier = Crier(roster)
     crier.media_timed_out(SESSION)
     crier.key_heard(SESSION, 'a "tag"\nof two lines', "#", 120)
-    for hand in hands:
+    for hand in roster.hands:
         told = Told()
         for line in Lines().take("".join(f"{word}\n" for word in hand.said).encode()):
             tell(line, told)

@@ -1,0 +1,263 @@
+"""A node is upgraded, and one worker drained, while it works: no call is lost, no message is missed."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.interop.test_races import Talk
+from tests.interop.test_workers import assert_no_strays, records, status, workers_of
+from tests.rig.needs import need
+from tests.rig.process import wait_until
+from tests.rig.rig import INSIDE, OUTSIDE, Rig
+from tests.rig.sipp import Sipp
+from tests.rig.successor import Successor
+from tests.rig.ua import DialogOf
+
+WORKERS = 2
+TIMERS = {"t1": 0.25, "t2": 4}
+"""Finished transactions linger for 64*T1: so long the old processes read on."""
+
+
+@pytest.fixture
+def rig() -> Iterator[Rig]:
+    """A rig whose node has several workers."""
+    need("sipp")
+    with Rig() as rig:
+        node = rig.start_with(
+            store="sqlite", workers=WORKERS, media="bypass", timers=TIMERS, extra="[node.limits]\ndelay = 0\n"
+        )
+        first = node.process
+        rig.begin()
+        yield rig
+    first.stop()
+
+
+def sbc(rig: Rig, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """A command to the node."""
+    command = [sys.executable, "-m", "sbc", *arguments, "--control", str(rig.node.control)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=400, check=False)
+
+
+def upgrade(rig: Rig, *arguments: str) -> dict[str, Any]:
+    """`sbc upgrade`; the rig's node is the new one from then on."""
+    done = sbc(rig, "upgrade", "--json", *arguments)
+    assert done.returncode == 0, done.stderr + rig.node.log()[-3000:]
+    said: dict[str, Any] = json.loads(done.stdout)
+    rig.node.process = Successor(said["pid"], rig.node.process.log)  # type: ignore[assignment]
+    return said
+
+
+def peers(rig: Rig, calls: int, rate: int, held: int) -> tuple[Sipp, Sipp]:
+    """A callee, and a caller that sends everything from one port and counts what it had to repeat."""
+    callee = rig.sipp(INSIDE, "bench_uas", call=False, calls=calls, timeout=400, receive_timeout=120000)
+    caller = rig.sipp(
+        OUTSIDE,
+        "bench_uac",
+        call=True,
+        calls=calls,
+        rate=rate,
+        held=calls,
+        timeout=400,
+        receive_timeout=30000,
+        values={"held": str(held)},
+        options=("-s", "4930222"),
+    )
+    return callee, caller
+
+
+class Watcher:
+    """Asks the control socket again and again; how long it did not answer at the longest."""
+
+    def __init__(self, rig: Rig) -> None:
+        self._rig = rig
+        self._stop = threading.Event()
+        self.longest = 0.0
+        self.failures = 0
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+
+    def _watch(self) -> None:
+        answered = time.monotonic()
+        while not self._stop.is_set():
+            try:
+                self._rig.node.ask("GET", "/trunks")
+            except OSError:
+                self.failures += 1
+            else:
+                now = time.monotonic()
+                self.longest, answered = max(self.longest, now - answered), now
+            self._stop.wait(0.05)
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._stop.set()
+        self._thread.join(20)
+
+
+def stands(rig: Rig) -> list[str]:
+    """What each process is to its worker, those in front first."""
+    return [str(one["steering"]["standing"]) for one in status(rig)["workers"]]
+
+
+def test_a_live_call_goes_through_two_upgrades(rig: Rig) -> None:
+    """Issue: binary upgrade hands the sockets over; the call is changed and ended by who did not begin it."""
+    talk = Talk(rig)
+    near, far = talk.establish()
+    seen = [(status(rig)["supervisor"]["pid"], *workers_of(rig))]
+    for _ in range(2):
+        said = upgrade(rig, "--wait")
+        assert said["former"] == seen[-1][0]
+        seen.append((said["pid"], *workers_of(rig)))
+        assert stands(rig) == ["front"] * WORKERS
+        assert status(rig)["calls"] == 1
+    assert len({pid for one in seen for pid in one}) == 3 * (1 + WORKERS), seen
+    talk.far.send(talk.far.in_dialog("INVITE", far, body=talk.far.sdp(18000, version=2)))
+    talk.near.respond(talk.near.expect("INVITE"), 200, "OK", body=talk.near.sdp(version=2))
+    talk.near.expect("ACK")
+    talk.far.expect(200, "INVITE")
+    talk.far.send(talk.far.in_dialog("ACK", far))
+    near.cseq += 1
+    talk.hang_up(near)
+    rig.node.wait_idle()
+    wait_until(lambda: records(rig) == [(200, "caller", "bye")], 5, "the call record")
+    rig.assert_hidden(allowed=("alice",))
+    rig.node.assert_sound()
+    assert rig.node.stop() == 0
+
+
+def test_a_call_that_rings_is_answered_through_the_process_that_has_it(rig: Rig) -> None:
+    """Transactions under way are finished by the one that goes, while new calls are the next one's."""
+    talk = Talk(rig)
+    talk.start()
+    talk.ring()
+    upgrade(rig)
+    wait_until(lambda: stands(rig).count("leaving") == 1, 40, "the process without calls to end")
+    near = answered(talk)
+    wait_until(lambda: stands(rig) == ["front"] * WORKERS, 60, "the old processes to end")
+    near.cseq += 1
+    talk.hang_up(near)
+    rig.node.wait_idle()
+    wait_until(lambda: records(rig) == [(200, "caller", "bye")], 5, "the call record")
+    assert rig.node.stop() == 0
+
+
+def test_a_new_version_that_does_not_start_changes_nothing(rig: Rig) -> None:
+    """The running one goes on and says so; the operator reads why, and the exit status is 1."""
+    talk = Talk(rig)
+    near, _ = talk.establish()
+    before = workers_of(rig)
+    file = rig.node.directory / "node.toml"
+    good = file.read_text()
+    file.write_text(good.replace("[node]\n", "[node]\nwrong = 1\n"))
+    done = sbc(rig, "upgrade")
+    assert done.returncode == 1
+    assert "the running version goes on" in done.stderr
+    assert "wrong" in done.stderr
+    file.write_text(good.replace(":5060", ":5061"))
+    done = sbc(rig, "upgrade")
+    assert done.returncode == 1
+    assert "`listen` differs from what runs" in done.stderr
+    file.write_text(good)
+    assert workers_of(rig) == before
+    assert status(rig)["supervisor"]["upgrade"] == "idle"
+    near.cseq += 1
+    talk.hang_up(near)
+    rig.node.wait_idle()
+    assert rig.node.stop() == 0
+
+
+def test_a_new_version_that_dies_half_way_gives_everything_back(rig: Rig) -> None:
+    """Its calls are in the journal, and the former supervisor has the sockets still."""
+    talk = Talk(rig)
+    talk.start()
+    talk.ring()  # its process cannot leave
+    first = rig.node.process
+    said = upgrade(rig)
+    wait_until(lambda: "leaving" in stands(rig), 20, "the change to begin")
+    os.kill(said["pid"], signal.SIGKILL)
+    rig.node.process = first
+    wait_until(lambda: is_run_by(rig, first.pid), 60, "the former supervisor to have everything back")
+    wait_until(lambda: stands(rig) == ["front"] * WORKERS, 60, "its workers")
+    near = answered(talk)
+    near.cseq += 1
+    talk.hang_up(near)
+    rig.node.wait_idle()
+    assert rig.node.stop() == 0
+
+
+def answered(talk: Talk) -> DialogOf:
+    """The callee answers, the caller acknowledges: the dialog as the caller has it."""
+    talk.far.respond(talk.invite, 200, "OK", tag="fartag", body=talk.far.sdp(18000))
+    near = DialogOf.as_caller(talk.near.expect(200, "INVITE"))
+    talk.near.send(talk.near.in_dialog("ACK", near))
+    talk.far.expect("ACK")
+    return near
+
+
+def is_run_by(rig: Rig, pid: int) -> bool:
+    """Whether this supervisor answers."""
+    try:
+        return bool(status(rig)["supervisor"]["pid"] == pid)
+    except (OSError, KeyError):
+        return False
+
+
+def test_a_worker_is_drained_while_calls_come_and_go(rig: Rig) -> None:
+    """Issue: `drain` hands the sockets over without a lost packet; new calls go elsewhere, live ones move."""
+    callee, caller = peers(rig, calls=300, rate=15, held=4000)
+    wait_until(lambda: status(rig)["calls"] > 30, 30, "calls")
+    before = workers_of(rig)
+    done = sbc(rig, "drain", "--worker", "0", "--json")
+    assert json.loads(done.stdout)["pid"] == before[0]
+    wait_until(lambda: before[0] not in workers_of(rig), 120, "the process to end")
+    caller.assert_ok(200)
+    callee.assert_ok(60)
+    assert workers_of(rig)[1] == before[1]
+    assert repeated(caller) == 0
+    rig.node.wait_idle()
+    assert records(rig) == [(200, "caller", "bye")] * 300
+    assert_no_strays(rig)
+    rig.assert_hidden(allowed=("alice",))
+    rig.node.assert_sound()
+    assert rig.node.stop() == 0
+
+
+@pytest.mark.long
+def test_two_upgrades_under_load_lose_no_call(rig: Rig) -> None:
+    """Issue: 60 calls a second while the node is upgraded twice; all end by BYE on both legs."""
+    calls = 9000
+    callee, caller = peers(rig, calls=calls, rate=60, held=3000)
+    wait_until(lambda: status(rig)["calls"] > 100, 30, "calls")
+    watcher = Watcher(rig)
+    seen = [(status(rig)["supervisor"]["pid"], *workers_of(rig))]
+    for _ in range(2):
+        said = upgrade(rig, "--wait")
+        seen.append((said["pid"], *workers_of(rig)))
+    assert caller.process.running, "both upgrades were under load"
+    caller.assert_ok(300)
+    callee.assert_ok(60)
+    watcher.stop()
+    assert len({pid for one in seen for pid in one}) == 3 * (1 + WORKERS), seen
+    rig.node.wait_idle()
+    assert records(rig) == [(200, "caller", "bye")] * calls
+    assert_no_strays(rig)
+    assert watcher.failures == 0, "the control socket is the next one's from the same moment on"
+    rig.node.assert_sound()
+    assert rig.node.stop() == 0
+
+
+def repeated(caller: Sipp) -> int:
+    """Messages that SIPp sent once more."""
+    found = re.findall(r"(INVITE|BYE|ACK) -+>\s+\d+\s+(\d+)", caller.process.output())
+    return sum(int(count) for _, count in found[-3:])

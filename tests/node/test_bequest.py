@@ -1,0 +1,42 @@
+"""What two supervisors agree on before one relieves the other."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from sbc.config import Config
+from sbc.supervisor.bequest import FORMAT, Bequest, fixed_in, listeners_of, objections
+from tests.kit.node import config
+
+
+def bequest(settings: Config) -> Bequest:
+    return Bequest({}, 3, [1, 1], 300.0, listeners_of(settings), fixed_in(settings), 4711, "0.1.0")
+
+
+def told(settings: Config) -> Bequest:
+    """As it comes out at the other end."""
+    return Bequest.read(json.loads(json.dumps(bequest(settings).told())))
+
+
+def test_the_same_configuration_has_no_objections() -> None:
+    assert objections(told(config()), config()) == []
+
+
+def test_what_sockets_and_memory_depend_on_cannot_change() -> None:
+    settings = config()
+    moved = replace(settings, listeners=(replace(settings.listeners[0], port=5999), *settings.listeners[1:]))
+    assert objections(told(settings), moved) == [
+        "`listen` differs from what runs: an upgrade cannot change it, drain and start instead"
+    ]
+    found = objections(told(settings), replace(settings, workers=3, control_socket="elsewhere"))
+    assert [text.split("`")[1] for text in found] == ["workers", "control"]
+
+
+def test_a_version_that_means_something_else_by_it_is_refused() -> None:
+    """Memory that both share has a layout: nobody may guess at it."""
+    other = bequest(config()).told() | {"format": FORMAT + 1}
+    with pytest.raises(ValueError, match="drain and start"):
+        Bequest.read(other)
