@@ -34,6 +34,7 @@ def judged(seed: int, kind: str = "") -> list[str]:
 
 def portion(seeds: range, kind: str) -> dict[int, list[str]]:
     """The scripts among these that went wrong, and how."""
+    gc.collect()  # or what the last portion left would be frozen with the rest, and stay
     gc.freeze()
     gc.set_threshold(100_000, 20, 20)  # a script is short: there is little to be found in the midst of it
     found = {seed: judged(seed, kind) for seed in seeds}
