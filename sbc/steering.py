@@ -131,6 +131,18 @@ class Table:
 NOBODY: Final = 255
 
 
+def owners_in(text: str) -> bytes:
+    """The owners that a file or a server has kept in hexadecimal digits; empty where it is no table that we make."""
+    try:
+        owners = bytes.fromhex(text)
+    except ValueError:
+        return b""
+    if len(owners) != SLOTS or owners[0] != NOBODY:
+        return b""
+    counts = {owner: owners.count(owner) for owner in set(owners) - {NOBODY}}
+    return owners if all(owner < WORKERS and count == PER_WORKER for owner, count in counts.items()) else b""
+
+
 def assign(owners: bytes, workers: int, draw: Callable[[int], int]) -> Table:
     """The table for so many workers: what was assigned before stays, who has nothing draws from what is free.
 

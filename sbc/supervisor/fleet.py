@@ -22,7 +22,7 @@ import sbc
 from sbc.admin import Json, RelayServer
 from sbc.config import Config
 from sbc.journal import SharedStore, Store, make_state, naming
-from sbc.steering import assign
+from sbc.steering import assign, owners_in
 from sbc.supervisor.bequest import Bequest, fixed_in, listeners_of, objections
 from sbc.supervisor.changes import changes_that_need_a_restart
 from sbc.supervisor.channel import Channel, ChannelEnded
@@ -448,6 +448,6 @@ def _keep_owners(state: Path, owners: str) -> None:
 def _owners(config: Config) -> bytes:
     """The table of slots that an earlier start has left, nothing where there is none."""
     try:
-        return bytes.fromhex((Path(config.state) / SLOTS).read_text(encoding="ascii"))
-    except (OSError, ValueError):
+        return owners_in((Path(config.state) / SLOTS).read_text(encoding="ascii", errors="replace"))
+    except OSError:
         return b""

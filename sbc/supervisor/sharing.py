@@ -32,6 +32,7 @@ from sbc.journal import (
 )
 from sbc.outputs import Journal
 from sbc.placement import engine_name
+from sbc.steering import owners_in
 from sbc.supervisor.embedded import is_wanted
 from sbc.telemetry import Logger
 
@@ -107,7 +108,7 @@ def _take(config: Config, store: SharedStore, logger: Logger) -> bool:
         return False
     if not store.is_ours(grant.former):
         slots = store.slots()
-        if slots:
+        if owners_in(slots):
             (Path(config.state) / SLOTS).write_text(slots + "\n", encoding="ascii")
         logger.warning("taking over", name=config.name, former=grant.former, left=len(unfit))
     for call, why in unfit:

@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from sbc.mint import Mint, slot_of
-from sbc.steering import NOBODY, PER_WORKER, SLOTS, WORKERS, Table, assign, call_id_of, key_of, named_key
+from sbc.steering import NOBODY, PER_WORKER, SLOTS, WORKERS, Table, assign, call_id_of, key_of, named_key, owners_in
 from tests.kit.flows import talk
 from tests.kit.node import Node, config
 
@@ -104,6 +104,17 @@ def test_a_table_of_an_earlier_start_keeps_its_owners() -> None:
         assert after.slots(worker) == before.slots(worker)
     assert all(len(after.slots(worker)) == PER_WORKER for worker in range(5))
     assert len({slot for worker in range(5) for slot in after.slots(worker)}) == 5 * PER_WORKER
+
+
+@pytest.mark.parametrize("text", ["", "zz", "07" * SLOTS, "ff" * 4, "ff" * (SLOTS - 1) + "07", "\ufffd" * 2 * SLOTS])
+def test_what_is_no_table_of_ours_counts_for_nothing(text: str) -> None:
+    """A file or a shared store may hold anything: one with an owner for each slot leaves none for workers to come."""
+    assert owners_in(text) == b""
+
+
+def test_a_table_that_was_kept_is_read_again() -> None:
+    owners = assign(b"", WORKERS, Random(4).randrange).owners
+    assert owners_in(owners.hex() + "\n") == owners
 
 
 def test_with_fewer_workers_the_slots_of_one_stay_together() -> None:
