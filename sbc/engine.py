@@ -19,7 +19,7 @@ from sbc.locating import NOTHING, Unanswered, Watch
 from sbc.measuring import LiveSession, live_session
 from sbc.moving import Coming, Held
 from sbc.outputs import DropReason, Journal, Output
-from sbc.placement import media_rows
+from sbc.placement import explained, media_rows
 from sbc.probes import Key, Tick
 from sbc.reception import Reception
 from sbc.records import Located
@@ -411,6 +411,7 @@ class Engine(Reception):
             return None
         row = call_row(call, now)
         row["legs"] = [leg_row(leg, now) for leg in (call.a, call.b) if leg is not None]
+        row["explain"] = explained(call, self.egress.placement)
         return row
 
     def session(self, id_: str) -> LiveSession | None:

@@ -7,7 +7,7 @@ from typing import Final
 import rtpengine
 from sbc.call import Call
 from sbc.config import Config, Engine
-from sbc.media import NOBODY, MediaPool, MediaSession
+from sbc.media import NOBODY, MediaPool, MediaSession, codecs_told
 from sbc.mint import Mint
 
 EMBEDDED: Final = "embedded"
@@ -34,6 +34,22 @@ class Placement:
     def has_other(self, engine: int, now: float) -> bool:
         """True where another engine than this one is in service and not silent."""
         return any(one.state(now) == "up" for index, one in enumerate(self.pool.members) if index != engine)
+
+    def told(self, media: MediaSession) -> list[str]:
+        """Why a session is where it is, in sentences for people."""
+        if not 0 <= media.engine < len(self.names):
+            return ["no engine has it"]
+        found = [f"engine {self.names[media.engine]}"]
+        for engine in media.unfit:
+            lacking = "an interface of this call"
+            if not self._lacks_interface(engine, media):
+                lacking = ", ".join(self.lacks(engine)) or "what it needs"
+            found.append(f"{self.names[engine]} was passed over: it lacks {lacking}")
+        return found + [f"{self.names[engine]} was silent or full" for engine in media.tried]
+
+    def _lacks_interface(self, engine: int, media: MediaSession) -> bool:
+        known = self._interfaces.get(engine, frozenset())
+        return bool(known) and any(name and name not in known for name in media.interfaces)
 
     def lacks(self, engine: int) -> list[str]:
         """What an engine is known not to have."""
@@ -76,7 +92,7 @@ class Placement:
         return media.movable
 
     def _choose(self, media: MediaSession, command: rtpengine.Command, now: float) -> None:
-        unfit = self._unfit(media, command) if len(self.names) > 1 else ()
+        unfit = media.unfit = self._unfit(media, command) if len(self.names) > 1 else ()
         media.engine = self.pool.choose(self._draw, now, (*media.tried, *unfit))
         if media.engine == NOBODY and unfit:
             media.engine = self.pool.choose(self._draw, now, media.tried)  # it may do in part
@@ -88,11 +104,7 @@ class Placement:
 
     def _unfit(self, media: MediaSession, command: rtpengine.Command) -> tuple[int, ...]:
         """Engines that lack an interface of the session, or what its first offer needs; others are asked before."""
-        found = [
-            engine
-            for engine, interfaces in self._interfaces.items()
-            if interfaces and any(name and name not in interfaces for name in media.interfaces)
-        ]
+        found = [engine for engine in self._interfaces if self._lacks_interface(engine, media)]
         if isinstance(command, rtpengine.Offer):
             options = command.options
             if options.codecs is not None or options.ptime or options.ptime_reverse or options.t38:
@@ -123,6 +135,18 @@ def media_rows(placement: Placement, live: list[Call], now: float) -> list[dict[
         }
         for index, member in enumerate(placement.pool.members)
     ]
+
+
+def explained(call: Call, placement: Placement) -> dict[str, list[str]]:
+    """Why a call's media and codecs are what they are, in sentences for people."""
+    media = call.media
+    if media is None:
+        return {}
+    said = (call.a.said if call.a is not None else b"", call.b.said if call.b is not None else b"")
+    way = placement.told(media) if media.is_anchored else ["the peers speak to each other directly"]
+    kinds = [f"SRTP with the {who}: {terms.name}" for who, terms in zip(("caller", "callee"), media.terms, strict=True)]
+    head = f'{"anchored" if media.is_anchored else "bypassed"} by the rule "{call.rule}"'
+    return {"media": [head, *way, *(kinds if media.is_anchored else ())], "codecs": codecs_told(media, said)}
 
 
 def engine_name(engine: Engine) -> str:

@@ -66,6 +66,11 @@ _TEXT: Final[Json] = {"type": "string"}
 _COUNT: Final[Json] = {"type": "integer", "minimum": 0}
 _COUNTERS: Final[Json] = {"type": "object", "additionalProperties": _COUNT}
 
+_EXPLAIN: Final[Json] = {
+    "type": "object",
+    "description": "why media and codecs are what they are, in sentences",
+    "additionalProperties": {"type": "array", "items": _TEXT},
+}
 _QUALITY: Final[Json] = {
     "type": ["object", "null"],
     "properties": {
@@ -133,7 +138,7 @@ _SCHEMAS: Final[Json] = {
     "Calls": _object(
         {"total": _COUNT, "calls": {"type": "array", "items": {"$ref": "#/components/schemas/Call"}}}, "total", "calls"
     ),
-    "Call": _object({"id": _TEXT, "quality": _QUALITY}, more=True),
+    "Call": _object({"id": _TEXT, "quality": _QUALITY, "explain": _EXPLAIN}, more=True),
     "LegQuality": _object(
         {
             "packets": {"type": "integer", "description": "RTP that came from this peer"},

@@ -16,6 +16,7 @@ from sbc.media.pool import NOBODY, MediaPool
 from sbc.media.quality import audio_of, legs_of
 from sbc.media.session import MachineMisuse, MediaSession, Objection, Phase, Side
 from sbc.media.terms import CLEAR, Security, Terms, terms_named, terms_of
+from sbc.media.told import codecs_told
 
 __all__ = [
     "CLEAR",
@@ -32,6 +33,7 @@ __all__ = [
     "Side",
     "Terms",
     "audio_of",
+    "codecs_told",
     "legs_of",
     "terms_named",
     "terms_of",

@@ -44,13 +44,13 @@ class Choice:
         self.is_empty = False
         """A stream is left with no codec at all."""
 
-    def translate(self, stream: _Stream, receiver: Codecs) -> None:
+    def translate(self, stream: Stream, receiver: Codecs) -> None:
         """The sender keeps what it has; the receiver sees what is its own, and what is added for it."""
         self.added += [one for one in receiver.transcode if not stream.offers(one) and one not in self.added]
         names = [_bare(name) for name in stream.names.values() if not _has(receiver, name)]
         self.hidden += [name for name in names if name not in self.hidden]
 
-    def take(self, lines: list[str], stream: _Stream, gone: list[str], receiver: Codecs) -> None:
+    def take(self, lines: list[str], stream: Stream, gone: list[str], receiver: Codecs) -> None:
         """A stream is as it shall be."""
         self.is_empty = self.is_empty or stream.is_empty
         stream.order(receiver.order)
@@ -61,7 +61,7 @@ class Choice:
         self.sdp = "\n".join([line for line in lines if line]).encode("latin-1") + b"\n"
 
 
-class _Stream:
+class Stream:
     """The audio formats of one m-line."""
 
     __slots__ = ("at", "formats", "head", "names")
@@ -105,6 +105,16 @@ class _Stream:
         """True where no codec is left."""
         return all(_is_companion(self.names[one]) for one in self.formats)
 
+    def bare(self, one: str) -> str:
+        """The name of a format without its rate; its number where it has none."""
+        return _bare(self.names.get(one, "")) or one
+
+    def copy(self) -> Stream:
+        """Another one, to see what would be left."""
+        twin = Stream(self.at, " ".join([*self.head, *self.formats]))
+        twin.names.update(self.names)
+        return twin
+
     def offers(self, wish: str) -> bool:
         """Whether it has a codec of that name."""
         return any(_is_named(self.names[one], (wish,)) for one in self.formats)
@@ -141,19 +151,24 @@ def shown_to(receiver: Codecs, sdp: bytes) -> Choice:
     return choice
 
 
-def _streams(lines: list[str]) -> list[_Stream]:
+def audio_streams(sdp: bytes) -> list[Stream]:
+    """Those of a description."""
+    return _streams(sdp.decode("latin-1").split("\n"))
+
+
+def _streams(lines: list[str]) -> list[Stream]:
     """Audio streams of RTP in use."""
     found = []
     for at, line in enumerate(lines):
         words = line.split()
         if line.startswith("m=audio ") and len(words) > 3 and words[1] != "0" and "RTP/" in words[2].upper():
-            stream = _Stream(at, line)
+            stream = Stream(at, line)
             stream.name(lines)
             found.append(stream)
     return found
 
 
-def _write(lines: list[str], stream: _Stream, gone: list[str]) -> None:
+def _write(lines: list[str], stream: Stream, gone: list[str]) -> None:
     """Put a stream's formats into its m-line and blank the attributes of those that are gone."""
     lines[stream.at] = " ".join([*stream.head, *(stream.formats or ["0"])]) + "\r"
     for at in range(stream.at + 1, len(lines)):

@@ -114,6 +114,7 @@ class MediaSession:
         "tags",
         "terms",
         "tried",
+        "unfit",
     )
 
     def __init__(
@@ -147,6 +148,8 @@ class MediaSession:
         """The pool's number of the engine that has the session; below zero: none was chosen yet."""
         self.tried: tuple[int, ...] = ()
         """Engines that were silent or full."""
+        self.unfit: tuple[int, ...] = ()
+        """Engines that lack what it needs, when one was chosen."""
         self.placed_at = 0.0
         """When an engine was chosen for it (monotonic seconds); 0: by another process."""
         self.is_gone = False

@@ -224,3 +224,27 @@ def test_offer_that_needs_transcoding_goes_to_who_can() -> None:
     chosen = {placement.engine_of(MediaSession("anchor", "c", ("a", "b"), ("", "")), plain, 1.0) for _ in range(40)}
     assert chosen == {0, 1}
     assert (placement.lacks(0), placement.lacks(1)) == (["transcoding"], [])
+
+
+def test_a_call_tells_which_engine_it_has_and_why_not_another() -> None:
+    """In `sbc calls show`: the rule, the engine, who was passed over for want of what, and the codecs."""
+    pooled = Pooled(2)
+    node = pooled.node
+    node.act(node.engine.media_known(0, frozenset({"out"}), able(), node.now))
+    node.act(node.engine.media_known(1, frozenset({"out", "in"}), able(), node.now))
+    node.carrier.invite()
+    pooled.serve()
+    answered(pooled)
+    (row,) = node.engine.calls(node.now)
+    shown = node.engine.call(str(row["id"]), node.now)
+    assert shown is not None
+    assert shown["explain"] == {
+        "media": [
+            f'anchored by the rule "{row["rule"]}"',
+            "engine 192.0.2.9:2221",
+            "192.0.2.9:2220 was passed over: it lacks an interface of this call",
+            "SRTP with the caller: never",
+            "SRTP with the callee: never",
+        ],
+        "codecs": ["caller offered pcma, telephone-event", "callee answered pcma, telephone-event"],
+    }
