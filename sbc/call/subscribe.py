@@ -272,7 +272,7 @@ def receive_timeout(call: Call, out: Outgoing, status: int, exit_: Exit, now: No
         _notified(call, out, 481, None, exit_)
     else:
         settle(call, out, status, None, exit_)
-        if out.dialog is None and not call.subscription.watches:
+        if out.dialog is None:
             _end(call, exit_)
 
 
@@ -291,9 +291,9 @@ def _subscribed(
 ) -> None:
     leg = out.leg
     if response.status >= 300:
+        # Section 4.1.2.1: there is no subscription then, whatever a NOTIFY has said before; the next one gets 481.
         settle(call, out, response.status, response, exit_)
-        if not [watch for watch in subscription.watches if not watch.is_over]:
-            _end(call, exit_)
+        _end(call, exit_)
         return
     seconds = min(seconds_of(response.get("Expires"), subscription.seconds), subscription.seconds)
     watch = None

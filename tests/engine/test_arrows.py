@@ -1,6 +1,7 @@
 """The machines of a call and the tests of their arrows: dialog, session timer, reliable provisional responses.
 
-The transactions have figures of their own (`tests/transaction/test_arrows.py`). An arrow here is from, by, to, and the
+The transactions have figures of their own (`tests/transaction/test_arrows.py`), the call and the subscription tables of
+each state and each input (`test_call_arrows.py`, `test_subscription_arrows.py`). An arrow here is from, by, to, and the
 tests that take it; a test that is gone or renamed makes this file fail, and so does one of these machines' test files
 with a test that no arrow names and nothing excuses.
 """

@@ -61,3 +61,27 @@ def test_the_referee_waits_for_acks_and_byes() -> None:
     referee.sent(_message("INVITE sip:b@y SIP/2.0", "1 INVITE", body=b"v=0"), flow, 0.0)
     referee.received(_message("SIP/2.0 200 OK", "1 INVITE", "peer", b"v=0"), flow, 1.0)
     assert [one.split(" ", 2)[0] for one in referee.finish()] == ["the", "c1"]
+
+
+@pytest.mark.parametrize(
+    ("reported", "is_provisional", "faults"),
+    [
+        (Flow(0, "UDP", "10.0.0.2", 5060), False, 0),
+        (Flow(0, "UDP", "10.0.0.2", 5060), True, 2),
+        (Flow(0, "UDP", "10.0.0.2", 5061), False, 2),
+        (Flow(0, "UDP", "10.0.0.3", 5060), False, 2),
+        (None, False, 2),
+    ],
+)
+def test_the_referee_excuses_a_2xx_to_what_was_given_up(
+    reported: Flow | None, is_provisional: bool, faults: int
+) -> None:
+    """RFC 3261 sections 8.1.3.1 and 17.1.4: a transport error ends a transaction that has heard nothing, no other."""
+    referee, flow = Referee(), Flow(0, "UDP", "10.0.0.2", 5060)
+    referee.sent(_message("INVITE sip:b@y SIP/2.0", "1 INVITE", body=b"v=0"), flow, 0.0)
+    if is_provisional:
+        referee.received(_message("SIP/2.0 100 Trying", "1 INVITE"), flow, 0.5)
+    if reported is not None:
+        referee.lost(reported)
+    referee.received(_message("SIP/2.0 200 OK", "1 INVITE", "peer", b"v=0"), flow, 1.0)
+    assert len(referee.finish()) == faults

@@ -179,9 +179,12 @@ class Referee:
             self._heard_request(told, flow, now)
 
     def lost(self, flow: Flow) -> None:
-        """The node is told that what it sends to `flow` arrives nowhere."""
+        """The node is told that what it sends to `flow` arrives nowhere: it gives up what had no answer so far.
+
+        A 2xx that was on its way all the same finds its transaction gone (RFC 3261 sections 8.1.3.1 and 17.1.4).
+        """
         for exchange in self._asked.values():
-            if exchange.flow.host == flow.host and not exchange.final:
+            if exchange.flow == flow and not exchange.final and not exchange.provisional:
                 exchange.is_lost = True
 
     def _heard_request(self, told: Told, flow: Flow, now: float) -> None:
@@ -228,6 +231,9 @@ class Referee:
         if told.status >= 300:
             if is_first:
                 self._close(exchange.key, offer)
+            return
+        if exchange.is_lost and told.method == "INVITE":
+            self._owed.setdefault((key, told.number), True)
             return
         session = self._session(key)
         if told.method == "INVITE":
