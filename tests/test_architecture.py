@@ -479,3 +479,12 @@ def test_setup_names_each_hot_room_once() -> None:
     text = (ROOT / "setup.py").read_text(encoding="utf-8")
     names = re.findall(r'^    "((?:sbc|policies|rtpengine)/[^"]+)",$', text.partition("COLD = {")[0], re.MULTILINE)
     assert sorted(names) == sorted(set(names))
+
+
+def test_no_attribute_of_a_compiled_module_becomes_a_keyword_of_c() -> None:
+    """mypyc puts one underscore before it: `_thread` is `__thread` then, and nothing compiles."""
+    text = (ROOT / "setup.py").read_text(encoding="utf-8").partition("COLD = {")[0]
+    patterns = re.findall(r'^    "((?:sbc|policies|rtpengine)/[^"]+)",$', text, re.MULTILINE)
+    words = re.compile(r"\bself\._(?:thread|inline|asm|attribute|const|volatile|signed|label|extension|real|imag)\b")
+    found = [str(path) for one in patterns for path in ROOT.glob(one) if words.search(path.read_text(encoding="utf-8"))]
+    assert found == []
