@@ -22,6 +22,9 @@ from sbc.supervisor.tasks import Tasks
 from sbc.supervisor.words import FRONT_ADOPT, LEFT, LEFT_BEHIND, STAY, STOP
 from sbc.telemetry import Logger
 
+BREATH: Final = 3.0
+"""Seconds in which a worker that came after a dead one has the processors for its peers: a process that loads
+everything takes one for as long."""
 _FAREWELL: Final = 5.0
 _LOOK: Final = 0.02
 
@@ -157,6 +160,8 @@ class Roster:
         change = self._change_to(hand)
         if change is not None and change.is_open:
             await self._advance(change, change.relief.next_ready)
+        if hand.deaths:
+            await asyncio.sleep(BREATH)  # it has much to do that waited
         await self._understudy.prepare()
 
     def _hear(self, hand: Hand, word: str) -> None:
