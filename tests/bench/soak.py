@@ -1,8 +1,8 @@
 """`python -m tests.bench.soak [--minutes M --rate R --workers W]`: whether the node's memory grows under steady calls,
 process by process, and its longest waits.
 
-Each quarter of a minute the resident memory of each process is read; a slope is the least-squares line through what was
-read in the second half, when caches and rings are full.
+Each quarter of a minute the resident memory of each process is read, without what is shared (the journal's rings take
+some minutes to be full); a slope is the least-squares line through what was read in the second half.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Final
 
 from tests.bench.held import loop_of, say, settle, start, tell_events
 from tests.rig.needs import lacking
-from tests.rig.process import rss_by_process
+from tests.rig.process import private_by_process
 from tests.rig.rig import Rig
 
 EVERY: Final = 15.0
@@ -56,7 +56,7 @@ def main() -> int:
             status = node.ask("GET", "/status")
             longest = max(longest, float(status["engine"]["overload"]["delay"]))
             hours = (time.monotonic() - began) / 3600
-            sizes = rss_by_process(node.process.pid)
+            sizes = private_by_process(node.process.pid)
             for pid, size in sizes.items():
                 points.setdefault(pid, []).append((hours, size / 1e6))
             each = ", ".join([f"{size / 1e6:.1f}" for size in sizes.values()])
