@@ -202,6 +202,9 @@ class Options:
     owns_rtcp: bool = False
     """The engine takes the parties' RTCP for itself and reports to each on its own account: names in it do not cross,
     but neither does feedback such as a request for a key frame. An engine that only rewrites names ignores it."""
+    veil_names: tuple[str, str] | None = None
+    """With `Flag.VEIL_STREAMS`: what the sender's and the receiver's view of the other's audio are called. Under the
+    same name it goes on in another session of the engine."""
     label: str = ""
     """The sender's, for `Selector`."""
     direction: tuple[str, str] | None = None
@@ -223,6 +226,8 @@ class Options:
         ):
             if words:
                 request[key] = [word.value for word in words]
+        if self.veil_names is not None:
+            request["veil-names"] = [*self.veil_names]
         if self.t38:
             request["T.38"] = [word.value for word in self.t38]
         codecs = self.codecs.to_dict() if self.codecs is not None else {}

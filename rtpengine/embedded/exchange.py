@@ -123,8 +123,8 @@ class Exchange:
         self._expect(section, ours, facing_sender, peer)
         if self.sender.peer is self.receiver or self.sender.peer is None:
             connect(ours, theirs)
-        for media in (ours, theirs):
-            veil(media, is_wanted=self.wishes.veils and section.is_rtp)
+        for media, name in zip((ours, theirs), self.wishes.veil_names, strict=True):
+            veil(media, self.resources, name, is_wanted=self.wishes.veils and section.is_rtp)
             equip(media, self.resources, self.now)
             if not self.is_offer:
                 await_checks(media, self.now, is_strict=self.wishes.is_strict)

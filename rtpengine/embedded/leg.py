@@ -7,7 +7,6 @@ from rtpengine.embedded.channel import Channel
 from rtpengine.embedded.description import MediaSection
 from rtpengine.embedded.ice import IceAgent
 from rtpengine.embedded.resources import Resources
-from rtpengine.embedded.veil import Veil
 from rtpengine.embedded.wishes import Wishes
 
 
@@ -32,12 +31,13 @@ def equip(media: PartyMedia, resources: Resources, now: float) -> None:
         channel.begin(now)
 
 
-def veil(media: PartyMedia, *, is_wanted: bool) -> None:
-    """Whether the party sees numbers of ours, and the same ones as before, on ports that may be others."""
+def veil(media: PartyMedia, resources: Resources, name: str, *, is_wanted: bool) -> None:
+    """Whether the party sees numbers of ours, and the same ones as before, on ports that may be others, or in another
+    session where the controller has the same `name` for the party."""
     if not is_wanted or media.kind != "audio":
         media.veil = None
     elif media.veil is None:
-        media.veil = Veil()
+        media.veil = resources.veil(name, media.index)
     if media.pair is not None:
         for stream in media.pair.streams:
             stream.veil = media.veil

@@ -5,17 +5,19 @@ from __future__ import annotations
 import secrets
 from pathlib import Path
 from typing import Final
+from weakref import WeakValueDictionary
 
 from rtpengine.embedded.channel import Channel
 from rtpengine.embedded.player import Player
 from rtpengine.embedded.ports import PortPool
 from rtpengine.embedded.relay import Relay
+from rtpengine.embedded.veil import Veil
 
 
 class Resources:
     """Ports by local address, the relay that serves their sockets, and what is under way."""
 
-    __slots__ = ("handshakes", "loop_mark", "players", "pools", "recordings", "relay")
+    __slots__ = ("handshakes", "loop_mark", "players", "pools", "recordings", "relay", "veils")
 
     def __init__(self, relay: Relay, pools: dict[str, PortPool]) -> None:
         self.relay: Final = relay
@@ -25,8 +27,19 @@ class Resources:
         self.handshakes: Final[set[Channel]] = set()
         """Those under way, to be woken."""
         self.players: Final[set[Player]] = set()
+        self.veils: Final[WeakValueDictionary[tuple[str, int], Veil]] = WeakValueDictionary()
+        """By a name of the controller's and the place of the m-line: they go on in another session."""
         self.recordings: Path | None = None
         """Where recordings go; None: there are none."""
+
+    def veil(self, name: str, place: int) -> Veil:
+        """The one of this name, as long as a session has it; else a fresh one."""
+        found = self.veils.get((name, place)) if name else None
+        if found is None:
+            found = Veil()
+            if name:
+                self.veils[name, place] = found
+        return found
 
     def handle_timer(self, now: float) -> None:
         """Wake the handshakes that are due."""

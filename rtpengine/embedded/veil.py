@@ -27,7 +27,7 @@ _WORD: Final = 0xFFFFFFFF
 class Veil:
     """What one receiver sees of whoever speaks to it."""
 
-    __slots__ = ("_at", "_before", "_is_used", "_sequence", "_skip", "_source", "_stamp", "ssrc")
+    __slots__ = ("__weakref__", "_at", "_before", "_is_used", "_sequence", "_skip", "_source", "_stamp", "ssrc")
 
     def __init__(self) -> None:
         self.ssrc: Final = secrets.randbits(32)

@@ -78,6 +78,7 @@ class Wishes:
         "strips_extensions",
         "suites",
         "tos",
+        "veil_names",
         "veils",
     )
 
@@ -96,6 +97,9 @@ class Wishes:
         self.strips_extensions: Final = "strip-extmap" in flags
         self.veils: Final = "veil-streams" in flags
         """Audio crosses under SSRCs, sequence numbers and timestamps of ours; an extension of this engine."""
+        names = _raw(request, "veil-names")
+        self.veil_names: Final = (names[0][:64], names[1][:64]) if len(names) == 2 else ("", "")
+        """Of the sender's and the receiver's veil: those of another session go on under the same name."""
         self.can_inject: Final = "inject-DTMF" in flags
         self.generates_mid: Final = "generate-mid" in flags
         self.ice: Final = text(request, "ICE")

@@ -69,6 +69,9 @@ def joint_media(call: Call, place: Leg, new: Leg) -> MediaSession:
     media.codecs = (leg_codecs(a), leg_codecs(b))
     media.marks = (a.realm.dscp_rtp, b.realm.dscp_rtp)
     media.heed(call.config.media)
+    if call.media is not None:
+        view = call.media.views[kept.side.value]  # who is kept sees one stream go on
+        media.views = (media.tags[0], view) if place.side is Side.A else (view, media.tags[1])
     media.presses = needs_pressing((a.profile.dtmf, b.profile.dtmf))
     media.succeed(None, (a.said, b.said))
     return media

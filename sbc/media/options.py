@@ -118,9 +118,10 @@ def reporting(options: Options) -> Options:
     return replace(options, owns_rtcp=True)
 
 
-def veiling(options: Options) -> Options:
-    """The same for a call whose audio is not to be known again on the other side."""
-    return replace(options, flags=(*options.flags, Flag.VEIL_STREAMS))
+def veiling(options: Options, names: tuple[str, str]) -> Options:
+    """The same for a call whose audio is not to be known again on the other side; `names` are those of the sender's and
+    the receiver's view of it."""
+    return replace(options, flags=(*options.flags, Flag.VEIL_STREAMS), veil_names=names)
 
 
 _ICE_LITE: Final[dict[tuple[bool, bool], IceLite | None]] = {

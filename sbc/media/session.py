@@ -115,6 +115,7 @@ class MediaSession:
         "terms",
         "tried",
         "unfit",
+        "views",
     )
 
     def __init__(
@@ -140,6 +141,9 @@ class MediaSession:
         """Keys will be pressed for a side (`PlayDtmf`): the engine must be told beforehand, and translates then."""
         self.ends_feedback = False
         """Of pictures too RTCP ends at the engine."""
+        self.views = tags
+        """The names under which the engine keeps what each side sees of the other's audio, where that is its own: a
+        session that takes this one's place has them too."""
         self.has_own_streams = False
         """Audio crosses under numbers of the engine's."""
         self.marks = (-1, -1)
@@ -196,6 +200,7 @@ class MediaSession:
         self._presumed = said
         if former is not None:
             self.codecs, self.marks = former.codecs, former.marks
+            self.views = former.views
             self.has_own_streams, self.ends_feedback = former.has_own_streams, former.ends_feedback
 
     def offer(self, side: Side, sdp: bytes) -> rtpengine.Command | bytes | Objection:
@@ -399,7 +404,7 @@ class MediaSession:
             sdp=told,
             to_tag=self.tags[there] if self._was_answered else "",
             options=self._finished(
-                offer_options((interfaces[here], interfaces[there]), (terms[here], terms[there]), profile, told)
+                offer_options((interfaces[here], interfaces[there]), (terms[here], terms[there]), profile, told), side
             ),
             tos=_octet(self.marks[there]),
         )
@@ -413,14 +418,14 @@ class MediaSession:
             from_tag=self.tags[offerer],
             to_tag=self.tags[side.value],
             sdp=sdp,
-            options=self._finished(answer_options(self.terms[offerer], offer, sdp)),
+            options=self._finished(answer_options(self.terms[offerer], offer, sdp), side),
             tos=_octet(self.marks[offerer]),
         )
 
-    def _finished(self, options: rtpengine.Options) -> rtpengine.Options:
+    def _finished(self, options: rtpengine.Options, sender: Side) -> rtpengine.Options:
         """With what is wanted of this session beside its terms."""
         if self.has_own_streams:
-            options = veiling(options)
+            options = veiling(options, (self.views[sender.value], self.views[sender.other.value]))
         if self.ends_feedback and not options.owns_rtcp:
             options = reporting(options)
         return pressing(options) if self.presses else options

@@ -157,3 +157,18 @@ def test_a_veil_outlives_new_ports_and_goes_where_nobody_asks_for_it() -> None:
     bench.ask(Offer("c", "a", moved, to_tag="b", options=Options(flags=(Flag.STRICT_SOURCE,)))).check()
     assert [party.media[0].veil for party in call.parties] == [None, None]
     bench.close()
+
+
+def test_who_is_kept_sees_one_stream_go_on_in_another_session() -> None:
+    """A transfer: another session, with another party in the place of one, while the former is still there."""
+    bench = Bench()
+    for call_id, caller in (("former", "asker"), ("next", "newcomer")):
+        named = Options(flags=(Flag.VEIL_STREAMS,), veil_names=(caller, "kept"))
+        bench.ask(Offer(call_id, "a", sdp(), options=named)).check()
+        bench.ask(Answer(call_id, "a", "b", sdp("192.0.2.2"), options=VEILED)).check()
+    former, following = ([party.media[0].veil for party in call.parties] for call in bench.engine.calls.values())
+    assert former[1] is following[1] is not None
+    assert former[0] is not following[0]
+    bench.close()
+    del former, following
+    assert not bench.engine.resources.veils
