@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.kit.flows import talk
-from tests.kit.node import CARRIER, Node, config
+from tests.kit.node import CARRIER, PBX, Node, config
+from tests.kit.peer import sdp
 
 
 @pytest.mark.parametrize(
@@ -54,3 +55,12 @@ def test_numbers_and_flags_of_a_description_cross_without_words() -> None:
     body = node.carrier.expect_request("INVITE").body
     assert b"innername" not in body
     assert b"a=maxptime:20\r\na=sendrecv\r\na=rtcp-mux\r\n" in body
+
+
+def test_a_description_with_bare_line_feeds_shows_no_address_of_the_peer() -> None:
+    """RFC 8866 section 5: they are lines to the media engine and to us alike, so that none is left as it was."""
+    node = Node(config(mode="anchor", audit="off"))
+    node.pbx.invite(body=sdp(PBX).replace(b"\r\n", b"\n"))
+    body = node.carrier.expect_request("INVITE").body
+    assert PBX.encode() not in body
+    assert b"c=IN IP4 198.51.100.2\r\n" in body

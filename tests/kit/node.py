@@ -209,7 +209,9 @@ class FakeMedia:
         address = self.addresses.get(shown, MEDIA_OUT).encode()
         first = self.first + 100 * (list(self.sides).index(command.call_id) % 400) + (50 if from_offerer else 0)
         lines, streams = [], 0
-        for line in command.sdp.split(b"\r\n"):
+        for line in command.sdp.replace(b"\r\n", b"\n").split(b"\n"):
+            if line.startswith(b"m=") and line.count(b" ") < 3:
+                return rtpengine.Reply({"result": b"error", "error-reason": b"Failed to parse SDP"})
             if line.startswith((b"c=", b"o=")):
                 line = line.rpartition(b" ")[0] + b" " + address
             elif line.startswith(b"m="):
