@@ -257,6 +257,13 @@ def verdict(rig: Rig, seen: Seen, held: Sipp, code: int, options: argparse.Names
         f"held calls: {done['1 INVITE']} up, {done['2 INVITE']} changed by re-INVITE, {done['3 INVITE']} refreshed;"
         f" {done['4 BYE']} ended with a BYE on the near leg, {len(seen.ended_inside & far)} on the far one"
     )
+    odd = Counter(
+        f"{cseq} {one.status or 'unanswered'}"
+        for (call, cseq), one in seen.asked.items()
+        if call in mine and one.status != 200
+    )
+    if odd:
+        say(f"held calls, answers but 200: {', '.join(f'{what} {count} times' for what, count in odd.most_common())}")
     others = [one for (call, cseq), one in seen.asked.items() if call not in mine and cseq == "1 INVITE"]
     outcomes = Counter(str(one.status or ("no answer" if not one.heard else "provisional alone")) for one in others)
     say(f"new calls: {len(others)}; answers: {', '.join(f'{how} {count}' for how, count in outcomes.most_common())}")
