@@ -27,6 +27,7 @@ from sbc.topology.mids import rename_streams
 from sbc.topology.sdp_style import has_style, restyle
 from sbc.topology.sdp_table import (
     BANDWIDTHS,
+    CODEC,
     DISCLOSED,
     FLAGS,
     KEYED,
@@ -220,11 +221,18 @@ def _attributes(attributes: Attributes, allowed: frozenset[str], disclose: bool,
             counter.count(name)
         elif name in FLAGS:
             out.append((name, None))
-        elif name in NUMBERS and not (value or "").strip().replace(".", "", 1).isdigit():
+        elif _is_barred(name, value or ""):
             counter.count(name)
         else:
             out.append((name, value))
     return out
+
+
+def _is_barred(name: str, value: str) -> bool:
+    """Numbers that are none, and words about a codec with an address in them: three dots, a double colon, an `@`."""
+    if name in NUMBERS:
+        return not value.strip().replace(".", "", 1).isdigit()
+    return name in CODEC and (value.count(".") > 2 or "::" in value or "@" in value)
 
 
 def _groups(attributes: Attributes, mids: set[str]) -> Attributes:

@@ -64,3 +64,16 @@ def test_a_description_with_bare_line_feeds_shows_no_address_of_the_peer() -> No
     body = node.carrier.expect_request("INVITE").body
     assert PBX.encode() not in body
     assert b"c=IN IP4 198.51.100.2\r\n" in body
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["a=fmtp:101 0-15;at=10.77.0.9", "a=rtpmap:8 x@inner/8000", "a=fmtp:8 at=2001:db8::9", "a=imageattr:8 a.b.c.d"],
+)
+def test_what_describes_a_codec_names_no_place(line: str) -> None:
+    """RFC 8866 section 6.15: the format's own words cross, for nobody but the codec knows them; addresses do not."""
+    node = Node(config(mode="anchor", audit="off"))
+    node.pbx.invite(body=sdp(PBX) + line.encode() + b"\r\na=fmtp:8 mode-set=0,2;profile-level-id=42e01f\r\n")
+    body = node.carrier.expect_request("INVITE").body
+    assert line.encode() not in body
+    assert b"a=fmtp:8 mode-set=0,2;profile-level-id=42e01f\r\n" in body
