@@ -39,9 +39,17 @@ class _UnixConnection(http.client.HTTPConnection):
 
 
 def ask(
-    control: Path, method: str, path: str, *parts: str, timeout: float = 30.0, **query: object
+    control: Path,
+    method: str,
+    path: str,
+    *parts: str,
+    timeout: float = 30.0,
+    is_patient: bool = False,
+    **query: object,
 ) -> dict[str, object]:
-    """One request; each `{}` of `path` is one of `parts`, quoted. A node that refuses or is away ends the command."""
+    """One request; each `{}` of `path` is one of `parts`, quoted. A node that refuses or is away ends the command; who
+    `is_patient` is given nothing where the node has no time for an answer.
+    """
     connection = _UnixConnection(control, timeout)
     try:
         response = _send(connection, control, method, _target(path, parts, query))
@@ -51,6 +59,8 @@ def ask(
             fail(f"the node's answer on {control} cannot be read: {error}")
     finally:
         connection.close()
+    if response.status == 503 and is_patient:
+        return {}
     if response.status != 200:
         _refused(response.status, body)
     return dict(body)

@@ -114,10 +114,11 @@ def _await_relief(control: Path, pid: int, seconds: float, *, says: bool) -> Non
     """Until the workers of this supervisor are alone. One that is not there any more has failed."""
     until = time.monotonic() + seconds + _UPGRADE
     while time.monotonic() < until:
-        supervisor: dict[str, Any] = ask(control, "GET", "/status")["supervisor"]  # type: ignore[assignment]
+        found: dict[str, Any] = ask(control, "GET", "/status", is_patient=True)
+        supervisor = found.get("supervisor", {"pid": pid, "relieving": {}})
         if supervisor["pid"] != pid:
             fail(f"process {pid} is gone; {supervisor['pid']} runs the node: its log says why")
-        if not supervisor.get("relieving"):
+        if found and not supervisor.get("relieving"):
             if says:
                 print("the old processes have ended")
             return
