@@ -62,6 +62,7 @@ def examine(path: Path | None, control: Path | None) -> Iterator[Check]:
     yield from checks_network.check_interfaces(checks_network.interfaces(), loaded)
     if loaded is not None:
         yield from checks_tls.check_certificates(loaded, datetime.now(UTC))
+        yield from checks_store.check_file(loaded)
         yield from checks_store.check_store(loaded, look_at_store)
         yield from checks_network.check_routes(loaded, checks_network.kernel_route)
         socket = control if control is not None else Path(loaded.control_socket)

@@ -14,7 +14,7 @@ from sbc.cli.app import app
 from sbc.cli.checks import State, check_compiled
 from sbc.cli.checks_host import check_capabilities, check_files, check_receive_buffer, check_state
 from sbc.cli.checks_network import check_interfaces, check_routes
-from sbc.cli.checks_store import check_store
+from sbc.cli.checks_store import check_file, check_store
 from sbc.cli.checks_tls import check_certificates
 from sbc.config import Config, Tls
 from sbc.config.load import load_config
@@ -116,3 +116,14 @@ def test_the_shared_store_is_asked_who_has_the_nodes_name(quickstart: Config) ->
 
     (failed,) = check_store(shared, refused)
     assert failed.state is State.FAIL
+
+
+def test_a_state_file_that_is_no_database_fails(quickstart: Config, tmp_path: Path) -> None:
+    """It would keep a node down; one that is not there yet is made."""
+    config = replace(quickstart, state=str(tmp_path))
+    assert list(check_file(config)) == []
+    (tmp_path / "sbc.sqlite").write_bytes(b"nothing that SQLite has written" * 100)
+    (found,) = check_file(config)
+    assert found.state is State.FAIL
+    assert "file is not a database" in found.found
+    assert list(check_file(replace(config, store="memory"))) == []
