@@ -230,6 +230,16 @@ def test_conformance_has_a_row_for_every_rfc_of_the_list(shared_dir: Path) -> No
     assert listed - answered == set()
 
 
+def test_rows_of_conformance_have_all_their_cells() -> None:
+    """A row that lacks one says what is left out where the reader looks for what is done."""
+    cells = 0
+    for line in text("docs/conformance.md").splitlines():
+        if line.startswith("| RFC |"):
+            cells = line.count(" | ")
+        elif line.startswith("|") and not line.startswith("| ---"):
+            assert line.count(" | ") == cells, line[:60]
+
+
 def _readme_block(opening: str) -> str:
     """The TOML block of the README that begins with this line."""
     blocks: list[str] = re.findall(r"^```toml\n(.*?)^```", text("README.md"), re.MULTILINE | re.DOTALL)
