@@ -148,7 +148,7 @@ def test_a_call_that_rings_is_answered_through_the_process_that_has_it(rig: Rig)
     talk = Talk(rig)
     talk.start()
     talk.ring()
-    upgrade(rig)
+    upgrade(rig, "--deadline", "120")
     wait_until(lambda: stands(rig).count("leaving") == 1, 40, "the process without calls to end")
     near = answered(talk)
     wait_until(lambda: stands(rig) == ["front"] * WORKERS, 60, "the old processes to end")
@@ -190,7 +190,7 @@ def test_a_new_version_that_dies_half_way_gives_everything_back(rig: Rig) -> Non
     talk.start()
     talk.ring()  # its process cannot leave
     first = rig.node.process
-    said = upgrade(rig)
+    said = upgrade(rig, "--deadline", "120")
     wait_until(lambda: "leaving" in stands(rig), 20, "the change to begin")
     os.kill(said["pid"], signal.SIGKILL)
     rig.node.process = first
