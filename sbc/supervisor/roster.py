@@ -80,13 +80,20 @@ class Roster:
 
     @property
     def members(self) -> list[Path]:
-        """The control sockets of all processes, those that make room last."""
-        return [Path(self.control_of(hand)) for hand in (*self.hands, *self.formers)]
+        """The control sockets of all processes, those that make room last, whoever's children they are."""
+        paths = [self.control_of(hand) for hand in (*self.hands, *self.formers)]
+        ours = {hand.number for hand in self.formers}
+        elsewhere = [change.next for number, change in self.changes.items() if number not in ours]
+        paths += [self._control(hand.number, hand.generation - 1) for hand in elsewhere]
+        return [Path(path) for path in paths]
 
     def control_of(self, hand: Hand) -> str:
         """One process's own control socket."""
+        return self._control(hand.number, hand.generation)
+
+    def _control(self, number: int, generation: int) -> str:
         path = Path(self._config.control_socket)
-        return str(path.with_name(f"{path.stem}-{hand.number + hand.generation % 2 * len(self.hands)}{path.suffix}"))
+        return str(path.with_name(f"{path.stem}-{number + generation % 2 * len(self.hands)}{path.suffix}"))
 
     def start(self, tasks: Tasks) -> None:
         """Keep all workers from now on."""

@@ -122,7 +122,7 @@ def test_a_live_call_goes_through_two_upgrades(rig: Rig) -> None:
     """Issue: binary upgrade hands the sockets over; the call is changed and ended by who did not begin it."""
     talk = Talk(rig)
     near, far = talk.establish()
-    seen = [(status(rig)["supervisor"]["pid"], *workers_of(rig))]
+    seen = [(status(rig)["supervisor"]["pid"], *settled(rig))]
     for _ in range(2):
         said = upgrade(rig, "--wait")
         assert said["former"] == seen[-1][0]
@@ -163,7 +163,7 @@ def test_a_new_version_that_does_not_start_changes_nothing(rig: Rig) -> None:
     """The running one goes on and says so; the operator reads why, and the exit status is 1."""
     talk = Talk(rig)
     near, _ = talk.establish()
-    before = workers_of(rig)
+    before = settled(rig)
     file = rig.node.directory / "node.toml"
     good = file.read_text()
     file.write_text(good.replace("[node]\n", "[node]\nwrong = 1\n"))
@@ -176,7 +176,7 @@ def test_a_new_version_that_does_not_start_changes_nothing(rig: Rig) -> None:
     assert done.returncode == 1
     assert "`listen` differs from what runs" in done.stderr
     file.write_text(good)
-    assert workers_of(rig) == before
+    assert settled(rig) == before
     assert status(rig)["supervisor"]["upgrade"] == "idle"
     near.cseq += 1
     talk.hang_up(near)
@@ -224,16 +224,17 @@ def test_a_worker_is_drained_while_calls_come_and_go(rig: Rig) -> None:
     """Issue: `drain` hands the sockets over without a lost packet; new calls go elsewhere, live ones move."""
     callee, caller = peers(rig, calls=300, rate=15, held=4000)
     wait_until(lambda: status(rig)["calls"] > 30, 30, "calls")
-    before = workers_of(rig)
+    before = settled(rig)
     done = sbc(rig, "drain", "--worker", "0", "--json")
     assert json.loads(done.stdout)["pid"] == before[0]
     wait_until(lambda: before[0] not in workers_of(rig), 120, "the process to end")
     caller.assert_ok(200)
     callee.assert_ok(60)
-    assert workers_of(rig)[1] == before[1]
+    assert settled(rig)[1] == before[1]
     assert repeated(caller) == 0
     rig.node.wait_idle()
-    assert records(rig) == [(200, "caller", "bye")] * 300
+    wait_until(lambda: len(records(rig)) == 300, 5, "the call records")  # they are written behind
+    assert set(records(rig)) == {(200, "caller", "bye")}
     assert_no_strays(rig)
     rig.node.assert_sound()
     assert rig.node.stop() == 0
@@ -246,7 +247,7 @@ def test_two_upgrades_under_load_lose_no_call(rig: Rig) -> None:
     callee, caller = peers(rig, calls=calls, rate=RATE, held=3000)
     wait_until(lambda: int(status(rig).get("calls", 0)) > RATE, 60, "calls")
     watcher = Watcher(rig)
-    seen = [(status(rig)["supervisor"]["pid"], *workers_of(rig))]
+    seen = [(status(rig)["supervisor"]["pid"], *settled(rig))]
     for _ in range(2):
         said = upgrade(rig, "--wait")
         seen.append((said["pid"], *settled(rig)))
@@ -258,7 +259,8 @@ def test_two_upgrades_under_load_lose_no_call(rig: Rig) -> None:
     rig.node.wait_idle()
     assert_no_strays(rig)
     figures = f"longest answer {longest_answer(caller):.3f} s, {repeated(caller)} requests repeated of {2 * calls}"
-    assert records(rig) == [(200, "caller", "bye")] * calls, figures
+    wait_until(lambda: len(records(rig)) == calls, 5, "the call records")
+    assert set(records(rig)) == {(200, "caller", "bye")}, figures
     assert watcher.failures == 0, "the control socket is the next one's from the same moment on"
     rig.node.assert_sound()
     assert rig.node.stop() == 0
