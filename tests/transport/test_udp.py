@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
+import struct
 import time
 from dataclasses import replace
 
 import pytest
 
 from sbc.transport import ListenError, Transports
-from sbc.transport.sockets import open_datagram
+from sbc.transport.sockets import SO_TIMESTAMPNS, open_datagram
 from sbc.transport.udp import BATCH, QUEUE, UdpListener
 from sbc.wire import Flow
 from tests.transport.kit import Heard, closed_port, config, opened, udp_peer, until
@@ -95,12 +96,28 @@ def test_new_work_that_has_become_stale_in_the_socket_is_thrown_away(monkeypatch
     assert asyncio.run(scenario(1.1)) == sent[1:]
 
 
+async def stamping() -> None:
+    """Until the kernel stamps what it receives: the first socket to ask for that has it begin, but a little later."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        asking.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+        asking.bind(("127.0.0.1", 0))
+        for _ in range(100):
+            asking.sendto(b"x", asking.getsockname())
+            await asyncio.sleep(0.02)
+            _, ancillary, _, _ = asking.recvmsg(1, 64)
+            seconds, nanoseconds = struct.unpack_from("=qq", ancillary[0][2])
+            if time.time() - seconds - nanoseconds / 1e9 > 0.01:
+                return
+    raise AssertionError("the kernel does not stamp what it receives")
+
+
 def test_the_kernel_tells_how_long_a_datagram_has_waited() -> None:
     def hold_up() -> None:
         time.sleep(0.2)
 
     async def scenario() -> None:
         async with opened(config(("UDP", "127.0.0.1"))) as (transports, heard):
+            await stamping()
             ages: list[float] = []
             heard.settle = lambda: ages.append(transports.behind(0.0))  # type: ignore[method-assign]
             with udp_peer() as peer:
