@@ -92,14 +92,15 @@ def assert_no_strays(rig: Rig) -> None:
 def test_one_source_port_feeds_all_workers_and_nothing_goes_to_the_wrong_one(rig: Rig, steers: bool) -> None:
     """Issue, must show: no request handled by the wrong worker, with and without the kernel's help.
 
-    How evenly: of 200 calls chance alone puts 14 more on one side than on the other; `tests.bench.spread` makes more.
+    How evenly: of 600 calls chance alone puts one side a fifth below the other once in a hundred times; within 10 % is
+    for `tests.bench.spread`, which makes more.
     """
-    callee, caller = peers(rig, calls=200, rate=RATE, held=200)
+    callee, caller = peers(rig, calls=600, rate=2 * RATE, held=200)
     caller.assert_ok(90)
     callee.assert_ok(90)
     each = [one["steering"] for one in status(rig)["workers"]]
     shares = [one["own"] + one["taken"] for one in each]
-    assert min(shares) > 0.6 * max(shares), shares
+    assert min(shares) > 0.8 * max(shares), shares
     assert sum(one["handed"] for one in each) == sum(one["taken"] for one in each)
     assert status(rig)["steering"]["kernel"] is steers
     assert (sum(one["handed"] for one in each) == 0) is steers
