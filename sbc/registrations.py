@@ -23,8 +23,9 @@ PATIENCE: Final = 4.0
 """Seconds for one registrar; then the next one is asked."""
 FIRST_WITHIN: Final = 2.0
 """Seconds after the start within which each trunk is registered at."""
-BACK_OFF: Final = (5.0, 300.0)
-"""Seconds until the first new try after a failure; doubled with each one, up to the second number."""
+BACK_OFF: Final = 5.0
+"""Seconds until the first new try after a failure; doubled with each one."""
+LONGEST_BACK_OFF: Final = 300.0
 UNLOCATED: Final = 1.0
 """Seconds until a registrar whose name is being looked up is tried again."""
 LONGEST_RETRY: Final = 1800
@@ -274,8 +275,8 @@ class Registrations:
         if one.until <= now.monotonic:
             one.until = 0.0
         self._enter(one, "failed", reason, now)
-        first, most = BACK_OFF
-        wait = min(most, first * 2.0 ** min(one.failures - 1, 10)) * (0.75 + self._egress.draw(100) / 200)
+        doubled = BACK_OFF * 2.0 ** min(one.failures - 1, 10)
+        wait = min(LONGEST_BACK_OFF, doubled) * (0.75 + self._egress.draw(100) / 200)
         self._set(one, now.monotonic + max(wait, pause))
 
     # The inside

@@ -474,17 +474,31 @@ def test_a_task_of_a_group_has_an_owner() -> None:
     assert raw_tasks(ast.parse("group.create_task(x)")) == []
 
 
+def _hot_patterns() -> list[str]:
+    """What setup.py has compiled."""
+    text = (ROOT / "setup.py").read_text(encoding="utf-8").partition("COLD = {")[0]
+    return re.findall(r'^    "((?:sbc|policies|rtpengine)/[^"]+)",$', text, re.MULTILINE)
+
+
+def _hot_files_with(pattern: re.Pattern[str]) -> list[str]:
+    paths = [path for one in _hot_patterns() for path in ROOT.glob(one)]
+    return [str(path) for path in paths if pattern.search(path.read_text(encoding="utf-8"))]
+
+
 def test_setup_names_each_hot_room_once() -> None:
     """mypyc takes a file that is named twice for two of one name, and the room stays Python."""
-    text = (ROOT / "setup.py").read_text(encoding="utf-8")
-    names = re.findall(r'^    "((?:sbc|policies|rtpengine)/[^"]+)",$', text.partition("COLD = {")[0], re.MULTILINE)
+    names = _hot_patterns()
     assert sorted(names) == sorted(set(names))
 
 
 def test_no_attribute_of_a_compiled_module_becomes_a_keyword_of_c() -> None:
     """mypyc puts one underscore before it: `_thread` is `__thread` then, and nothing compiles."""
-    text = (ROOT / "setup.py").read_text(encoding="utf-8").partition("COLD = {")[0]
-    patterns = re.findall(r'^    "((?:sbc|policies|rtpengine)/[^"]+)",$', text, re.MULTILINE)
     words = re.compile(r"\bself\._(?:thread|inline|asm|attribute|const|volatile|signed|label|extension|real|imag)\b")
-    found = [str(path) for one in patterns for path in ROOT.glob(one) if words.search(path.read_text(encoding="utf-8"))]
-    assert found == []
+    assert _hot_files_with(words) == []
+
+
+def test_no_constant_of_a_compiled_module_is_a_tuple_of_floats_alone() -> None:
+    """mypyc takes such a one for unset, and whoever reads it meets a NameError that pure Python does not know."""
+    floats = re.compile(r"^\w+: Final(?:\[[^\n]+\])? = \((?:-?\d+\.\d+(?:, )?)+,?\)", re.MULTILINE)
+    assert floats.search("_PAUSES: Final = (5.0, 300.0)")
+    assert _hot_files_with(floats) == []

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from random import Random
 
 import pytest
 
+from sbc.sip import parse_message
 from tests.fuzz.arcs import Arcs, TooMuchWork
 from tests.fuzz.loop import fuzz
 from tests.fuzz.mutate import Mutator
 from tests.fuzz.targets import TARGETS, Target
 
 HERE = ("tests/fuzz",)
+IS_TRACED = str(sys.modules[parse_message.__module__].__file__).endswith(".py")
+"""Of compiled rooms nobody sees the lines: no coverage leads the search, but what is found counts as well."""
 
 
 @pytest.mark.parametrize(
@@ -26,7 +30,8 @@ def test_short_run_finds_nothing(name: str, inputs: int) -> None:
 
     assert report.failures == []
     assert report.inputs == inputs
-    assert report.arcs > 100
+    if IS_TRACED:
+        assert report.arcs > 100
 
 
 def test_coverage_leads_to_a_hidden_fault() -> None:
