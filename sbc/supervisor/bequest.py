@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from sbc.config import Config
+from sbc.supervisor.embedded import command_line, is_wanted
 
 FORMAT: Final = 1
 """Of everything that two supervisors, and their workers, say to each other, memory included. Another one is refused."""
@@ -52,11 +53,12 @@ def listeners_of(config: Config) -> list[list[Any]]:
 
 def fixed_in(config: Config) -> dict[str, str]:
     """What sockets, shared memory and the journal depend on, so that an upgrade cannot change it."""
+    embedded = command_line(config, 0)[1:] if is_wanted(config) else []
     shared = (config.name, config.store_password_file, config.store_ca) if config.is_shared else ()
     return {
         "workers": str(config.workers),
         "dscp": repr({realm.name: realm.dscp_sip for realm in config.realms.values()}),
-        "media": repr((config.media.mode, [repr(one) for one in config.media.engines], config.media.ports)),
+        "media": repr((config.media.mode, [repr(one) for one in config.media.engines], config.media.ports, embedded)),
         "state": repr((config.store, config.state, shared)),
         "control": config.control_socket,
     }

@@ -194,6 +194,7 @@ class Fleet:
             try:
                 said = await channel.hear()
             except ChannelEnded:
+                self._former = None
                 break
             if said["what"] == "said":
                 await roster.former_said(int(said["worker"]), str(said["word"]))
@@ -273,7 +274,8 @@ class Fleet:
 
     async def _end(self, understudy: Understudy | None) -> None:
         self._is_draining = True
-        if not self.successor:
+        goes_on = bool(self.successor) or self._gives_back
+        if not goes_on:
             notify("STOPPING=1")
         self._notices.close()
         if self._roster is not None:
@@ -281,11 +283,18 @@ class Fleet:
         elif understudy is not None:
             await understudy.close()
         if self._control is not None:
+            if goes_on:
+                await self._control.release()
             await self._control.close()
         if self._ledger is not None:
             self._ledger.drain()
-        if self._embedded is not None and not self.successor:
+        if self._embedded is not None and not goes_on:
             await self._embedded.stop()
+
+    @property
+    def _gives_back(self) -> bool:
+        """Whether the supervisor before us goes on with all that we have of it."""
+        return self._former is not None and (bool(self._failure) or not self._stop.is_set())
 
     # An upgrade: `sbc.supervisor.upgrade.House`, and operators' commands
 

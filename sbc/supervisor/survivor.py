@@ -47,7 +47,7 @@ class Survivor:
 
     @staticmethod
     def find(pid: int, command: list[str]) -> Survivor | None:
-        """The process, if it lives and runs exactly this command."""
+        """The process, if it lives and runs exactly this command, by whatever interpreter: an upgrade may change it."""
         try:
             descriptor = os.pidfd_open(pid)
         except OSError:
@@ -56,7 +56,7 @@ class Survivor:
             arguments = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[:-1]
         except OSError:
             arguments = []
-        if arguments != [os.fsencode(argument) for argument in command]:
+        if arguments[1:] != [os.fsencode(argument) for argument in command[1:]]:
             os.close(descriptor)
             return None
         return Survivor(pid, descriptor)

@@ -4,14 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
-import subprocess
-import sys
-import threading
-import time
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
@@ -21,8 +15,8 @@ from tests.rig.needs import need
 from tests.rig.process import wait_until
 from tests.rig.rig import INSIDE, OUTSIDE, Rig
 from tests.rig.sipp import Sipp
-from tests.rig.successor import Successor
 from tests.rig.ua import DialogOf
+from tests.rig.upgrades import Watcher, answers, repeated, sbc, upgrade
 
 WORKERS = 2
 RATE, SECONDS = 25, 240
@@ -45,21 +39,6 @@ def rig() -> Iterator[Rig]:
     first.stop()
 
 
-def sbc(rig: Rig, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """A command to the node."""
-    command = [sys.executable, "-m", "sbc", *arguments, "--control", str(rig.node.control)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=400, check=False)
-
-
-def upgrade(rig: Rig, *arguments: str) -> dict[str, Any]:
-    """`sbc upgrade`; the rig's node is the new one from then on."""
-    done = sbc(rig, "upgrade", "--json", *arguments)
-    assert done.returncode == 0, done.stderr + rig.node.log()[-3000:]
-    said: dict[str, Any] = json.loads(done.stdout)
-    rig.node.process = Successor(said["pid"], rig.node.process.log)  # type: ignore[assignment]
-    return said
-
-
 def peers(rig: Rig, calls: int, rate: int, held: int) -> tuple[Sipp, Sipp]:
     """A callee, and a caller that sends everything from one port and counts what it had to repeat."""
     callee = rig.sipp(INSIDE, "bench_uas", call=False, calls=calls, timeout=400, receive_timeout=120000)
@@ -76,35 +55,6 @@ def peers(rig: Rig, calls: int, rate: int, held: int) -> tuple[Sipp, Sipp]:
         options=("-s", "4930222", "-trace_rtt", "-rtt_freq", "20"),
     )
     return callee, caller
-
-
-class Watcher:
-    """Asks the control socket again and again; how long it did not answer at the longest."""
-
-    def __init__(self, rig: Rig) -> None:
-        self._rig = rig
-        self._stop = threading.Event()
-        self.longest = 0.0
-        self.failures = 0
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-        self._thread.start()
-
-    def _watch(self) -> None:
-        answered = time.monotonic()
-        while not self._stop.is_set():
-            try:
-                self._rig.node.ask("GET", "/trunks")
-            except OSError:
-                self.failures += 1
-            else:
-                now = time.monotonic()
-                self.longest, answered = max(self.longest, now - answered), now
-            self._stop.wait(0.05)
-
-    def stop(self) -> None:
-        """Look no more."""
-        self._stop.set()
-        self._thread.join(20)
 
 
 def settled(rig: Rig) -> list[int]:
@@ -124,7 +74,7 @@ def test_a_live_call_goes_through_two_upgrades(rig: Rig) -> None:
     near, far = talk.establish()
     seen = [(status(rig)["supervisor"]["pid"], *settled(rig))]
     for _ in range(2):
-        said = upgrade(rig, "--wait")
+        said = upgrade(rig.node, "--wait")
         assert said["former"] == seen[-1][0]
         seen.append((said["pid"], *settled(rig)))
         assert stands(rig) == ["front"] * WORKERS
@@ -148,7 +98,7 @@ def test_a_call_that_rings_is_answered_through_the_process_that_has_it(rig: Rig)
     talk = Talk(rig)
     talk.start()
     talk.ring()
-    upgrade(rig, "--deadline", "120")
+    upgrade(rig.node, "--deadline", "120")
     wait_until(lambda: stands(rig).count("leaving") == 1, 40, "the process without calls to end")
     near = answered(talk)
     wait_until(lambda: stands(rig) == ["front"] * WORKERS, 60, "the old processes to end")
@@ -167,12 +117,12 @@ def test_a_new_version_that_does_not_start_changes_nothing(rig: Rig) -> None:
     file = rig.node.directory / "node.toml"
     good = file.read_text()
     file.write_text(good.replace("[node]\n", "[node]\nwrong = 1\n"))
-    done = sbc(rig, "upgrade")
+    done = sbc(rig.node, "upgrade")
     assert done.returncode == 1
     assert "the running version goes on" in done.stderr
     assert "wrong" in done.stderr
     file.write_text(good.replace(":5060", ":5061"))
-    done = sbc(rig, "upgrade")
+    done = sbc(rig.node, "upgrade")
     assert done.returncode == 1
     assert "`listen` differs from what runs" in done.stderr
     file.write_text(good)
@@ -190,7 +140,7 @@ def test_a_new_version_that_dies_half_way_gives_everything_back(rig: Rig) -> Non
     talk.start()
     talk.ring()  # its process cannot leave
     first = rig.node.process
-    said = upgrade(rig, "--deadline", "120")
+    said = upgrade(rig.node, "--deadline", "120")
     wait_until(lambda: "leaving" in stands(rig), 20, "the change to begin")
     os.kill(said["pid"], signal.SIGKILL)
     rig.node.process = first
@@ -225,7 +175,7 @@ def test_a_worker_is_drained_while_calls_come_and_go(rig: Rig) -> None:
     callee, caller = peers(rig, calls=300, rate=15, held=4000)
     wait_until(lambda: status(rig)["calls"] > 30, 30, "calls")
     before = settled(rig)
-    done = sbc(rig, "drain", "--worker", "0", "--json")
+    done = sbc(rig.node, "drain", "--worker", "0", "--json")
     assert json.loads(done.stdout)["pid"] == before[0]
     wait_until(lambda: before[0] not in workers_of(rig), 120, "the process to end")
     caller.assert_ok(200)
@@ -246,10 +196,10 @@ def test_two_upgrades_under_load_lose_no_call(rig: Rig) -> None:
     calls = RATE * SECONDS
     callee, caller = peers(rig, calls=calls, rate=RATE, held=3000)
     wait_until(lambda: int(status(rig).get("calls", 0)) > RATE, 60, "calls")
-    watcher = Watcher(rig)
+    watcher = Watcher(rig.node)
     seen = [(status(rig)["supervisor"]["pid"], *settled(rig))]
     for _ in range(2):
-        said = upgrade(rig, "--wait")
+        said = upgrade(rig.node, "--wait")
         seen.append((said["pid"], *settled(rig)))
     assert caller.process.running, "both upgrades were under load"
     caller.assert_ok(300)
@@ -258,23 +208,9 @@ def test_two_upgrades_under_load_lose_no_call(rig: Rig) -> None:
     assert len({pid for one in seen for pid in one}) == 3 * (1 + WORKERS), seen
     rig.node.wait_idle()
     assert_no_strays(rig)
-    figures = f"longest answer {longest_answer(caller):.3f} s, {repeated(caller)} requests repeated of {2 * calls}"
+    figures = f"longest answer {answers(caller)[-1]:.3f} s, {repeated(caller)} requests repeated of {2 * calls}"
     wait_until(lambda: len(records(rig)) == calls, 5, "the call records")
     assert set(records(rig)) == {(200, "caller", "bye")}, figures
     assert watcher.failures == 0, "the control socket is the next one's from the same moment on"
     rig.node.assert_sound()
     assert rig.node.stop() == 0
-
-
-def repeated(caller: Sipp) -> int:
-    """Requests that SIPp sent once more, as its last screen has them."""
-    found = re.findall(r"(INVITE|BYE) -+>(?: +\S*RTD\d)? +\d+ +(\d+)", caller.process.output())
-    assert len(found) >= 2, caller.process.output()[-2000:]
-    return sum(int(count) for _, count in found[-2:])
-
-
-def longest_answer(caller: Sipp) -> float:
-    """Seconds from an INVITE to its 200, at the longest, over all calls: what a caller has seen of a change."""
-    (file,) = caller.process.log.parent.glob("*_rtt.csv")
-    rows = [line.split(";") for line in file.read_text().splitlines()[1:]]
-    return max(float(row[1]) for row in rows) / 1000

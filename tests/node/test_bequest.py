@@ -35,6 +35,13 @@ def test_what_sockets_and_memory_depend_on_cannot_change() -> None:
     assert [text.split("`")[1] for text in found] == ["workers", "control"]
 
 
+def test_an_embedded_engine_goes_on_as_it_was_started() -> None:
+    """Nobody would find one with other addresses again, and nobody would end it."""
+    settings = config(mode="anchor")
+    keyed = replace(settings, media=replace(settings.media, keys=("127.0.0.1", 2224)))
+    assert [text.split("`")[1] for text in objections(told(settings), keyed)] == ["media"]
+
+
 def test_a_version_that_means_something_else_by_it_is_refused() -> None:
     """Memory that both share has a layout: nobody may guess at it."""
     other = bequest(config()).told() | {"format": FORMAT + 1}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from pathlib import Path
 
@@ -27,3 +28,16 @@ def test_a_process_that_runs_something_else_is_not_taken() -> None:
     """Process ids come again: the number alone says nothing."""
     assert Survivor.find(os.getpid(), ["python", "-m", "rtpengine"]) is None
     assert Survivor.find(2**22, ["python"]) is None
+
+
+def test_an_engine_that_another_interpreter_has_started_is_taken() -> None:
+    """An upgrade may be to another one, and the engine goes on as it is."""
+    words = Path("/proc/self/cmdline").read_text().split("\0")[:-1]
+
+    async def find() -> None:
+        found = Survivor.find(os.getpid(), ["elsewhere/python", *words[1:]])
+        assert found is not None
+        assert found.pid == os.getpid()
+        found._end()
+
+    asyncio.run(find())

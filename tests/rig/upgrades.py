@@ -1,0 +1,73 @@
+"""`sbc upgrade` of a rig's node, and what a bystander sees of it: the control socket's silence, callers' repeats."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import threading
+import time
+from typing import Any
+
+from tests.rig.node import Node
+from tests.rig.sipp import Sipp
+from tests.rig.successor import Successor
+
+
+def sbc(node: Node, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """A command to the node."""
+    command = [sys.executable, "-m", "sbc", *arguments, "--control", str(node.control)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=400, check=False)
+
+
+def upgrade(node: Node, *arguments: str) -> dict[str, Any]:
+    """`sbc upgrade`: what it said. `node` is the new one from then on."""
+    done = sbc(node, "upgrade", "--json", *arguments)
+    assert done.returncode == 0, done.stderr + node.log()[-3000:]
+    said: dict[str, Any] = json.loads(done.stdout)
+    node.process = Successor(said["pid"], node.process.log)  # type: ignore[assignment]
+    return said
+
+
+class Watcher:
+    """Asks the control socket again and again; how long it did not answer at the longest."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._stop = threading.Event()
+        self.longest = 0.0
+        self.failures = 0
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+
+    def _watch(self) -> None:
+        answered = time.monotonic()
+        while not self._stop.is_set():
+            try:
+                self._node.ask("GET", "/trunks")
+            except OSError:
+                self.failures += 1
+            else:
+                now = time.monotonic()
+                self.longest, answered = max(self.longest, now - answered), now
+            self._stop.wait(0.05)
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._stop.set()
+        self._thread.join(20)
+
+
+def repeated(caller: Sipp) -> int:
+    """INVITEs and BYEs that SIPp sent once more, as its last screen has them."""
+    found = re.findall(r"(INVITE|BYE) -+>(?: +\S*RTD\d)? +\d+ +(\d+)", caller.process.output())
+    assert len(found) >= 2, caller.process.output()[-2000:]
+    return sum(int(count) for _, count in found[-2:])
+
+
+def answers(caller: Sipp) -> list[float]:
+    """Seconds from each INVITE to its 200, in order of length: what callers have seen of a change."""
+    (file,) = caller.process.log.parent.glob("*_rtt.csv")
+    rows = [line.split(";") for line in file.read_text().splitlines()[1:]]
+    return sorted([float(row[1]) / 1000 for row in rows])
