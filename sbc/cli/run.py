@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -73,15 +73,17 @@ def _live(
     import sqlite3
     import sys
 
-    from sbc.supervisor import EmbeddedError, Fleet, Node
+    from sbc.supervisor import EmbeddedError, Fleet, Node, fork_nursery
     from sbc.telemetry import Sink, Telemetry, build_logger
 
+    # before there is a second thread, which the sink has
+    first = fork_nursery(partial(_be_worker, config, again, style, log_level)) if config.workers > 1 else None
     sink = Sink(sys.stderr)
     telemetry = Telemetry(build_logger(sink, style, log_level))
     fleet: Fleet | None = None
     try:
         if config.workers > 1:
-            fleet = Fleet(config, telemetry, again, own)
+            fleet = Fleet(config, telemetry, again, own, first)
             asyncio.run(fleet.run(lambda bound: announce(config, bound), successor))
         else:
             asyncio.run(Node(config, telemetry, again).run(lambda bound: announce(config, bound)))
@@ -96,31 +98,46 @@ def _live(
     print("stopped", flush=True)
 
 
-def worker(
+def nursery(
     workers: Annotated[int, typer.Option("--workers")],
     state: Annotated[Path, typer.Option("--state")],
     log_format: Annotated[str, typer.Option("--log-format")],
     log_level: Annotated[str, typer.Option("--log-level")],
     config: Annotated[Path | None, typer.Option("--config")] = None,
 ) -> None:
-    """One worker of a node: started by `sbc run`, never by hand."""
+    """What a node's workers are forked from: started by `sbc run`, never by hand."""
+    from sbc.supervisor import tend
+
+    loaded = load(config, state, workers)
+    again = partial(load_or_findings, config, state, workers)
+    raise typer.Exit(tend(partial(_be_worker, loaded, again, log_format, log_level)))
+
+
+def _be_worker(
+    known: Config,
+    again: Callable[[], Config | list[Finding]],
+    style: str,
+    log_level: str,
+    told: dict[str, Any],
+    numbers: Mapping[int, int],
+) -> int:
+    """Be one worker of a node, in a process forked for it: the exit status."""
     import sys
 
-    from sbc.supervisor import run_child
+    from sbc.supervisor import Orders, run_child
     from sbc.telemetry import Sink, Telemetry, build_logger
 
     sink = Sink(sys.stderr)
-    telemetry = Telemetry(build_logger(sink, log_format, log_level))
     try:
-        status = run_child(telemetry, partial(load_or_findings, config, state, workers))
+        orders = Orders(**told).renumbered(numbers)
+        return run_child(orders, Telemetry(build_logger(sink, style, log_level)), again, known)
     finally:
         sink.close()
-    raise typer.Exit(status)
 
 
 def add_to(app: typer.Typer) -> None:
     """Enter the commands."""
-    app.command(hidden=True)(worker)
+    app.command(hidden=True)(nursery)
     app.command(epilog="Example: sbc run --config node.toml --state /var/lib/sbc")(run)
 
 

@@ -1,21 +1,20 @@
-"""A worker process: waits until it is told which worker it is, then is one until it is told to stop.
+"""A worker process: born with orders that say which worker it is, it is that one until it is told to stop.
 
-Its standard input is the supervisor's word: a line that says who to be, then `media lost`, `media back`, what media
-engines tell, `stop`, and those of `sbc/supervisor/words.py` by which it makes room for the next process; at the end of
-it the supervisor is gone, and a worker without one would keep ports that the next node needs. On standard output it
-says `ready`, `drained` and `left`.
+Its standard input is the supervisor's word: `media lost`, `media back`, what media engines tell, `stop`, and those of
+`sbc/supervisor/words.py` by which it makes room for the next process; at the end of it the supervisor is gone, and a
+worker without one would keep ports that the next node needs. On standard output it says `ready`, `drained` and `left`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import socket
-import sys
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any, Final
 
 from sbc.config import Config
 from sbc.crew import Counts, Findings, Mailbox, Marks, Phones, Ring, RingStore
@@ -23,17 +22,20 @@ from sbc.journal import MemoryStore, Store, open_switches, read_live
 from sbc.outputs import Journal
 from sbc.steering import Table
 from sbc.supervisor.berth import Berth
-from sbc.supervisor.life import settle_memory
+from sbc.supervisor.births import name_process
 from sbc.supervisor.node import Node, Reload
 from sbc.supervisor.notices import Lines
 from sbc.supervisor.seat import Seat, Standing
 from sbc.supervisor.words import READY
 from sbc.telemetry import Telemetry
 
+_HEARD: Final = 0
+_SAID: Final = 1
+
 
 @dataclass(frozen=True)
 class Orders:
-    """Who to be: descriptors by number, as the process has inherited them."""
+    """Who to be: descriptors by number, the supervisor's until the process has made them its own."""
 
     worker: int
     workers: int
@@ -59,25 +61,39 @@ class Orders:
     marks: int
     is_steered: bool
 
-    def line(self) -> str:
-        """As the worker reads it."""
-        return json.dumps(asdict(self)) + "\n"
+    def told(self) -> dict[str, Any]:
+        """As JSON."""
+        return asdict(self)
+
+    @property
+    def descriptors(self) -> list[int]:
+        """What the process has to be given."""
+        memory = (self.counts, self.phones, self.findings, self.marks, self.ring)
+        return [*self.sockets.values(), self.mailbox, *self.own, *self.mailboxes, *memory]
+
+    def renumbered(self, numbers: Mapping[int, int]) -> Orders:
+        """With its own numbers, by the supervisor's."""
+        return replace(
+            self,
+            sockets={index: numbers[number] for index, number in self.sockets.items()},
+            mailbox=numbers[self.mailbox],
+            own=[numbers[number] for number in self.own],
+            mailboxes=[numbers[number] for number in self.mailboxes],
+            counts=numbers[self.counts],
+            phones=numbers[self.phones],
+            findings=numbers[self.findings],
+            marks=numbers[self.marks],
+            ring=numbers[self.ring],
+        )
 
 
-def run_child(telemetry: Telemetry, read: Reload) -> int:
-    """Be a worker; `read` gives the node's configuration. The exit status."""
-    known = read()  # what reading needs is loaded before there is any hurry
-    settle_memory()
-    line = sys.stdin.readline()
-    if not line.startswith("{"):
-        return 0  # never needed
-    orders = Orders(**json.loads(line))
+def run_child(orders: Orders, telemetry: Telemetry, read: Reload, known: Config) -> int:
+    """Be a worker; `read` gives the node's configuration, in the place of the one known before. The exit status."""
+    name_process(f"sbc worker {orders.worker}")
     config = read()
     if not isinstance(config, Config):
         telemetry.logger.error("the configuration cannot be read any more; as it was", findings=len(config))
         config = known
-    if not isinstance(config, Config):
-        return 1
     berth = _berth(orders, config)
     node = Node(config, telemetry, read, berth)
     asyncio.run(_live(node))
@@ -85,12 +101,16 @@ def run_child(telemetry: Telemetry, read: Reload) -> int:
 
 
 async def _live(node: Node) -> None:
-    asyncio.get_running_loop().add_reader(sys.stdin.fileno(), _hear, node, Lines())
-    await node.run(lambda bound: print(READY, flush=True))  # noqa: T201 - the supervisor waits for it
+    asyncio.get_running_loop().add_reader(_HEARD, _hear, node, Lines())
+    await node.run(lambda bound: _say(READY))
+
+
+def _say(word: str) -> None:
+    os.write(_SAID, f"{word}\n".encode())
 
 
 def _hear(node: Node, lines: Lines) -> None:
-    data = os.read(sys.stdin.fileno(), 65536)
+    data = os.read(_HEARD, 65536)
     if not data:
         os._exit(1)  # the supervisor was killed: so are we, and the journal has the calls
     for word in lines.take(data):
@@ -135,5 +155,5 @@ def _berth(orders: Orders, config: Config) -> Berth:
         is_media_new=orders.is_media_new,
         control=orders.control,
         is_steered=orders.is_steered,
-        say=partial(print, flush=True),
+        say=_say,
     )

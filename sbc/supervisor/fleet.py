@@ -26,7 +26,7 @@ from sbc.steering import assign, owners_in
 from sbc.supervisor.bequest import Bequest, fixed_in, listeners_of, objections
 from sbc.supervisor.changes import changes_that_need_a_restart
 from sbc.supervisor.channel import Channel, ChannelEnded
-from sbc.supervisor.crew import Hand, Understudy
+from sbc.supervisor.crew import Hand
 from sbc.supervisor.embedded import EmbeddedEngine, is_wanted, port_of_survivor
 from sbc.supervisor.estate import Estate
 from sbc.supervisor.ledger import Ledger
@@ -35,6 +35,7 @@ from sbc.supervisor.mark import session_mark
 from sbc.supervisor.node import Announce, Reload
 from sbc.supervisor.notices import Crier, Notices
 from sbc.supervisor.notify import notify
+from sbc.supervisor.offspring import Nursery
 from sbc.supervisor.ports import choose_ports, keep_ports, with_listeners
 from sbc.supervisor.roster import Roster
 from sbc.supervisor.sharing import SLOTS, check_ours, follow, journal_status, open_lasting
@@ -51,9 +52,18 @@ PYTHON: Final = "SBC_PYTHON"
 
 
 class Fleet:
-    """One running node of several workers. `arguments` are those of `sbc run`; a worker is started with the same."""
+    """One running node of several workers. `arguments` are those of `sbc run`; `first` is the nursery of its workers, a
+    process id and our end of what we speak by, and another one is started with the same arguments.
+    """
 
-    def __init__(self, config: Config, telemetry: Telemetry, read_again: Reload, arguments: Sequence[str]) -> None:
+    def __init__(
+        self,
+        config: Config,
+        telemetry: Telemetry,
+        read_again: Reload,
+        arguments: Sequence[str],
+        first: tuple[int, socket.socket] | None = None,
+    ) -> None:
         self.config = config
         self.successor = 0
         """The process id of the supervisor that has relieved this one."""
@@ -61,6 +71,7 @@ class Fleet:
         self._logger: Final = telemetry.logger
         self._read_again: Final = read_again
         self._arguments: Final = arguments
+        self._nursery: Final = Nursery(["-m", "sbc", "nursery", *arguments], telemetry.logger, first)
         self._stop: Final = asyncio.Event()
         self._is_draining = False
         self._embedded: EmbeddedEngine | None = None
@@ -103,14 +114,12 @@ class Fleet:
 
     async def _serve(self, tasks: Tasks, announce: Announce, ledger: Ledger) -> None:
         control = self._prepare(tasks, ledger)
-        understudy: Understudy | None = None
         try:
             await control.open()  # first: another node on the same state is found before any port is touched
             await self._estate.bind(self.config)
             self._steer()
             await self._start_media()
-            understudy = Understudy(self._worker_command(), self._estate.descriptors)
-            roster = self._appoint(understudy, ledger)
+            roster = self._appoint(ledger)
             await self._hear_engines()
             self._write(tasks, ledger)
             roster.start(tasks)
@@ -122,7 +131,7 @@ class Fleet:
             tasks.create_task(self._await_drained(), name="drained")
             await self._stop.wait()
         finally:
-            await self._end(understudy)
+            await self._end()
 
     async def _inherit(self, announce: Announce, descriptor: int) -> None:
         """Relieve the supervisor at the other end."""
@@ -150,9 +159,8 @@ class Fleet:
         self, tasks: Tasks, announce: Announce, ledger: Ledger, bequest: Bequest, channel: Channel
     ) -> None:
         control = self._prepare(tasks, ledger)
-        understudy = Understudy(self._worker_command(), self._estate.descriptors)
         try:
-            roster = self._appoint(understudy, ledger, bequest.generations)
+            roster = self._appoint(ledger, bequest.generations)
             roster.expect(lambda worker, word: channel.say("tell", worker=worker, word=word), bequest.seconds)
             roster.start(tasks)
             async with asyncio.timeout(_READY):
@@ -181,7 +189,7 @@ class Fleet:
         except ChannelEnded as error:
             raise OSError(f"the former supervisor is gone: {error}") from None
         finally:
-            await self._end(understudy)
+            await self._end()
 
     def _give_up(self) -> None:
         """A worker can be nobody: the former supervisor takes it all back."""
@@ -223,9 +231,9 @@ class Fleet:
         loop.add_signal_handler(signal.SIGHUP, lambda: tasks.create_task(self._reload(control), name="reload"))
         return control
 
-    def _appoint(self, understudy: Understudy, ledger: Ledger, generations: Sequence[int] = ()) -> Roster:
+    def _appoint(self, ledger: Ledger, generations: Sequence[int] = ()) -> Roster:
         self._roster = roster = Roster(
-            self.config, self._table, self._estate, ledger, self._logger, understudy, self._media, generations
+            self.config, self._table, self._estate, ledger, self._logger, self._nursery, self._media, generations
         )
         roster.on_failure = self._give_up
         return roster
@@ -266,13 +274,10 @@ class Fleet:
     def _bound(self) -> tuple[Bound, ...]:
         return tuple([Bound(one.realm, one.transport, one.host, one.port) for one in self.config.listeners])
 
-    def _worker_command(self) -> list[str]:
-        return ["-m", "sbc", "worker", *self._arguments]
-
     def _run_command(self) -> list[str]:
         return [os.environ.get(PYTHON) or sys.executable, "-m", "sbc", "run", *self._arguments]
 
-    async def _end(self, understudy: Understudy | None) -> None:
+    async def _end(self) -> None:
         self._is_draining = True
         goes_on = bool(self.successor) or self._gives_back
         if not goes_on:
@@ -280,8 +285,8 @@ class Fleet:
         self._notices.close()
         if self._roster is not None:
             await self._roster.dismiss()
-        elif understudy is not None:
-            await understudy.close()
+        else:
+            await self._nursery.close()
         if self._control is not None:
             if goes_on:
                 await self._control.release()

@@ -13,20 +13,19 @@ from sbc.config import Config
 from sbc.crew import Marks
 from sbc.steering import Table
 from sbc.supervisor.child import Orders
-from sbc.supervisor.crew import Hand, Understudy
+from sbc.supervisor.crew import Hand
 from sbc.supervisor.estate import Estate
 from sbc.supervisor.ledger import Ledger
+from sbc.supervisor.offspring import Nursery
 from sbc.supervisor.relief import Relief, Stage, Told, Whom
 from sbc.supervisor.succession import Succession, abandoned
 from sbc.supervisor.tasks import Tasks
 from sbc.supervisor.words import FRONT_ADOPT, LEFT, LEFT_BEHIND, STAY, STOP
 from sbc.telemetry import Logger
 
-BREATH: Final = 3.0
-"""Seconds in which a worker that came after a dead one has the processors for its peers: a process that loads
-everything takes one for as long."""
 _FAREWELL: Final = 5.0
 _LOOK: Final = 0.02
+_STILLBORN: Final = 1
 
 
 class Change:
@@ -53,7 +52,7 @@ class Roster:
         estate: Estate,
         ledger: Ledger,
         logger: Logger,
-        understudy: Understudy,
+        nursery: Nursery,
         media: Callable[[], tuple[int, bool]],
         generations: Sequence[int] = (),
     ) -> None:
@@ -73,7 +72,7 @@ class Roster:
         self._estate: Final = estate
         self._ledger: Final = ledger
         self._logger: Final = logger
-        self._understudy: Final = understudy
+        self._nursery: Final = nursery
         self._media: Final = media
         self._marks: Final = Marks(estate.marks)
         self._tasks: Tasks | None = None
@@ -98,6 +97,7 @@ class Roster:
     def start(self, tasks: Tasks) -> None:
         """Keep all workers from now on."""
         self._tasks = tasks
+        tasks.create_task(self._nursery.keep(), name="nursery")
         for hand in self.hands:
             self._start(hand)
 
@@ -132,14 +132,22 @@ class Roster:
             began = time.monotonic()
             hand.ready.clear()
             assert self._tasks is not None
-            self._tasks.create_task(self._prepare(hand), name="understudy")
-            status = await hand.live(await self._understudy.take(), orders.line(), partial(self._hear, hand))
+            self._tasks.create_task(self._advance_to(hand), name="change")
+            status = await self._live(hand, orders)
             if status == 0 and self.is_over():
                 return
             if hand.heir is not None and await hand.heir.ended(hand.number):
                 return
             if not await self._bury(hand, succession, status, time.monotonic() - began):
                 return
+
+    async def _live(self, hand: Hand, orders: Orders) -> int:
+        try:
+            process = await self._nursery.bear(orders.told(), orders.descriptors)
+        except OSError as error:
+            self._logger.error("no process for a worker", worker=hand.number, reason=str(error))
+            return _STILLBORN
+        return await hand.live(process, partial(self._hear, hand))
 
     async def _bury(self, hand: Hand, succession: Succession, status: int, lived: float) -> bool:
         """After a death: whether another process is to be this worker."""
@@ -161,15 +169,12 @@ class Roster:
         await self._ledger.flush()
         return True
 
-    async def _prepare(self, hand: Hand) -> None:
-        """Once it is there: the change that it was started for, and somebody to come after it."""
+    async def _advance_to(self, hand: Hand) -> None:
+        """Once it is there: the change that it was started for."""
         await hand.ready.wait()
         change = self._change_to(hand)
         if change is not None and change.is_open:
             await self._advance(change, change.relief.next_ready)
-        if hand.deaths:
-            await asyncio.sleep(BREATH)  # it has much to do that waited
-        await self._understudy.prepare()
 
     def _hear(self, hand: Hand, word: str) -> None:
         if hand.heir is None or word not in (LEFT, LEFT_BEHIND):
@@ -280,7 +285,7 @@ class Roster:
     async def dismiss(self) -> None:
         """End all."""
         self._is_ending = True
-        await self._understudy.close()
+        await self._nursery.close()
         everybody = (*self.hands, *self.formers)
         for hand in everybody:
             hand.say(STOP)

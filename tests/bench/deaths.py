@@ -15,15 +15,13 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from sbc.steering import Table, key_of
 from tests.rig.frames import Packet
 from tests.rig.needs import lacking
-from tests.rig.node import Node
 from tests.rig.process import NotReady, wait_until
 from tests.rig.rig import INSIDE, OUTSIDE, Rig
 from tests.rig.rtpengine import Rtpengine
@@ -35,8 +33,6 @@ _BEFORE, _BETWEEN = 5000, 1500
 """Milliseconds of a held call before its change, and from there to its refresh."""
 _FRESH = 8.0
 """Seconds for which new calls come."""
-_LOADED = 30
-"""Ticks of CPU that a process has used at the least when it has loaded everything."""
 
 
 @dataclass
@@ -97,7 +93,6 @@ def main() -> int:
 
 def judge(rig: Rig, options: argparse.Namespace) -> int:
     """One run."""
-    await_understudy(rig.node)
     table = Table(bytes.fromhex((rig.node.directory / "slots").read_text()), options.workers)
     held = start(rig, options.held, options.rate)
     wait_until(lambda: status(rig).get("calls") == options.held, 60, "the held calls")
@@ -131,31 +126,6 @@ def judge(rig: Rig, options: argparse.Namespace) -> int:
     if options.kill == "node":
         say(f"the next node was ready {served - killed:.2f} s after the kill, its start included")
     return verdict(rig, seen, held, code, options)
-
-
-def await_understudy(node: Node) -> None:
-    """Until whoever is to come after a worker has loaded everything: its CPU time stands still.
-
-    A node that has run for a while is past that; on a busy machine it takes many seconds.
-    """
-    workers = {int(one["pid"]) for one in node.ask("GET", "/status")["workers"]}
-    before, since = -1, time.monotonic()
-    deadline = since + 60
-    while time.monotonic() < min(since + 2, deadline):
-        used = sum(ticks for pid, ticks in children(node.process.pid) if pid not in workers)
-        if used != before or used < _LOADED:
-            before, since = used, time.monotonic()
-        time.sleep(0.1)
-
-
-def children(pid: int) -> Iterator[tuple[int, int]]:
-    """Those that a process has now, and the ticks of CPU that each has used."""
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            with contextlib.suppress(OSError):
-                fields = (entry / "stat").read_text().rsplit(")", 1)[1].split()
-                if int(fields[1]) == pid:
-                    yield int(entry.name), int(fields[11]) + int(fields[12])
 
 
 def start(rig: Rig, calls: int, rate: int) -> Sipp:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from sbc.probes import FIRST_WITHIN
+from tests.node.test_offspring import children_of
 from tests.node.test_run import INVITE, NODE, Running, eventually
 
 pytestmark = pytest.mark.interop
@@ -83,11 +85,25 @@ def test_a_configuration_with_errors_is_refused_for_all(node: Running) -> None:
 
 
 def test_workers_do_not_outlive_their_supervisor(node: Running) -> None:
-    """They would keep the ports that the next node needs."""
-    workers = [int(one["pid"]) for one in node.status()["workers"]]
+    """They would keep the ports that the next node needs; nor does what they were forked from."""
+    children = children_of(node.process.pid)
+    assert set(children) > {int(one["pid"]) for one in node.status()["workers"]}
     node.process.send_signal(signal.SIGKILL)
     node.process.wait(10)
-    eventually(lambda: not any(is_alive(pid) for pid in workers))
+    eventually(lambda: not any(is_alive(pid) for pid in children))
+
+
+def test_a_worker_that_dies_is_forked_again_and_so_it_is_when_the_nursery_died_before(node: Running) -> None:
+    supervisor = node.process.pid
+    for victim in ("sbc worker 1", "sbc nursery", "sbc worker 0", "sbc worker 1"):
+        (pid,) = [pid for pid in children_of(supervisor) if name_of(pid) == victim]
+        os.kill(pid, signal.SIGKILL)
+        eventually(lambda: pid not in children_of(supervisor))  # noqa: B023 - it is not kept
+        eventually(lambda: [one["state"] for one in node.status()["workers"]] == ["running"] * 2)
+    deaths = [(line["worker"], line["status"]) for line in node.log() if line["event"] == "worker died"]
+    assert deaths == [(1, -9), (0, -9), (1, -9)]
+    eventually(lambda: "sbc nursery" in [name_of(pid) for pid in children_of(supervisor)])
+    node.invite().close()
 
 
 def test_a_target_is_probed_by_one_worker_and_known_to_all(tmp_path: Path) -> None:
@@ -128,3 +144,11 @@ def is_alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/cmdline").read_bytes() != b""
     except OSError:
         return False
+
+
+def name_of(pid: int) -> str:
+    """As `ps` shows it; empty for one that has ended."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""
