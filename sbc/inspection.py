@@ -10,7 +10,7 @@ from sbc.config import Realm
 from sbc.outputs import Leaked, Output
 from sbc.sip import Message, Request, Response, format_message
 from sbc.snapshot import Snapshot
-from sbc.topology import PLACES, Finding, Learned, clean
+from sbc.topology import PLACES, Finding, Learned, all_units, clean
 from sbc.wire import Flow, Now
 
 RECORDED_BYTES: Final = 16_000_000
@@ -57,6 +57,8 @@ class Inspection(Exit):
             own = self.learned()
             own.learn_message(asked)
             findings = self._look(message, wire, realm, leg, own)
+        if findings:
+            findings = [one for one in findings if not _is_known(one, message, leg, asked)]
         if not findings:
             return wire
         return self._contain(message, wire, findings, realm, leg)
@@ -112,3 +114,20 @@ class Inspection(Exit):
         for finding in findings:
             token = finding.token.decode("utf-8", "replace")
             self.outputs.append(Leaked(realm.name, token, finding.place, action, call))
+
+
+def _is_known(finding: Finding, message: Message, leg: Leg | None, asked: Request | None) -> bool:
+    """True for what stands in From or To as its receiver has seen it: a peer's own words, or ours that were looked at.
+
+    In a response they are those of the request (RFC 3261 section 8.2.6.2), in a request within a dialog those of the
+    dialog (section 12.2.1.1). Withheld, a stranger who calls as `10.0.0.5` would learn whose address that is.
+    """
+    if finding.place not in ("From", "To"):
+        return False
+    if asked is not None:
+        said = asked.get(finding.place) or ""
+    elif leg is not None and message.to_tag:
+        said = f"{leg.local_uri} {leg.remote_uri}"
+    else:
+        return False
+    return finding.token in all_units(said.encode("utf-8", "surrogateescape"))

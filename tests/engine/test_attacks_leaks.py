@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from policies import HeaderRule
+from sbc.outputs import Leaked
 from tests.kit.flows import talk
-from tests.kit.node import CARRIER, PBX, Node, config
+from tests.kit.node import CARRIER, EDGE_OUT, OUTSIDE, PBX, STRANGER, Node, config
 from tests.kit.peer import sdp
 
 
@@ -77,3 +79,45 @@ def test_what_describes_a_codec_names_no_place(line: str) -> None:
     body = node.carrier.expect_request("INVITE").body
     assert line.encode() not in body
     assert b"a=fmtp:8 mode-set=0,2;profile-level-id=42e01f\r\n" in body
+
+
+@pytest.mark.parametrize(
+    "value", ["gw-10.20.0.5", "foo10.20.0.5", "<sip:t-10%2E20%2E0%2E5@x>", "a;gw=ip_10_20_0_5", "10.20.0.5.nip.example"]
+)
+def test_a_header_that_a_policy_passes_holds_no_address_inside_a_longer_word(value: str) -> None:
+    """Nobody rewrites such a value: the audit alone stands between it and the carrier."""
+    node = Node(config(headers=(HeaderRule("outside", "", "X-Way", "pass"),)))
+    node.pbx.invite(extra=f"X-Way: {value}\n")
+    assert node.carrier.expect_request("INVITE").get("X-Way") is None
+    assert [event.token for event in node.events if isinstance(event, Leaked)] == [PBX]
+
+
+def test_a_text_holds_no_address_inside_a_longer_word() -> None:
+    """As with one that stands alone: the text cannot be cleaned, so that it does not cross."""
+    node = Node()
+    talk(node, node.carrier, node.pbx)
+    node.pbx.request("INFO", b"ask gw-10.20.0.5 about it", content_type="text/plain")
+    node.pbx.expect_response(500)
+    assert node.carrier.idle()
+
+
+@pytest.mark.parametrize("user", ["10.20.0.5", "gw-10.20.0.5", "ip-10-20-0-5", "10%2E20.0.5", "10.20.0.77"])
+def test_a_caller_who_names_itself_by_an_address_learns_not_whose_it_is(user: str) -> None:
+    """Its own From comes back to it, whether the address is one of ours or nobody's (design 3a)."""
+    node = Node()
+    stranger = node.peer("stranger", STRANGER, OUTSIDE)
+    stranger.send(
+        f"INVITE sip:+4930@{EDGE_OUT} SIP/2.0\nVia: SIP/2.0/UDP {STRANGER}:5060;branch=z9hG4bK-s-1\nMax-Forwards: 70\n"
+        f"From: <sip:{user}@example.com>;tag=s1\nTo: <sip:{user}@{EDGE_OUT}>\nCall-ID: s-call-1\nCSeq: 1 INVITE\n"
+        f"Contact: <sip:s@{STRANGER}>\nContent-Type: application/sdp",
+        sdp(STRANGER),
+    )
+    invite = node.pbx.expect_request("INVITE")
+    node.pbx.reply(invite, 180)
+    node.pbx.reply(invite, 200, sdp(PBX))
+    stranger.expect_response(180)
+    stranger.expect_response(200)
+    node.pbx.expect_request("ACK")
+    node.pbx.request("INFO", b"x", content_type="text/plain")
+    assert stranger.expect_request("INFO").from_address.uri.user == user
+    assert not [event for event in node.events if isinstance(event, Leaked)]

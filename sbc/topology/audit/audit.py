@@ -10,10 +10,10 @@ from sbc.topology.audit.statics import Forbidden, compile_forbidden, shared_host
 from sbc.topology.audit.units import (
     FOLD,
     all_units,
-    dashed_units,
+    inner_units,
     ipv6_units,
     is_ipv4,
-    may_hold_dashed,
+    may_hold_inner,
     may_hold_ipv6,
     unescape,
 )
@@ -95,7 +95,7 @@ class Audit:
             has_ipv6 = has_ipv6 or foreign.has_ipv6
         for needle in forbidden.needles:
             doubtful = doubtful or needle in folded
-        if not (doubtful or b". " in folded or may_hold_dashed(text) or (has_ipv6 and may_hold_ipv6(text))):
+        if not (doubtful or b". " in folded or may_hold_inner(text) or (has_ipv6 and may_hold_ipv6(text))):
             return []
         ban = _Ban(forbidden, foreign, own)
         if not ban.is_broken_by(text, words):
@@ -139,11 +139,13 @@ class _Ban:
         for pair in self.pairs:
             if pair in lower:
                 return True
-        forms = dashed_units(text) + ipv6_units(text) + [word[:-1] for word in words if word[-1:] == b"."]
+        forms = ipv6_units(text) + [word[:-1] for word in words if word[-1:] == b"."]
+        if may_hold_inner(text):
+            forms += inner_units(text)
         if not self.names.isdisjoint(forms):
             return True
         forbidden = self.forbidden
-        if forbidden.networks or forbidden.parents:
+        if forbidden.needles or forbidden.networks:
             return any(self._is_covered(unit) for unit in words + forms)
         return False
 
@@ -152,6 +154,9 @@ class _Ban:
 
     def findings(self, data: bytes) -> list[Finding]:
         """Each forbidden token once for each line it stands in."""
+        shown = inner_units(b" ".join(self.allowed))  # `Call-ID: 7-10.20.9.9` goes back to its peer
+        self.allowed.update(shown)
+        self.names.difference_update(shown)
         head, _, body = data.partition(b"\r\n\r\n")
         lines = head.split(b"\r\n")
         out = self._in_line("start-line", lines[0])
@@ -172,7 +177,7 @@ class _Ban:
     def _in_text(self, place: str, text: bytes) -> list[Finding]:
         found = all_units(text)
         tokens = found & self.names
-        if self.forbidden.networks or self.forbidden.parents:
+        if self.forbidden.needles or self.forbidden.networks:
             tokens.update([unit for unit in found if self._is_covered(unit)])
         lower = text.lower()
         tokens.update([pair for pair in self.pairs if _holds_pair(lower, pair)])
@@ -185,11 +190,16 @@ def is_address(token: bytes) -> bool:
 
 
 def _holds_pair(text: bytes, pair: bytes) -> bool:
-    """True where host and port stand as a unit of their own: `10.0.0.1:50` is not in `110.0.0.1:5060`."""
+    """True where host and port stand as a unit: `10.0.0.1:50` is in `gw-10.0.0.1:50`, not in `110.0.0.1:5060`.
+
+    What is before a name would be part of it: `x-pbx:5080` is another host than `pbx:5080`.
+    """
+    is_name = not pair[:1].isdigit() and pair[:1] != b"["
     start = text.find(pair)
     while start >= 0:
         before, after = text[start - 1 : start] if start else b"", text[start + len(pair) : start + len(pair) + 1]
-        if not (before.isalnum() or before in (b".", b"-")) and not after.isdigit():
+        is_longer = before == b"." or before.isdigit() or (is_name and (before == b"-" or before.isalpha()))
+        if not is_longer and not after.isdigit():
             return True
         start = text.find(pair, start + 1)
     return False

@@ -45,11 +45,11 @@ class Forbidden:
 
     `units` is looked up for every message: hosts and names, and the port where only host and port together are a
     token. A port is a hint: `pairs` decides. `needles` are searched for in the folded text, where each unit begins
-    with a space: the leading octets of hidden networks (` 10.20.`) and names below hidden ones (`.corp.local`). `own`
-    is what the realm itself uses.
+    with a space: the leading octets of hidden networks (` 10.20.`), hidden names (`corp.local`) and what is below
+    those of one label (`.pbx`). `own` is what the realm itself uses.
     """
 
-    __slots__ = ("has_ipv6", "names", "needles", "networks", "own", "pairs", "parents", "units")
+    __slots__ = ("has_ipv6", "hidden", "names", "needles", "networks", "own", "pairs", "parents", "units")
 
     def __init__(self, own: frozenset[bytes], names: set[bytes], pairs: set[tuple[bytes, int]]) -> None:
         self.own: Final = own
@@ -58,19 +58,25 @@ class Forbidden:
         self.units: Final = self.names | {str(port).encode() for _, port in pairs}
         self.networks: tuple[Network, ...] = ()
         self.parents: tuple[bytes, ...] = ()
+        self.hidden: tuple[bytes, ...] = ()
         self.needles: tuple[bytes, ...] = ()
         self.has_ipv6 = any(b":" in name for name in names)
 
     def hide(self, names: set[bytes], networks: list[Network]) -> None:
-        """Forbid every address of these networks as well, and the names below these."""
+        """Forbid every address of these networks as well, the names below these, and longer words that hold one.
+
+        A word without a dot is too common to be looked for in others: `pbx` hides `x.pbx`, not `x-pbx-id`.
+        """
         self.networks = tuple(networks)
-        self.parents = tuple(sorted([b"." + name for name in names if not is_ipv4(name) and b":" not in name]))
+        words = sorted([name for name in names if not is_ipv4(name) and b":" not in name])
+        self.parents = tuple([b"." + word for word in words if b"." not in word])
+        self.hidden = tuple([word for word in words if b"." in word])
         prefixes = {b" " + _prefix(one) for one in networks if isinstance(one, IPv4Network)}
-        self.needles = (*sorted(prefixes), *self.parents)
+        self.needles = (*sorted(prefixes), *self.parents, *self.hidden)
         self.has_ipv6 = self.has_ipv6 or any(isinstance(one, IPv6Network) for one in networks)
 
     def covers(self, unit: bytes) -> bool:
-        """True for an address inside a hidden network and for a name below a hidden one."""
+        """True for an address inside a hidden network, for a name below a hidden one and for a word that holds one."""
         if unit in self.own:
             return False
         if is_ipv4(unit):
@@ -79,7 +85,7 @@ class Forbidden:
         if b":" in unit:
             six = parse_ipv6(unit)
             return six is not None and any(six in network for network in self.networks)
-        return bool(self.parents) and unit.endswith(self.parents)
+        return unit.endswith(self.parents) or any(_holds_name(unit, name) for name in self.hidden)
 
 
 def compile_forbidden(config: Config) -> dict[str, Forbidden]:
@@ -139,6 +145,17 @@ def _hide_list(config: Config) -> tuple[set[bytes], list[Network]]:
         else:
             networks.append(network)
     return names, networks
+
+
+def _holds_name(unit: bytes, name: bytes) -> bool:
+    """True where a name stands between dots and dashes: `corp.local` in `gw-x.corp.local-1`, not in `mycorp.local`."""
+    start = unit.find(name)
+    while start >= 0:
+        end = start + len(name)
+        if not unit[max(start - 1, 0) : start].isalnum() and not unit[end : end + 1].isalnum():
+            return True
+        start = unit.find(name, start + 1)
+    return False
 
 
 def _prefix(network: IPv4Network) -> bytes:

@@ -1,8 +1,8 @@
 """Bytes to lexical units in one canonical form, so that a token is found however it is spelt.
 
 A unit is a run of letters, digits, dots and dashes. Case is folded, %-escapes are resolved, an IPv6 address is one
-unit in the form of RFC 5952. Dashed IPv4 addresses (`10-20-0-5`, also inside a name) become units only in
-`all_units`.
+unit in the form of RFC 5952. IPv4 addresses inside a longer run (`gw-10.20.0.5`, `foo10.20.0.5`) and those written with
+dashes or underscores (`ip-10-20-0-5`) become units only in `all_units`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,10 @@ def _table(kept: bytes) -> bytes:
 FOLD: Final = _table(_KEPT)
 """Translates a message to its units, set apart by spaces."""
 _IPV6: Final = _table(_HEX + b":.")
-_NUMBERS: Final = _table(b"0123456789-")
+_DASHED: Final = bytes.maketrans(b"_", b"-")
+_NUMBERS: Final = _DASHED.translate(_table(b"0123456789-"))
+_DOTTED: Final = _table(b"0123456789.")
+_BARE: Final = _DASHED.translate(FOLD)
 _DIGITS: Final = b"0123456789"
 _HEX_DIGITS: Final = b"0123456789abcdefABCDEF"
 
@@ -48,14 +51,20 @@ def unescape(data: bytes) -> bytes:
     return b"".join(out)
 
 
-def may_hold_dashed(data: bytes) -> bool:
-    """False for most messages without a dashed IPv4 address: such a one, its digits taken out, is three dashes.
+def may_hold_inner(data: bytes) -> bool:
+    """False for most messages without an IPv4 address inside a longer word, or one that is written with dashes.
 
-    Branches with three numbers behind a dash come in every message of some peers: what has the dashes is looked at
-    again, for four groups of digits, the inner ones of three at most.
+    An address, its digits taken out, is three dots or three dashes. Dots with a space on both sides are an address
+    that is a unit by itself; any other three are looked at again. Branches with three numbers behind a dash come in
+    every message of some peers: these dashes have to be between four groups of digits, the inner ones of three at most.
     """
-    if b"---" not in data.translate(None, _DIGITS):
-        return False
+    bare = data.translate(_BARE, _DIGITS)
+    if bare.count(b"...") != bare.count(b" ... "):
+        return True
+    return b"---" in bare and _is_dashed(data.translate(_DASHED))
+
+
+def _is_dashed(data: bytes) -> bool:
     count = 0
     for part in data.split(b"-"):
         if count >= 3 and part[:1].isdigit():
@@ -72,13 +81,17 @@ def may_hold_ipv6(data: bytes) -> bool:
     return b"::" in data or b":::::::" in data.translate(None, _HEX_DIGITS)
 
 
-def dashed_units(data: bytes) -> list[bytes]:
-    """The IPv4 addresses that are written with dashes, in dotted form."""
+def inner_units(data: bytes) -> list[bytes]:
+    """The IPv4 addresses inside longer words, and those that are written with dashes or underscores, in dotted form."""
+    return _quads(data.translate(_DOTTED), b".") + _quads(data.translate(_NUMBERS), b"-")
+
+
+def _quads(data: bytes, mark: bytes) -> list[bytes]:
     found = []
-    for run in data.translate(_NUMBERS).split():
-        if run.count(b"-") < 3:
+    for run in data.split():
+        if run.count(mark) < 3:
             continue
-        groups = [group for group in run.split(b"-") if group]
+        groups = [group for group in run.split(mark) if group]
         for start in range(len(groups) - 3):
             quad = b".".join(groups[start : start + 4])
             if is_ipv4(quad):
@@ -91,8 +104,8 @@ def ipv6_units(data: bytes) -> list[bytes]:
     found = []
     for run in data.translate(_IPV6).split():
         if run.count(b":") >= 2:
-            # What stands before or behind may be cut from it: `sip:2001:db8::5`, `2001:db8::5:`.
-            for text in (run, run.rstrip(b":."), run.strip(b":."), run[1:]):
+            # What stands before or behind may be cut from it: `sip:2001:db8::5`, `2001:db8::5:`, `face2001:db8::5`.
+            for text in (run, run.rstrip(b":."), run.strip(b":."), run[1:], run[max(run.find(b":") - 4, 0) :]):
                 address = parse_ipv6(text)
                 if address is not None:
                     found.append(str(address).encode())
@@ -108,7 +121,7 @@ def all_units(data: bytes) -> set[bytes]:
         data = data + b"\n" + unescape(data)
     found = set(units(data))
     found.update([unit.rstrip(b".") for unit in found])
-    found.update(dashed_units(data))
+    found.update(inner_units(data))
     found.update(ipv6_units(data))
     return found
 

@@ -45,6 +45,11 @@ def test_an_honest_message_gives_no_finding() -> None:
         ("X-A: PBX.corp.local.", b"pbx.corp.local"),
         ("X-A: edge.corp.local", b"edge.corp.local"),
         ("X-A: 10.20.0.1", b"10.20.0.1"),
+        ("X-A: <sip:gw-10.20.0.5@x>", b"10.20.0.5"),
+        ("X-A: foo10.20.0.5", b"10.20.0.5"),
+        ("X-A: 10.20.0.5.nip.example", b"10.20.0.5"),
+        ("X-A: sip:x@y;gw=t-10%2E20%2E0%2E5-1", b"10.20.0.5"),
+        ("X-A: ip_10_20_0_5", b"10.20.0.5"),
     ],
 )
 def test_a_planted_token_is_found_in_every_form(line: str, token: bytes) -> None:
@@ -138,6 +143,14 @@ def test_a_peer_chosen_token_is_told_from_a_configured_one() -> None:
         ("corp.local", "pbx-7.corp.local", b"pbx-7.corp.local"),
         ("*.corp.local", "pbx-7.corp.local", b"pbx-7.corp.local"),
         ("pbx", "the pbx said", b"pbx"),
+        ("pbx", "7.pbx", b"7.pbx"),
+        ("10.20.0.0/16", "sip:gw-10.20.7.7@x", b"10.20.7.7"),
+        ("10.20.0.0/16", "foo10.20.7.7", b"10.20.7.7"),
+        ("10.20.0.0/16", "ip_10_20_7_7", b"10.20.7.7"),
+        ("2001:db8:5::/48", "sip:gw%5B2001:db8:5::99%5D@x", b"2001:db8:5::99"),
+        ("pbx.corp.local", "sip:gw-pbx.corp.local@x", b"gw-pbx.corp.local"),
+        ("corp.local", "pbx.corp.local-7", b"pbx.corp.local-7"),
+        ("corp.local", "pbx.corp.local.nip.example", b"pbx.corp.local.nip.example"),
         ("10.77.0.5", "10.77.0.5", b"10.77.0.5"),
     ],
 )
@@ -155,10 +168,32 @@ def test_an_address_of_a_hidden_network_goes_back_to_whoever_sent_it() -> None:
     assert audit.check(ours("X-A: 10.20.9.9"), "outside", None, own) == []
 
 
-@pytest.mark.parametrize("text", ["110.20.0.5", "10.200.0.5", "172.32.0.1", "192.0.2.144", "mycorp.local", "1.10.20.3"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "110.20.0.5",
+        "10.200.0.5",
+        "172.32.0.1",
+        "192.0.2.144",
+        "mycorp.local",
+        "gw.corp.localhost",
+        "1.10.20.3",
+        "x110.20.0.5",
+        "x-voip-7",
+    ],
+)
 def test_what_is_next_to_a_hidden_network_is_not_in_it(text: str) -> None:
-    audit = Audit(edge(hide=["10.20.0.0/16", "172.16.0.0/12", "192.0.2.128/28", "corp.local"]))
+    audit = Audit(edge(hide=["10.20.0.0/16", "172.16.0.0/12", "192.0.2.128/28", "corp.local", "voip"]))
     assert audit.check(ours(f"X-A: {text}"), "outside") == []
+
+
+def test_an_address_inside_a_word_goes_back_to_whoever_sent_that_word() -> None:
+    """A carrier behind a NAT may number its calls by an address that is one of ours too."""
+    audit = Audit(edge(hide=["10.20.0.0/16"]))
+    own = Learned(audit.shared)
+    own.learn_message(request(host="198.51.100.10", Call_ID="77-10.20.9.9"))
+    assert seen(audit.check(ours("X-A: 77-10.20.9.9"), "outside")) == [(b"10.20.9.9", "X-A")]
+    assert audit.check(ours("X-A: 77-10.20.9.9"), "outside", None, own) == []
 
 
 def test_names_without_a_dot_count_with_their_port_only() -> None:
@@ -238,7 +273,9 @@ def test_an_ordinary_call_between_networks_gives_no_finding() -> None:
     assert straight_call(node, ("inside", "outside"), listeners, ("10.20.0.5:5080", "198.51.100.10:5060")) == []
 
 
-@pytest.mark.parametrize("text", ["127.0.0.1:5080", "sip:x@127.0.0.1:5070;lr", "127.0.0.1:5099"])
+@pytest.mark.parametrize(
+    "text", ["127.0.0.1:5080", "sip:x@127.0.0.1:5070;lr", "127.0.0.1:5099", "gw127.0.0.1:5080", "gw-127.0.0.1:5080"]
+)
 def test_on_the_quickstart_host_and_port_together_are_a_token(text: str) -> None:
     audit = Audit(quickstart())
     inner = Learned(audit.shared)

@@ -9,9 +9,9 @@ from hypothesis.strategies import text
 from sbc.topology.audit.units import (
     all_units,
     canonical_host,
-    dashed_units,
+    inner_units,
     is_ipv4,
-    may_hold_dashed,
+    may_hold_inner,
     may_hold_ipv6,
     unescape,
     units,
@@ -36,6 +36,15 @@ from sbc.topology.audit.units import (
         (b"tag=AbC-123.x", b"abc-123.x"),
         (b"2001:db8::5:", b"2001:db8::5"),
         (b"<sip:2001:db8::5>", b"2001:db8::5"),
+        (b"sip:gw-10.20.0.5@x", b"10.20.0.5"),
+        (b"foo10.20.0.5", b"10.20.0.5"),
+        (b"10.20.0.5.nip.example", b"10.20.0.5"),
+        (b"10.20.0.5-trunk", b"10.20.0.5"),
+        (b"gw-10%2E20%2e0%2E5", b"10.20.0.5"),
+        (b"ip_10_20_0_5", b"10.20.0.5"),
+        (b"sip:gw[2001:db8::5]@x", b"2001:db8::5"),
+        (b"sip:gw%5B2001%3adb8::5%5D@x", b"2001:db8::5"),
+        (b"face2001:db8::5", b"2001:db8::5"),
     ],
 )
 def test_a_token_is_found_in_every_spelling(text: bytes, token: bytes) -> None:
@@ -72,24 +81,57 @@ def test_escapes_are_resolved_once(text: bytes, plain: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", [b"1-2-3-4", b"ip-10-20-0-5.example", b"x010-020-000-005", b"1--2-3-4", b"10-----20-0-5", b"9-99-255-1-7"]
+    "text",
+    [
+        b"1-2-3-4",
+        b"ip-10-20-0-5.example",
+        b"x010-020-000-005",
+        b"1--2-3-4",
+        b"10-----20-0-5",
+        b"9-99-255-1-7",
+        b"ip_10_20_0_5",
+        b"gw-10.20.0.5",
+        b" 10.20.0.5x ",
+        b" 10.20.0.6 gw.10.20.0.5 ",
+        b" 10.20.0.5. ",
+    ],
 )
-def test_the_quick_look_never_misses_a_dashed_address(text: bytes) -> None:
-    assert dashed_units(text)
-    assert may_hold_dashed(text)
+def test_the_quick_look_never_misses_an_address_inside_a_word(text: bytes) -> None:
+    assert inner_units(text)
+    assert may_hold_inner(text)
 
 
-@given(text(alphabet="0123456789-x", max_size=24))
+@given(text(alphabet="0123456789-_x", max_size=24))
 def test_the_quick_look_misses_no_dashed_address_of_any_spelling(drawn: str) -> None:
     """The exact look is the referee."""
-    assert may_hold_dashed(drawn.encode()) or not dashed_units(drawn.encode())
+    assert may_hold_inner(drawn.encode()) or not inner_units(drawn.encode())
+
+
+@given(text(alphabet="0123456789.x -", max_size=24))
+def test_the_quick_look_misses_no_address_inside_a_word(drawn: str) -> None:
+    """What the exact look finds is a unit by itself, or the quick look has seen that it is none."""
+    data = drawn.encode()
+    assert may_hold_inner(data) or {unit for unit in inner_units(data) if is_ipv4(unit)} <= set(units(data))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"Via: SIP/2.0/UDP 198.51.100.10:5060;branch=z9hG4bK-1;received=10.20.0.5\r\n",
+        b"o=- 1 1 IN IP4 10.20.0.5\r\nc=IN IP4 10.20.0.5\r\n",
+        b"Contact: <sip:x@10.20.0.5:5060>\r\nCall-ID: 7-1@10.20.0.5\r\nServer: node/1.2.3\r\n",
+    ],
+)
+def test_the_quick_look_lets_addresses_pass_that_stand_alone(text: bytes) -> None:
+    """They are units, and looked up as such."""
+    assert not may_hold_inner(text)
 
 
 @pytest.mark.parametrize("text", [b"branch=z9hG4bK-4242-17-0", b"branch=z9hG4bK-1-2-34567", b"a---b"])
 def test_the_quick_look_lets_numbered_branches_pass(text: bytes) -> None:
     """SIPp and others number theirs so: the exact look would cost every one of their messages."""
-    assert not dashed_units(text)
-    assert not may_hold_dashed(text)
+    assert not inner_units(text)
+    assert not may_hold_inner(text)
 
 
 @pytest.mark.parametrize("text", [b"::1", b"2001:db8::5", b"2001:db8:0:0:0:0:0:5", b"[1:2:3:4:5:6:7:8]"])
