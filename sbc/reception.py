@@ -237,8 +237,9 @@ class Reception:
             # A fork that had its ACK and BYE (RFC 3261 section 13.2.2.4): what it says does not concern the call.
             self.egress.respond(incoming, 200 if request.method == "BYE" else 481)
         else:
-            if incoming.reply_flow.port != dialog.flow.port or dialog.flow.transport != "UDP":
-                note_seen(leg, dialog, incoming.reply_flow.forth)
+            seen, flow = dialog.flow, incoming.reply_flow
+            if flow.port != seen.port or flow.host != seen.host or seen.transport != "UDP":
+                note_seen(leg, dialog, flow.forth)
             if not leg.trunk:
                 self.keeper.note(dialog.flow, self.egress.now, dialog=dialog)
             if request.method != "BYE":

@@ -90,6 +90,19 @@ def test_port_of_the_contact_counts_on_the_peers_own_host() -> None:
     assert bye_went_to(node) == (PHONE, 5090)
 
 
+@pytest.mark.parametrize("port", [5060, 5070])
+def test_a_peer_that_roams_is_where_it_spoke_last(port: int) -> None:
+    """From the port that it had, too; a Contact that is no place of its leads there (ADR 8)."""
+    node = Node(with_nat("outside", Nat(roam=True)))
+    phone = called_by(node, "<sip:a@10.0.0.9>")
+    moved = node.peer("moved", "203.0.113.99", OUTSIDE, port)
+    for name in ("call_id", "tag", "remote_tag", "remote", "target", "cseq"):
+        setattr(moved, name, getattr(phone, name))
+    moved.request("OPTIONS")
+    node.pbx.expect_request("OPTIONS")
+    assert bye_went_to(node) == ("203.0.113.99", port)
+
+
 def test_a_name_that_resolves_to_an_inner_host_is_not_followed() -> None:
     """DNS rebinding: the name is the peer's, and so are its addresses."""
     node = Node()
