@@ -2,8 +2,8 @@
 
 A challenge to a BYE, to what a phone sends through us, or from elsewhere than where the request went, is not for us:
 whoever calls us and then challenges what we send back would get a hash of the password to try words on. So would
-somebody behind the trunk to whom a dialog leads past it: inside a call that we made there, only a challenge from an
-address of the trunk itself is answered, and what goes elsewhere, the ACK to a 2xx too, bears no credentials.
+somebody behind the trunk to whom a dialog or a redirect leads past it: there only a challenge from an address of the
+trunk itself is answered, and what goes elsewhere, the ACK to a 2xx too, bears no credentials.
 """
 
 from __future__ import annotations
@@ -61,13 +61,13 @@ class Users:
     def answers(self, out: Outgoing, response: Response, is_at_trunk: bool = False) -> bool:
         """Whether the request is to be sent again, with credentials: once, and once more where its nonce was stale.
 
-        `is_at_trunk`: it went to an address of the leg's trunk.
+        `is_at_trunk`: it went to the leg's trunk itself, as a REGISTER always does.
         """
         leg = out.leg
         known = self._users.get(leg.trunk)
         if response.status not in (401, 407) or known is None or leg.side is not Side.B:
             return False
-        if not _is_ours(out) and not (is_at_trunk and out.kind in _IN_CALL):
+        if out.kind is not Kind.REGISTER and not (is_at_trunk and (_begins(out) or out.kind in _IN_CALL)):
             return False
         found = challenges_in(response.get_all("WWW-Authenticate"), response.get_all("Proxy-Authenticate"))
         is_stale = bool(found) and all(challenge.is_stale for challenge in found)
@@ -86,7 +86,5 @@ class Users:
                 known[2].renew(info)
 
 
-def _is_ours(out: Outgoing) -> bool:
-    if out.kind is Kind.REGISTER:
-        return True
+def _begins(out: Outgoing) -> bool:
     return out.dialog is None and out.kind in _KINDS and out.method in ("INVITE", "MESSAGE")

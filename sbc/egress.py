@@ -21,7 +21,7 @@ from sbc.media import MediaSession, Side
 from sbc.mint import Mint
 from sbc.outputs import CallReanchored, Event, MediaCommand, TargetChanged, Transmit
 from sbc.placement import Placement
-from sbc.reach import is_at_trunk, may_name
+from sbc.reach import may_name
 from sbc.redirects import Redirects
 from sbc.requests import NONE, Requests
 from sbc.routing import NextHop, TargetState
@@ -267,7 +267,7 @@ class Egress(Requests):
     def answers_challenge(self, out: Outgoing, response: Response) -> bool:
         """Whether a 401 or 407 is for us to answer, as a user of the trunk."""
         flow = out.flow
-        is_there = flow is not None and is_at_trunk(self.snapshot, out.leg, flow.host)
+        is_there = flow is not None and self._is_theirs(out, flow.host)
         return self.users.answers(out, response, is_at_trunk=is_there)
 
     def patience(self, hop: NextHop, other: NextHop) -> float:

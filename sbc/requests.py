@@ -125,7 +125,7 @@ class Requests(Naming):
         if listener.transport == "TLS":
             self._offer(out)
         fields = own = NONE
-        is_theirs = out.dialog is None or is_at_trunk(self.snapshot, leg, host)
+        is_theirs = self._is_theirs(out, host)
         if is_theirs:
             own = self.users.borne_by(out, body)
         if crossing is not None:
@@ -152,6 +152,15 @@ class Requests(Naming):
             bound = Flow(listener.index, listener.transport, host, port, 0, proof)
         self._send(out, wire, bound)
         return True
+
+    def _is_theirs(self, out: Outgoing, host: str) -> bool:
+        """Whether a request goes to its trunk itself, and nowhere that a dialog or a redirect of its leads."""
+        if is_at_trunk(self.snapshot, out.leg, host):
+            return True
+        redirection, hop = out.leg.call.redirection, out.hop
+        if out.dialog is not None or redirection is None or hop is None or redirection.user_of(hop) is None:
+            return out.dialog is None
+        return is_at_trunk(self.snapshot, out.leg, hop.uri.host)  # a name that the trunk has among its targets
 
     def _send(self, out: Outgoing, wire: bytes, flow: Flow) -> None:
         if out.dialog is None and (flow.transport, flow.host, flow.port) in self.snapshot.own:
@@ -192,11 +201,18 @@ class Requests(Naming):
         return self._fit(out, wire, flow.listener, better), better
 
     def divert(self, tx: InviteClientTransaction | ClientTransaction) -> bool:
-        """What could not be delivered goes another way, if it has one left."""
+        """What could not be delivered goes another way, if it has one left.
+
+        Elsewhere than to a host of its trunk it bears no credentials (RFC 3261 section 22.3): the trunk has asked.
+        """
         out = tx.user
         if not isinstance(out, Outgoing) or out.detour is None or out.cancel_wanted:
             return False
         detour, out.detour, wire = out.detour, None, tx.wire
+        if out.credentials and detour.host != tx.flow.host and not is_at_trunk(self.snapshot, out.leg, detour.host):
+            for name, value in out.credentials:
+                wire = wire.replace(f"{name}: {value}\r\n".encode("utf-8", "surrogateescape"), b"", 1)
+            out.credentials = NONE
         self.run(tx, tx.abandon(self.now.monotonic))
         self._send(out, self._fit(out, wire, tx.flow.listener, detour), detour)
         return True
