@@ -103,13 +103,12 @@ class Relief:
         """
         egress = self._egress
         now = egress.now.monotonic
-        bindings = [
-            [one.token, one.uri, one.realm, one.expires - now, *_flow_fields(one.flow)]
-            for one in egress.bindings.all(now)
-        ]
+        kept = egress.bindings.all(now)
+        bindings = [[one.token, one.uri, one.realm, one.expires - now, *_flow_fields(one.flow)] for one in kept]
         return json.dumps(
             {
                 "bindings": bindings,
+                "records": [one.record for one in kept],
                 "contacts": egress.own_contacts,
                 "moved": self._moves.moved,
                 "key": egress.mint.stable_key.hex(),
@@ -128,9 +127,11 @@ class Relief:
         found = json.loads(notes)
         egress = self._egress
         now = egress.now.monotonic
-        for token, uri, realm, seconds, listener, transport, host, port in found["bindings"]:
+        records = found.get("records", [])  # an older version does not tell
+        for index, (token, uri, realm, seconds, listener, transport, host, port) in enumerate(found["bindings"]):
             flow = Flow(int(listener), str(transport), str(host), int(port))
-            egress.bindings.confirm(Binding(str(token), str(uri), str(realm), flow, now + float(seconds)), now)
+            record = str(records[index]) if index < len(records) else ""
+            egress.bindings.confirm(Binding(str(token), str(uri), str(realm), flow, now + float(seconds), record), now)
         for token, (trunk, user) in found["contacts"].items():
             egress.own_contacts.setdefault(str(token), (str(trunk), str(user)))
         self._moves.expect({str(tag): int(slot) for tag, slot in found["moved"].items()})

@@ -19,16 +19,21 @@ _GRACE: Final = 30.0
 
 
 class Binding:
-    """One registered Contact: its URI, where the peer was seen, and until when (monotonic seconds)."""
+    """One registered Contact: its URI, the address of record it is for, where the peer was seen, and until when.
 
-    __slots__ = ("expires", "flow", "realm", "token", "uri")
+    `confirmed` is when the registrar last agreed to it. Both times are in monotonic seconds.
+    """
 
-    def __init__(self, token: str, uri: str, realm: str, flow: Flow, expires: float) -> None:
+    __slots__ = ("confirmed", "expires", "flow", "realm", "record", "token", "uri")
+
+    def __init__(self, token: str, uri: str, realm: str, flow: Flow, expires: float, record: str = "") -> None:
         self.token: Final = token
         self.uri: Final = uri
         self.realm: Final = realm
         self.flow = flow
         self.expires = expires
+        self.record = record
+        self.confirmed = 0.0
 
 
 def propose(realm: str, record: str, contact: Uri, flow: Flow, until: float, mint: Mint) -> Binding:
@@ -38,7 +43,7 @@ def propose(realm: str, record: str, contact: Uri, flow: Flow, until: float, min
     """
     uri = str(Uri(contact.scheme, contact.user, contact.host, contact.port, contact.params, "", contact.opaque))
     seed = f"{realm}\n{record}\n{uri}".encode("utf-8", "surrogateescape")
-    return Binding(mint.keyed_token(seed), uri, realm, flow, until)
+    return Binding(mint.keyed_token(seed), uri, realm, flow, until, record)
 
 
 class Phones(Protocol):
@@ -76,14 +81,25 @@ class Bindings:
         if self.elsewhere is not None:
             self.elsewhere.note(" ".join(place), until - now)
         known = self._by_token.get(binding.token)
+        binding.confirmed = now
         if known is not None:
-            known.flow, known.expires = binding.flow, binding.expires
+            known.flow, known.expires, known.confirmed = binding.flow, binding.expires, now
+            known.record = binding.record
             return
         if len(self._by_token) >= MAX_BINDINGS:
             self.prune(now)
         if len(self._by_token) >= MAX_BINDINGS:
             del self._by_token[min(self._by_token.values(), key=lambda one: one.expires).token]
         self._by_token[binding.token] = binding
+
+    def revoke(self, realm: str, record: str, asked: float, now: float) -> None:
+        """The registrar has removed all Contacts of an address of record, on a request that came at `asked`.
+
+        What it agreed to since then stays. Costs a walk over the table.
+        """
+        for binding in self._by_token.values():
+            if binding.record == record and binding.realm == realm and binding.confirmed <= asked:
+                binding.expires = min(binding.expires, now)
 
     def find(self, token: str, now: float) -> Binding | None:
         """The binding behind the user part of one of our Contacts, None where it is unknown or over."""

@@ -174,6 +174,9 @@ def _register(call: Call, leg: Leg, out: Outgoing, request: Request, exit_: Exit
     """
     incoming = call.invite_in
     assert incoming is not None
+    if request.is_contact_star and seconds_of(request.get("Expires")) != 0:
+        exit_.respond(incoming, 400)  # section 10.3, step 6: `*` removes, and does nothing else
+        return False
     if not request.is_contact_star and len(request.contacts) > MAX_CONTACTS:
         exit_.respond(incoming, 513)
         return False
@@ -215,8 +218,14 @@ def contacts_inward(out: Outgoing, response: Response, bindings: Bindings, now: 
     """The Contacts of a registrar's 2xx that are ours, turned back into the peer's own; others stay hidden.
 
     Only now are those of the request kept, for as long as the registrar says (section 10.2.4: a Contact's `expires`,
-    else Expires, else what was asked for), and only those of the asker's realm are shown to it.
+    else Expires, else what was asked for), and only those of the asker's realm are shown to it. Where the request was
+    for `*`, those of its address of record are over, whichever phone of the realm they are of (section 10.2.2).
     """
+    call = out.leg.call
+    realm = call.caller_leg.realm.name
+    asked = call.invite_in.request if call.invite_in is not None else None
+    if asked is not None and asked.is_contact_star:
+        bindings.revoke(realm, str(asked.to_address.uri), call.start.monotonic, now.monotonic)
     contacts = [] if response.is_contact_star else response.contacts
     granted = {contact.uri.user: contact.param("expires") for contact in contacts}
     for binding in out.bindings:
@@ -225,7 +234,6 @@ def contacts_inward(out: Outgoing, response: Response, bindings: Bindings, now: 
             binding.expires = now.monotonic + min(seconds_of(expires), MAX_EXPIRES)
         bindings.confirm(binding, now.monotonic)
     fields: Fields = []
-    realm = out.leg.call.caller_leg.realm.name
     for contact in contacts:
         known = bindings.find(contact.uri.user, now.monotonic)
         if known is None or known.realm != realm:

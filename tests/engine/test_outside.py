@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from sbc.outputs import Dropped, DropReason
 from sbc.sip import Response
 from tests.kit.flows import answer, assert_no_leak, hang_up
@@ -396,3 +398,77 @@ def test_a_contact_that_was_taken_back_is_over() -> None:
     bindings = node.engine.egress.bindings
     assert bindings.find(token, node.time + 29) is not None
     assert bindings.find(token, node.time + 31) is None
+
+
+def test_taking_back_all_contacts_ends_those_of_every_phone_of_the_record() -> None:
+    """RFC 3261 section 10.2.2: `*` with Expires 0; another record's, or another realm's, are not meant."""
+    node = Node()
+    node.pbx.claims = ""
+    desk = node.peer("alice", "203.0.113.66", OUTSIDE)
+    tablet = node.peer("tablet", "203.0.113.67", OUTSIDE)
+    inner = node.peer("inner", "10.20.0.66", INSIDE)
+    tokens = [_token(node, phone) for phone in (desk, tablet)]
+    other = _token(node, inner, at=node.carrier)
+    register(desk, "*", "Expires: 0\n")
+    request = node.pbx.expect_request("REGISTER")
+    assert (request.get("Contact"), request.get("Expires")) == ("*", "0")
+    bindings = node.engine.egress.bindings
+    assert all(bindings.find(token, node.time + 31) is not None for token in tokens), "the registrar has not agreed yet"
+    node.pbx.reply(request, 200)
+    assert desk.expect_response(200).get("Contact") is None
+    assert all(bindings.find(token, node.time + 29) is not None for token in tokens), "calls may be on their way"
+    assert bindings.find(other, node.time + 31) is not None
+    assert all(bindings.find(token, node.time + 31) is None for token in tokens)
+
+
+def test_a_phone_that_came_after_all_were_taken_back_stays() -> None:
+    """The answer to the one may come late, or once more."""
+    node = Node()
+    node.pbx.claims = ""
+    desk = node.peer("alice", "203.0.113.66", OUTSIDE)
+    register(desk, "*", "Expires: 0\n")
+    request = node.pbx.expect_request("REGISTER")
+    node.advance(1)
+    token = _token(node, node.peer("tablet", "203.0.113.67", OUTSIDE))
+    node.pbx.inbox.clear()
+    node.pbx.reply(request, 200)
+    desk.expect_response(200)
+    assert node.engine.egress.bindings.find(token, node.time + 31) is not None
+
+
+@pytest.mark.parametrize("extra", ["", "Expires: 600\n", "Expires: never\n"])
+def test_all_contacts_are_taken_back_or_the_request_is_none(extra: str) -> None:
+    """RFC 3261 section 10.3, step 6: 400, and no registrar is asked."""
+    node = Node()
+    phone = node.peer("alice", "203.0.113.66", OUTSIDE)
+    register(phone, "*", extra)
+    phone.expect_response(400)
+    assert node.pbx.idle()
+    node.assert_clean()
+
+
+def test_the_next_process_knows_whose_contacts_they_are() -> None:
+    """Its phones may be taken back there; notes of a version without records are read as well."""
+    first = Node()
+    first.pbx.claims = ""
+    token = _token(first, first.peer("alice", "203.0.113.66", OUTSIDE))
+    notes = first.engine.relief.notes()
+    for text, is_known in ((notes, True), (notes.replace(b'"records"', b'"unknown"'), False)):
+        node = Node()
+        node.engine.relief.read(text)
+        desk = node.peer("desk", "203.0.113.67", OUTSIDE)
+        register(desk, "*", "Expires: 0\n")
+        node.pbx.reply(node.pbx.expect_request("REGISTER"), 200)
+        desk.expect_response(200)
+        assert (node.engine.egress.bindings.find(token, node.time + 31) is None) is is_known
+
+
+def _token(node: Node, phone: Peer, at: Peer | None = None) -> str:
+    """The user of the Contact that a registrar keeps for a phone."""
+    registrar = at or node.pbx
+    register(phone)
+    request = registrar.expect_request("REGISTER")
+    registrar.claims = ""
+    registrar.reply(request, 200, extra=f"Contact: {request.contacts[0]};expires=600\n")
+    phone.expect_response(200)
+    return request.contacts[0].uri.user
