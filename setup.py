@@ -67,6 +67,7 @@ HOT = [
     "sbc/engine.py",
     "sbc/outputs.py",
     "sbc/worker.py",
+    "sbc/transport/poller.py",
     "sbc/transport/udp.py",
     "sbc/transport/transports.py",
     "sbc/telemetry/*.py",

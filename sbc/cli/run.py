@@ -68,13 +68,13 @@ def _live(
     successor: int,
 ) -> None:
     """Be the node. `own` are the arguments by which another process of it is started."""
-    import asyncio
     import os
     import sqlite3
     import sys
 
     from sbc.supervisor import EmbeddedError, Fleet, Node, fork_nursery
     from sbc.telemetry import Sink, Telemetry, build_logger
+    from sbc.transport import run as serve
 
     # before there is a second thread, which the sink has
     first = fork_nursery(partial(_be_worker, config, again, style, log_level)) if config.workers > 1 else None
@@ -84,9 +84,9 @@ def _live(
     try:
         if config.workers > 1:
             fleet = Fleet(config, telemetry, again, own, first)
-            asyncio.run(fleet.run(lambda bound: announce(config, bound), successor))
+            serve(fleet.run(lambda bound: announce(config, bound), successor))
         else:
-            asyncio.run(Node(config, telemetry, again).run(lambda bound: announce(config, bound)))
+            serve(Node(config, telemetry, again).run(lambda bound: announce(config, bound)))
     except (OSError, EmbeddedError, sqlite3.Error) as error:
         sink.close()
         fail(str(error))

@@ -28,6 +28,7 @@ from sbc.supervisor.notices import Lines
 from sbc.supervisor.seat import Seat, Standing
 from sbc.supervisor.words import READY
 from sbc.telemetry import Telemetry
+from sbc.transport import run
 
 _HEARD: Final = 0
 _SAID: Final = 1
@@ -96,7 +97,7 @@ def run_child(orders: Orders, telemetry: Telemetry, read: Reload, known: Config)
         config = known
     berth = _berth(orders, config)
     node = Node(config, telemetry, read, berth)
-    asyncio.run(_live(node))
+    run(_live(node))
     return 0
 
 

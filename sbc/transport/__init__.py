@@ -4,10 +4,12 @@ In: a `Config` whose listeners are opened, and messages to send to a `Flow`. Out
 delivered, told to a `Receiver` (the worker). Failures to bind are `ListenError`s an operator can read.
 
 Not for: the meaning of a message. What stream peers may hold of us stands in `limits.py` and is kept by `table.py`; why
-a connection was ended or not taken has a name in `reasons.py`. WebSocket will stand beside `tls.py`.
+a connection was ended or not taken has a name in `reasons.py`; `run` is `asyncio.run` on a loop that calls readers of
+datagrams directly. WebSocket will stand beside `tls.py`.
 """
 
 from sbc.transport.limits import StreamLimits
+from sbc.transport.loop import Loop, run
 from sbc.transport.reasons import Ended, NotTaken
 from sbc.transport.receiver import Counters, Receiver
 from sbc.transport.sockets import ListenError, open_datagrams, open_stream_listener
@@ -18,10 +20,12 @@ __all__ = [
     "Counters",
     "Ended",
     "ListenError",
+    "Loop",
     "NotTaken",
     "Receiver",
     "StreamLimits",
     "Transports",
     "open_datagrams",
     "open_stream_listener",
+    "run",
 ]

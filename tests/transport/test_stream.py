@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from sbc.transport import Ended, NotTaken, StreamLimits, Transports
+from sbc.transport import Ended, NotTaken, StreamLimits, Transports, run
 from sbc.wire import Flow
 from tests.transport.kit import OPTIONS, closed_port, config, limited, opened, until
 
@@ -37,7 +37,7 @@ def test_messages_are_framed_and_answered_on_their_connection(host: str) -> None
             assert await reader.readexactly(18) == b"SIP/2.0 200 OK\r\n\r\n"
             writer.close()
 
-    asyncio.run(scenario())
+    run(scenario())
 
 
 def test_a_ping_is_answered_with_a_pong() -> None:
@@ -51,7 +51,7 @@ def test_a_ping_is_answered_with_a_pong() -> None:
             assert heard.messages == []
             writer.close()
 
-    asyncio.run(scenario())
+    run(scenario())
 
 
 def test_what_cannot_be_framed_is_reported_and_cut_off() -> None:
@@ -66,7 +66,7 @@ def test_what_cannot_be_framed_is_reported_and_cut_off() -> None:
             await until(lambda: transports.connections == 0)
             writer.close()
 
-    asyncio.run(scenario())
+    run(scenario())
 
 
 def test_a_message_that_is_too_long_is_not_collected() -> None:
@@ -78,7 +78,7 @@ def test_a_message_that_is_too_long_is_not_collected() -> None:
             assert heard.messages == []
             writer.close()
 
-    asyncio.run(scenario())
+    run(scenario())
 
 
 async def collect(server: socket.socket, received: list[bytes]) -> None:
@@ -110,7 +110,7 @@ def test_a_flow_without_connection_opens_one_and_then_uses_it() -> None:
             assert heard.undelivered == []
         server.close()
 
-    asyncio.run(scenario())
+    run(scenario())
 
 
 def test_a_refused_connection_is_reported_for_each_message_that_waited() -> None:
@@ -123,7 +123,7 @@ def test_a_refused_connection_is_reported_for_each_message_that_waited() -> None
             assert heard.undelivered[0] == (flow, "refused")
             assert heard.settled
 
-    asyncio.run(scenario())
+    run(scenario())
 
 
 def test_what_waits_for_a_connection_is_bounded() -> None:
@@ -134,7 +134,7 @@ def test_what_waits_for_a_connection_is_bounded() -> None:
             transports.send(b"x" * 80, flow)
             assert heard.undelivered == [(flow, "too much waits for a connection")]
 
-    asyncio.run(scenario())
+    run(scenario())
 
 
 def test_connections_being_opened_are_bounded() -> None:
@@ -151,7 +151,7 @@ def test_connections_being_opened_are_bounded() -> None:
             transports.send(b"two", flows[2])
             await until(lambda: heard.undelivered[3:] == [(flows[2], "refused")])
 
-    asyncio.run(scenario())
+    run(scenario())
 
 
 def test_a_lost_connection_is_not_replaced_behind_the_engines_back() -> None:
@@ -168,7 +168,7 @@ def test_a_lost_connection_is_not_replaced_behind_the_engines_back() -> None:
             transports.send(b"200", flow)
             assert heard.undelivered == [(flow, "connection lost")]
 
-    asyncio.run(scenario())
+    run(scenario())
 
 
 def test_a_response_whose_connection_is_gone_goes_by_a_new_one_where_that_may_be() -> None:
@@ -192,7 +192,7 @@ def test_a_response_whose_connection_is_gone_goes_by_a_new_one_where_that_may_be
             assert [reason for _, reason in heard.undelivered] == ["refused"]
         server.close()
 
-    asyncio.run(scenario())
+    run(scenario())
 
 
 def test_nothing_is_opened_any_more_once_all_is_closed() -> None:
@@ -203,7 +203,7 @@ def test_nothing_is_opened_any_more_once_all_is_closed() -> None:
             transports.send(b"late", flow)
             assert heard.undelivered == [(flow, "shutting down")]
 
-    asyncio.run(scenario())
+    run(scenario())
 
 
 def test_a_peer_that_does_not_read_is_cut_off_and_reported() -> None:
@@ -222,7 +222,7 @@ def test_a_peer_that_does_not_read_is_cut_off_and_reported() -> None:
             await until(lambda: transports.connections == 0)
             writer.close()
 
-    asyncio.run(scenario())
+    run(scenario())
 
 
 def test_one_host_cannot_take_every_connection() -> None:
@@ -235,4 +235,4 @@ def test_one_host_cannot_take_every_connection() -> None:
             for _, writer in pairs:
                 writer.close()
 
-    asyncio.run(scenario())
+    run(scenario())

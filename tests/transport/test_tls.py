@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from sbc.config import Certificate, Config, Tls
-from sbc.transport import NotTaken, StreamLimits, Transports
+from sbc.transport import NotTaken, StreamLimits, Transports, run
 from sbc.wire import Flow
 from tests.kit.certificates import Authority
 from tests.transport.kit import OPTIONS, config, limited, opened, until
@@ -82,7 +82,7 @@ def test_messages_come_and_go_encrypted_and_a_client_without_certificate_has_no_
             await hang_up(writer)
             await until(lambda: not transports.connections)
 
-    asyncio.run(scenario())
+    run(scenario())
 
 
 def test_a_large_message_crosses_records(authority: Authority) -> None:
@@ -97,7 +97,7 @@ def test_a_large_message_crosses_records(authority: Authority) -> None:
             assert await reader.readexactly(300_000) == b"y" * 300_000
             await hang_up(writer)
 
-    asyncio.run(scenario())
+    run(scenario())
 
 
 @pytest.mark.parametrize("mode", ["optional", "required"])
@@ -113,7 +113,7 @@ def test_a_client_certificate_tells_the_engine_who_it_is(authority: Authority, m
             assert heard.messages[0][1].names == ("carrier.example",)
             await hang_up(writer)
 
-    asyncio.run(scenario())
+    run(scenario())
 
 
 def test_a_missing_an_expired_and_a_foreign_certificate_are_refused_and_told_apart(
@@ -139,7 +139,7 @@ def test_a_missing_an_expired_and_a_foreign_certificate_are_refused_and_told_apa
             assert heard.messages == []
             assert transports.counters.handshakes_failed == 3
 
-    asyncio.run(scenario())
+    run(scenario())
 
 
 def test_the_name_a_client_asks_for_chooses_the_certificate_and_never_the_demands(authority: Authority) -> None:
@@ -159,7 +159,7 @@ def test_the_name_a_client_asks_for_chooses_the_certificate_and_never_the_demand
             assert await is_refused(transports, client(authority), "other.example")
             assert heard.turned_away
 
-    asyncio.run(scenario())
+    run(scenario())
 
 
 def test_certificates_are_replaced_while_connections_stay(authority: Authority) -> None:
@@ -181,7 +181,7 @@ def test_certificates_are_replaced_while_connections_stay(authority: Authority) 
             await hang_up(old)
             await hang_up(new)
 
-    asyncio.run(scenario())
+    run(scenario())
 
 
 def test_files_that_cannot_be_used_leave_the_old_certificates_in_force(authority: Authority) -> None:
@@ -196,7 +196,7 @@ def test_files_that_cannot_be_used_leave_the_old_certificates_in_force(authority
             _, writer = await connect(transports, client(authority))
             await hang_up(writer)
 
-    asyncio.run(scenario())
+    run(scenario())
 
 
 def test_tls_below_1_2_is_refused(authority: Authority) -> None:
@@ -215,7 +215,7 @@ def test_tls_below_1_2_is_refused(authority: Authority) -> None:
             await until(lambda: heard.turned_away)
             assert heard.turned_away[0][1] == "speaks no version of TLS that we do (1.2 and later)"
 
-    asyncio.run(scenario())
+    run(scenario())
 
 
 @pytest.mark.parametrize("said", [b"OPTIONS sip:a@b SIP/2.0\r\n\r\n", b"GET / HTTP/1.1\r\n\r\n"])
@@ -230,7 +230,7 @@ def test_plain_text_on_a_tls_listener_is_refused(authority: Authority, said: byt
             await reader.read()
             await hang_up(writer)
 
-    asyncio.run(scenario())
+    run(scenario())
 
 
 def test_half_open_connections_are_bounded_in_number_and_time(authority: Authority) -> None:
@@ -252,7 +252,7 @@ def test_half_open_connections_are_bounded_in_number_and_time(authority: Authori
             _, writer = await connect(transports, client(authority))
             await hang_up(writer)
 
-    asyncio.run(scenario())
+    run(scenario())
 
 
 def test_a_host_has_only_so_many_connections_half_open_ones_counted(authority: Authority) -> None:
@@ -267,7 +267,7 @@ def test_a_host_has_only_so_many_connections_half_open_ones_counted(authority: A
             await hang_up(first)
             await hang_up(second)
 
-    asyncio.run(scenario())
+    run(scenario())
 
 
 def test_a_peer_that_does_not_read_is_cut_off(authority: Authority) -> None:
@@ -287,7 +287,7 @@ def test_a_peer_that_does_not_read_is_cut_off(authority: Authority) -> None:
             transport.abort()
             del reader
 
-    asyncio.run(scenario())
+    run(scenario())
 
 
 def spoil(path: str) -> None:
@@ -347,7 +347,7 @@ def test_a_server_must_prove_a_name_that_is_wanted_and_the_connection_is_used_ag
             assert b"four" not in server.received
         server.server.close()
 
-    asyncio.run(scenario())
+    run(scenario())
 
 
 @pytest.mark.parametrize(
@@ -374,7 +374,7 @@ def test_a_server_that_is_not_believed_gets_no_message(
             assert server.received == b""
         server.server.close()
 
-    asyncio.run(scenario())
+    run(scenario())
 
 
 def test_a_target_written_as_an_address_must_prove_that_address(authority: Authority) -> None:
@@ -386,7 +386,7 @@ def test_a_target_written_as_an_address_must_prove_that_address(authority: Autho
             await until(lambda: server.received == b"one")
         server.server.close()
 
-    asyncio.run(scenario())
+    run(scenario())
 
 
 def test_a_server_that_never_answers_the_handshake_is_given_up(authority: Authority) -> None:
@@ -404,4 +404,4 @@ def test_a_server_that_never_answers_the_handshake_is_given_up(authority: Author
             assert transports.handshakes == 0
         server.close()
 
-    asyncio.run(scenario())
+    run(scenario())

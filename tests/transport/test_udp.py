@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import pytest
 
-from sbc.transport import ListenError, Transports
+from sbc.transport import ListenError, Transports, run
 from sbc.transport.sockets import SO_TIMESTAMPNS, open_datagram
 from sbc.transport.udp import BATCH, QUEUE, UdpListener
 from sbc.wire import Flow
@@ -33,7 +33,7 @@ def test_a_datagram_comes_with_its_flow_and_the_answer_goes_back(host: str) -> N
                 transports.send(b"100", flow)
                 assert await asyncio.get_running_loop().sock_recv(peer, 100) == b"100"
 
-    asyncio.run(scenario())
+    run(scenario())
 
 
 def test_a_burst_is_drained_in_few_wake_ups() -> None:
@@ -47,7 +47,7 @@ def test_a_burst_is_drained_in_few_wake_ups() -> None:
             assert [data for data, _ in heard.messages] == [str(number).encode() for number in range(BATCH * 3)]
             assert len({id(flow) for _, flow in heard.messages}) == 1
 
-    asyncio.run(scenario())
+    run(scenario())
 
 
 def test_a_socket_that_is_not_read_empty_tells_for_how_long() -> None:
@@ -66,7 +66,7 @@ def test_a_socket_that_is_not_read_empty_tells_for_how_long() -> None:
             assert behind[1:] == [0.0]
             assert transports.behind(later) == 0.0
 
-    asyncio.run(scenario())
+    run(scenario())
 
 
 def test_new_work_that_has_become_stale_in_the_socket_is_thrown_away(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,8 +92,8 @@ def test_new_work_that_has_become_stale_in_the_socket_is_thrown_away(monkeypatch
             assert transports.counters.stale == BATCH + len(sent) - len(heard.messages)
             return [data for data, _ in heard.messages[BATCH:]]
 
-    assert asyncio.run(scenario(0.9)) == sent
-    assert asyncio.run(scenario(1.1)) == sent[1:]
+    assert run(scenario(0.9)) == sent
+    assert run(scenario(1.1)) == sent[1:]
 
 
 async def stamping() -> None:
@@ -127,7 +127,7 @@ def test_the_kernel_tells_how_long_a_datagram_has_waited() -> None:
                 await until(lambda: len(heard.messages) == BATCH * 3)
             assert 0.2 <= ages[1] < 5
 
-    asyncio.run(scenario())
+    run(scenario())
 
 
 def test_a_closed_port_is_reported_with_its_flow_although_the_socket_is_not_connected() -> None:
@@ -142,7 +142,7 @@ def test_a_closed_port_is_reported_with_its_flow_although_the_socket_is_not_conn
             assert transports.counters.undeliverable == 1
             await until(lambda: heard.settled)
 
-    asyncio.run(scenario())
+    run(scenario())
 
 
 def test_a_refused_peer_does_not_cost_the_next_datagram() -> None:
@@ -161,7 +161,7 @@ def test_a_refused_peer_does_not_cost_the_next_datagram() -> None:
                 await until(lambda: heard.undelivered)
                 assert {flow for flow, _ in heard.undelivered} == {gone}
 
-    asyncio.run(scenario())
+    run(scenario())
 
 
 def test_what_cannot_be_sent_is_reported_and_never_raised() -> None:
@@ -177,7 +177,7 @@ def test_what_cannot_be_sent_is_reported_and_never_raised() -> None:
                 transports.send(data, flow)
                 assert heard.undelivered[-1][0] == flow
 
-    asyncio.run(scenario())
+    run(scenario())
 
 
 def test_a_full_send_buffer_queues_within_bounds_and_keeps_the_order() -> None:
@@ -222,7 +222,7 @@ def test_a_full_send_buffer_queues_within_bounds_and_keeps_the_order() -> None:
             assert full.sent == [str(number).encode() for number in range(QUEUE)]
             listener.close()
 
-    asyncio.run(scenario())
+    run(scenario())
 
 
 @pytest.mark.parametrize(
@@ -247,7 +247,7 @@ def test_a_port_in_use_is_said_in_words_and_nothing_stays_open() -> None:
                     await second.open()
             open_datagram(replace(settings.listeners[0], port=second.bound[0].port), 0).close()
 
-    asyncio.run(scenario())
+    run(scenario())
 
 
 def test_an_address_of_no_interface_is_said_in_words() -> None:
