@@ -18,13 +18,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.bench import media
-from tests.bench.installed import REPOSITORY
+from tests.bench.installed import CACHE, REPOSITORY
 from tests.bench.load import Sample, measure
 from tests.bench.subjects import ANCHORED, ANCHORED_REFERENCE, EMBEDDED, Subject, subjects
 from tests.rig.namespaces import Namespace
 
 REFERENCE = "Kamailio topoh"
-CACHE = REPOSITORY / ".sbc" / "bench"
 
 
 def main() -> int:

@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from tests.bench.__main__ import CACHE
+from tests.bench.installed import CACHE
 from tests.bench.load import measure
 from tests.bench.subjects import ANCHORED, ANCHORED_REFERENCE, EMBEDDED, Subject, subjects
 from tests.rig.namespaces import Namespace

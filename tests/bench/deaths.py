@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sbc.steering import Table, key_of
+from tests.bench.installed import run_installed
 from tests.rig.frames import Packet
 from tests.rig.needs import lacking
 from tests.rig.process import NotReady, wait_until
@@ -75,6 +76,7 @@ def main() -> int:
     if reason := lacking("sipp", *(["rtpengine"] if options.media == "rtpengine" else [])):
         sys.stderr.write(f"cannot run here: {reason}\n")
         return 2
+    say(f"the node: {run_installed()}")
     with Rig() as rig:
         engine = Rtpengine(rig.work(), rig.network.node) if options.media == "rtpengine" else None
         try:

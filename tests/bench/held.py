@@ -11,8 +11,10 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections.abc import Sequence
 from typing import Any
 
+from tests.bench.installed import run_installed
 from tests.rig.needs import lacking
 from tests.rig.node import Node
 from tests.rig.process import group_rss, rss_by_process
@@ -38,6 +40,7 @@ def main() -> int:
     if reason := lacking("sipp"):
         sys.stderr.write(f"cannot run here: {reason}\n")
         return 2
+    say(f"the node: {run_installed()}")
     ramp = options.calls / options.rate
     session = 2 * max(45, int(_SLOWER * ramp + _SPARE)) if options.session else 0
     with Rig(taps=False) as rig:
@@ -125,8 +128,13 @@ def run(rig: Rig, calls: int, rate: int) -> None:
     callee.stop()
 
 
-def start(rig: Rig, calls: int, rate: int, seconds: int, session: int = 0) -> tuple[Sipp, Sipp]:
-    """A caller and a callee for calls of that length, which is counted from their refresh where they have timers."""
+def start(
+    rig: Rig, calls: int, rate: int, seconds: int, session: int = 0, options: Sequence[str] = ()
+) -> tuple[Sipp, Sipp]:
+    """A caller and a callee for calls of that length, which is counted from their refresh where they have timers.
+
+    `options` are more of the caller's.
+    """
     rig.begin()
     limit = int(calls / rate * 4 + session + seconds + 100)
     each: dict[str, Any] = {"calls": calls, "held": calls + 100, "timeout": limit, "receive_timeout": limit * 1000}
@@ -134,7 +142,7 @@ def start(rig: Rig, calls: int, rate: int, seconds: int, session: int = 0) -> tu
     timed = {"session": str(session), "patience": str(limit * 1000)} if session else {}
     callee = rig.sipp(INSIDE, f"{kind}_uas", call=False, values=timed, **each)
     values = timed | {"held": str(seconds * 1000)}
-    options = ("-s", "4930222", "-max_retrans", "20", "-max_invite_retrans", "20")
+    options = ("-s", "4930222", "-max_retrans", "20", "-max_invite_retrans", "20", *options)
     return rig.sipp(OUTSIDE, f"{kind}_uac", call=True, rate=rate, values=values, options=options, **each), callee
 
 

@@ -13,6 +13,15 @@ from typing import Final
 REPOSITORY: Final = Path(__file__).resolve().parents[2]
 _SOURCES: Final = ("sbc", "policies", "rtpengine")
 _KEPT: Final = 2
+CACHE: Final = REPOSITORY / ".sbc" / "bench"
+
+
+def run_installed() -> str:
+    """Have nodes that are started from now on be of the compiled install, where one can be; in words what they are."""
+    install = compiled_install(CACHE)
+    os.environ["PYTHONSAFEPATH"] = "1"  # `-m` finds nothing in the directory that we are in
+    os.environ["PYTHONPATH"] = os.pathsep.join(map(str, filter(None, (install, REPOSITORY))))
+    return "compiled, as installed where there is a C compiler" if install else "pure Python, nothing compiled it"
 
 
 def compiled_install(cache: Path) -> Path | None:

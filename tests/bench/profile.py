@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
-from tests.bench.installed import REPOSITORY, compiled_install
+from tests.bench.installed import CACHE, compiled_install
 from tests.bench.load import HERE, make_calls
 from tests.bench.subjects import CALLEE, node_of
 from tests.rig.namespaces import Namespace
@@ -137,7 +137,7 @@ def main() -> int:
     if reason := lacking("sipp", "perf"):
         sys.stderr.write(f"cannot run here: {reason}\n")
         return 2
-    install = compiled_install(REPOSITORY / ".sbc" / "bench")
+    install = compiled_install(CACHE)
     if install is None:
         sys.stderr.write("cannot run here: the node could not be compiled (is there a C compiler?)\n")
         return 2

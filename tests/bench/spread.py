@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.bench.held import say, settle, start
+from tests.bench.installed import run_installed
 from tests.rig.needs import lacking
 from tests.rig.node import node_file
 from tests.rig.rig import Rig
@@ -33,6 +34,7 @@ def main() -> int:
     if reason := lacking("sipp"):
         sys.stderr.write(f"cannot run here: {reason}\n")
         return 2
+    say(f"the node: {run_installed()}")
     runs = [(workers, steers) for workers in options.workers for steers in (True, False)]
     found = [run(workers, steers, options.calls, options.rate) for workers, steers in runs]
     return 0 if all(found) else 1

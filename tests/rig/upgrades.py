@@ -8,11 +8,15 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from typing import Any
 
 from tests.rig.node import Node
 from tests.rig.sipp import Sipp
 from tests.rig.successor import Successor
+
+STRAYS = ("dropped.stray-response", "refused.481")
+"""What a worker counts that was given what another one owns."""
 
 
 def sbc(node: Node, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -31,13 +35,17 @@ def upgrade(node: Node, *arguments: str) -> dict[str, Any]:
 
 
 class Watcher:
-    """Asks the control socket again and again; how long it did not answer at the longest."""
+    """Asks the control socket again and again: how long it was silent at the longest, and what came to a worker that
+    could do nothing with it, over all processes that there were.
+    """
 
     def __init__(self, node: Node) -> None:
         self._node = node
         self._stop = threading.Event()
         self.longest = 0.0
         self.failures = 0
+        self.astray: Counter[str] = Counter()
+        self._known: Counter[str] = Counter()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()
 
@@ -45,13 +53,22 @@ class Watcher:
         answered = time.monotonic()
         while not self._stop.is_set():
             try:
-                self._node.ask("GET", "/trunks")
+                found = self._node.ask("GET", "/status")
             except OSError:
                 self.failures += 1
             else:
                 now = time.monotonic()
                 self.longest, answered = max(self.longest, now - answered), now
-            self._stop.wait(0.05)
+                self._count(found)
+            self._stop.wait(0.1)
+
+    def _count(self, found: dict[str, Any]) -> None:
+        """Counters begin anew with each process: what has grown is added."""
+        if "events" not in found:
+            return
+        now = Counter({name: found["events"].get(name, 0) for name in STRAYS} | {"lost": found["steering"]["lost"]})
+        self.astray += now - self._known
+        self._known = now
 
     def stop(self) -> None:
         """Look no more."""
