@@ -22,7 +22,8 @@ _NO_TRUNK: Final = "no such trunk, or no such target of it; `sbc trunk list` (GE
 
 
 _ONE_PROCESS: Final = (
-    "this node is one process, which nobody can relieve: restart it with `workers = 2` in [node], or use `sbc drain`"
+    "this node is one process, which nobody can relieve: `sbc drain` it and start the next one on the same state; with "
+    "`workers = 2` in [node], or `--workers 2`, that one can be relieved while it works"
 )
 
 

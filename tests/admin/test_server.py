@@ -104,6 +104,19 @@ async def ask(session: aiohttp.ClientSession, method: str, path: str) -> tuple[i
         return response.status, await response.json()
 
 
+@pytest.mark.parametrize("path", ["/upgrade", "/workers/0/drain"])
+def test_a_node_of_one_process_says_what_to_do_instead_of_relieving_it(tmp_path: Path, path: str) -> None:
+    async def scenario() -> None:
+        async with served(tmp_path / "control.sock") as (node, session):
+            status, body = await ask(session, "POST", path)
+            assert status == 409
+            for word in ("`sbc drain`", "`workers = 2` in [node]", "`--workers 2`"):
+                assert word in str(body["error"])
+            assert node.commands == []
+
+    asyncio.run(scenario())
+
+
 def test_operations_reach_the_node_and_its_answers_come_back(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with served(tmp_path / "control.sock") as (node, session):
