@@ -50,8 +50,15 @@ HALF_OF = {"pydantic_core": "pydantic"}
 
 LONGEST_FUNCTION = 60
 
-# The shell's outermost guards: an input, a background task, and a node that must close what it opened.
-GUARDS = {"sbc.worker", "sbc.supervisor.births", "sbc.supervisor.tasks", "sbc.supervisor.life"}
+# The shell's outermost guards: an input, a background task, a reader that the loop calls, and a node that must close
+# what it opened.
+GUARDS = {
+    "sbc.worker",
+    "sbc.supervisor.births",
+    "sbc.supervisor.tasks",
+    "sbc.supervisor.life",
+    "sbc.transport.poller",
+}
 NOT_A_ROOM = {"manager", "helper", "helpers", "util", "utils", "common", "misc", "base", "core"}
 
 
