@@ -155,12 +155,13 @@ class Requests(Naming):
 
     def _is_theirs(self, out: Outgoing, host: str) -> bool:
         """Whether a request goes to its trunk itself, and nowhere that a dialog or a redirect of its leads."""
-        if is_at_trunk(self.snapshot, out.leg, host):
-            return True
+        if out.dialog is not None:
+            return is_at_trunk(self.snapshot, out.leg, host)
         redirection, hop = out.leg.call.redirection, out.hop
-        if out.dialog is not None or redirection is None or hop is None or redirection.user_of(hop) is None:
-            return out.dialog is None
-        return is_at_trunk(self.snapshot, out.leg, hop.uri.host)  # a name that the trunk has among its targets
+        if redirection is None or hop is None or redirection.user_of(hop) is None:
+            return True
+        # Or a name that the trunk has among its targets.
+        return is_at_trunk(self.snapshot, out.leg, host) or is_at_trunk(self.snapshot, out.leg, hop.uri.host)
 
     def _send(self, out: Outgoing, wire: bytes, flow: Flow) -> None:
         if out.dialog is None and (flow.transport, flow.host, flow.port) in self.snapshot.own:

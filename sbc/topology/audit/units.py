@@ -61,12 +61,15 @@ def may_hold_inner(data: bytes) -> bool:
     bare = data.translate(_BARE, _DIGITS)
     if bare.count(b"...") != bare.count(b" ... "):
         return True
-    return b"---" in bare and _is_dashed(data.translate(_DASHED))
+    return b"---" in bare and _is_dashed(data.replace(b"_", b"-").split(b"-"))
 
 
-def _is_dashed(data: bytes) -> bool:
+def _is_dashed(parts: list[bytes]) -> bool:
+    inner = [part for part in parts if len(part) <= 3 and part.isdigit()]
+    if len(inner) < 2:
+        return False
     count = 0
-    for part in data.split(b"-"):
+    for part in parts:
         if count >= 3 and part[:1].isdigit():
             return True
         if count and len(part) <= 3 and part.isdigit():
