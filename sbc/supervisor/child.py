@@ -28,7 +28,7 @@ from sbc.supervisor.notices import Lines
 from sbc.supervisor.seat import Seat, Standing
 from sbc.supervisor.words import READY
 from sbc.telemetry import Telemetry
-from sbc.transport import run
+from sbc.transport import Doorway, run
 
 _HEARD: Final = 0
 _SAID: Final = 1
@@ -139,7 +139,7 @@ def _berth(orders: Orders, config: Config) -> Berth:
     return Berth(
         seat=seat,
         table=table,
-        sockets={int(index): socket.socket(fileno=number) for index, number in orders.sockets.items()},
+        sockets={int(index): Doorway(fileno=number) for index, number in orders.sockets.items()},
         mailbox=Mailbox(
             socket.socket(fileno=orders.mailbox), [socket.socket(fileno=n) for n in orders.mailboxes], own[0]
         ),

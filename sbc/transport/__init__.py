@@ -12,12 +12,13 @@ from sbc.transport.limits import StreamLimits
 from sbc.transport.loop import Loop, run
 from sbc.transport.reasons import Ended, NotTaken
 from sbc.transport.receiver import Counters, Receiver
-from sbc.transport.sockets import ListenError, open_datagrams, open_stream_listener
+from sbc.transport.sockets import Doorway, ListenError, open_datagrams, open_stream_listener
 from sbc.transport.transports import Bound, Transports
 
 __all__ = [
     "Bound",
     "Counters",
+    "Doorway",
     "Ended",
     "ListenError",
     "Loop",

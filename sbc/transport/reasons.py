@@ -39,3 +39,5 @@ class NotTaken(StrEnum):
     """Its source has `connections_per_source` in this realm, handshakes included."""
     HANDSHAKES = "too many handshakes"
     """Its source has too many TLS handshakes under way."""
+    RESET = "reset"
+    """Its peer had reset it before we looked."""

@@ -6,6 +6,7 @@ import errno
 import os
 import resource
 import socket
+from collections.abc import Callable
 from typing import Final
 
 from sbc.config import Listener
@@ -20,6 +21,8 @@ SO_TIMESTAMPNS: Final = 35
 _SO_RCVBUFFORCE: Final = 33
 BACKLOG: Final = 4096
 """Connections that the kernel holds until they are accepted; net.core.somaxconn is the ceiling."""
+_SKIPPED: Final = 64
+"""Connections found to be reset in one go, before others get their turn."""
 _UNACKED: Final = 30_000
 """Milliseconds after which the kernel gives up a connection whose peer acknowledges nothing (RFC 5482)."""
 _ALIVE: Final = ((socket.TCP_KEEPIDLE, 120), (socket.TCP_KEEPINTVL, 20), (socket.TCP_KEEPCNT, 4))
@@ -115,9 +118,34 @@ def open_datagram(listener: Listener, dscp: int, *, is_shared: bool = False) -> 
     return sock
 
 
-def open_stream_listener(listener: Listener, dscp: int) -> socket.socket:
+class Doorway(socket.socket):
+    """A listening socket that takes no connection whose peer has reset it already.
+
+    Such a one waits in the kernel like all others, and to make a connection of it takes many times as long as to find
+    that it is none: behind thousands of them nobody would get in.
+    """
+
+    skipped: Callable[[], None] | None = None
+    """Called for each."""
+
+    def accept(self) -> tuple[socket.socket, object]:
+        """The next connection; BlockingIOError where none waits, or as many were skipped as one turn allows."""
+        for _ in range(_SKIPPED):
+            taken, peer = super().accept()
+            try:
+                taken.getpeername()
+            except OSError:
+                taken.close()
+                if self.skipped is not None:
+                    self.skipped()
+            else:
+                return taken, peer
+        raise BlockingIOError
+
+
+def open_stream_listener(listener: Listener, dscp: int) -> Doorway:
     """A bound, listening, non-blocking TCP socket. Raises ListenError."""
-    sock = socket.socket(family_of(listener.host), socket.SOCK_STREAM)
+    sock = Doorway(family_of(listener.host), socket.SOCK_STREAM)
     try:
         _common(sock, dscp)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -14,10 +14,11 @@ from sbc.transport.certificates import TlsError
 from sbc.transport.contexts import TlsContexts
 from sbc.transport.door import Door
 from sbc.transport.limits import StreamLimits
-from sbc.transport.reasons import Ended
+from sbc.transport.reasons import Ended, NotTaken
 from sbc.transport.receiver import Counters, Receiver, Tasks
 from sbc.transport.sockets import (
     BACKLOG,
+    Doorway,
     family_of,
     is_address,
     open_stream_client,
@@ -90,6 +91,8 @@ class Streams:
         Raises ListenError.
         """
         sock = given or open_stream_listener(listener, dscp)
+        if isinstance(sock, Doorway):
+            sock.skipped = self._skip
         self._listeners[listener.index] = (listener, dscp)
         loop = asyncio.get_running_loop()
         server = await loop.create_server(lambda: self._accept(listener, dscp), sock=sock, backlog=_ACCEPTED)
@@ -125,7 +128,7 @@ class Streams:
     def pause(self) -> None:
         """Accept no more; connections stay, and so do the listening sockets."""
         for index, server in self._servers.items():
-            self._paused[index] = socket.socket(fileno=os.dup(server.sockets[0].fileno()))
+            self._paused[index] = Doorway(fileno=os.dup(server.sockets[0].fileno()))
             server.close()
         self._servers.clear()
 
@@ -201,6 +204,9 @@ class Streams:
             self._fail(flow, "not an address of this family")
         else:
             self._wait(data, flow)
+
+    def _skip(self) -> None:
+        self._counters.refused[NotTaken.RESET] += 1
 
     def _accept(self, listener: Listener, dscp: int) -> asyncio.Protocol:
         self._counters.connections_accepted += 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import struct
 
 import pytest
 
@@ -124,6 +125,26 @@ def test_a_refused_connection_is_reported_for_each_message_that_waited() -> None
             assert heard.settled
 
     run(scenario())
+
+
+def test_connections_that_were_reset_before_they_were_looked_at_keep_nobody_waiting() -> None:
+    """No connection is made of them, more of them than one turn skips, and whoever stays is taken."""
+
+    async def scenario() -> None:
+        async with opened(config(TCP)) as (transports, heard):
+            port = transports.bound[0].port
+            for _ in range(300):
+                with socket.create_connection(("127.0.0.1", port)) as sock:
+                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            reader, writer = await connect(transports)
+            writer.write(b"\r\n\r\n")
+            assert await reader.readexactly(2) == b"\r\n"
+            assert transports.counters.as_dict()["connections_refused.reset"] == 300
+            assert transports.counters.connections_accepted == 1
+            assert heard.ended == []
+            writer.close()
+
+    asyncio.run(scenario())
 
 
 def test_what_waits_for_a_connection_is_bounded() -> None:
