@@ -38,8 +38,10 @@ def run(
     rehearse: Annotated[bool, typer.Option("--rehearse", hidden=True)] = False,
 ) -> None:
     """Run a node until Ctrl-C or SIGTERM, which let live calls end first; a second one ends them. SIGHUP reloads."""
+    import gc
     import sys
 
+    gc.disable()  # what is loaded stays: to walk it again and again while it grows takes a twentieth of the time
     import sbc
     from sbc.telemetry import FORMATS, LEVELS
 
@@ -68,6 +70,7 @@ def _live(
     successor: int,
 ) -> None:
     """Be the node. `own` are the arguments by which another process of it is started."""
+    import gc
     import os
     import sqlite3
     import sys
@@ -76,6 +79,7 @@ def _live(
     from sbc.telemetry import Sink, Telemetry, build_logger
     from sbc.transport import run as serve
 
+    gc.enable()
     # before there is a second thread, which the sink has
     first = fork_nursery(partial(_be_worker, config, again, style, log_level)) if config.workers > 1 else None
     sink = Sink(sys.stderr)
