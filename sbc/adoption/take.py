@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from sbc.adoption.codec import pack
 from sbc.call import Call, CallState, Leg
-from sbc.dialog import DialogState
+from sbc.dialog import Dialog, DialogState
 from sbc.media import Side
 from sbc.wire import Now
 
@@ -99,7 +99,7 @@ def _leg(leg: Leg, shown: bytes, ahead: float, lines: list[str], blobs: list[byt
         dialog.local_uri,
         dialog.remote_uri,
         dialog.remote_target,
-        f"{dialog.local_cseq} {dialog.remote_cseq} {dialog.secure:d} {learned.has_ipv6:d}",
+        f"{dialog.local_cseq} {_last_answered(leg, dialog)} {dialog.secure:d} {learned.has_ipv6:d}",
         f"{seen.transport} {seen.host} {seen.port}",
         str(len(dialog.route_set)),
         *dialog.route_set,
@@ -114,3 +114,12 @@ def _leg(leg: Leg, shown: bytes, ahead: float, lines: list[str], blobs: list[byt
     said = leg.said
     lines.append(f"{len(wire)} {len(said)} {len(shown)} {len(stable)} {len(recent)} {len(pairs)}")
     blobs += [wire, said, shown, stable, recent, pairs]
+
+
+def _last_answered(leg: Leg, dialog: Dialog) -> int:
+    """The peer's last CSeq number, or the one before a re-INVITE or UPDATE that nobody has answered: its copy is new to
+    an adopter, who knows nothing of the first.
+    """
+    modify = leg.call.modify
+    request = modify.incoming.request if modify is not None and modify.leg is leg else None
+    return dialog.remote_cseq if request is None else min(dialog.remote_cseq, request.cseq.number - 1)

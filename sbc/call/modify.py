@@ -25,6 +25,8 @@ from sbc.wire import Now
 
 ANSWER_SECONDS: Final = 28.0
 """RFC 4320: whoever sent an UPDATE or PRACK listens for 32 s; RFC 3311 section 5.2 has 504 for what takes longer."""
+TRYING_AFTER: Final = 0.2
+"""Seconds in which an answer needs no 100 before it (RFC 3261 section 17.2.1)."""
 _RETRY_SOON: Final = [("Retry-After", "3")]
 
 
@@ -42,6 +44,7 @@ class Modify:
         "leg",
         "offer",
         "out",
+        "until",
         "withdrawn",
     )
 
@@ -54,6 +57,8 @@ class Modify:
         """The early dialogs it is about, None in a call that is up."""
         self.deadline = deadline
         """When the asker must be told, 0 for one who can wait."""
+        self.until = 0.0
+        """The same, while `deadline` is that of its 100."""
         self.is_late: Final = not offer
         self.is_made = False
         """Its offer is late, and the other side has one of ours meanwhile (`insert`)."""
@@ -97,11 +102,11 @@ def receive_request(call: Call, leg: Leg, incoming: Incoming, exit_: Exit, now: 
     if is_bare or (sdp and leg.shown and is_unchanged(leg.said, sdp)):
         _answer_refresh(call, leg, incoming, request, exit_, now)
         return
-    if request.method == "INVITE":
-        exit_.respond(incoming, 100)
     patience = call.config.timers.ringing if request.method == "INVITE" else ANSWER_SECONDS
     deadline = now.monotonic + patience
     call.modify = modify = Modify(incoming, leg, sdp, None, deadline)
+    if request.method == "INVITE":
+        _say_trying(modify, exit_, now)
     if modify.is_late:
         sdp = insert.offer_again(call, leg, other)
         modify.is_made = bool(sdp)
@@ -111,6 +116,16 @@ def receive_request(call: Call, leg: Leg, incoming: Incoming, exit_: Exit, now: 
     if call.media is None:
         call.media = media_session(call)
     ask(call, call.media.offer(leg.side, sdp), Step(StepKind.MODIFY_OFFER), exit_)
+
+
+def _say_trying(modify: Modify, exit_: Exit, now: Now) -> None:
+    """At once only where nothing is lost between us: a peer that has heard nothing asks again, and where this process
+    has died meanwhile it asks the next one. Most answers are there before the 100 is due, which is then spared.
+    """
+    if modify.incoming.reply_flow.is_reliable:
+        exit_.respond(modify.incoming, 100)
+    else:
+        modify.until, modify.deadline = modify.deadline, now.monotonic + TRYING_AFTER
 
 
 def _answer_refresh(call: Call, leg: Leg, incoming: Incoming, request: Request, exit_: Exit, now: Now) -> None:
@@ -356,9 +371,15 @@ def fail(call: Call, out: Outgoing, status: int, response: Response | None, exit
 
 
 def expire(call: Call, exit_: Exit, now: Now) -> None:
-    """The other side thinks for too long about it: 504, and a re-INVITE that we sent is taken back."""
+    """The other side thinks about it for longer than 200 ms: 100. For too long: 504, and a re-INVITE that we sent is
+    taken back.
+    """
     modify = call.modify
     if modify is None:
+        return
+    if modify.until:
+        modify.deadline, modify.until = modify.until, 0.0
+        exit_.respond(modify.incoming, 100)
         return
     modify.deadline = 0.0
     if call.step is not None:

@@ -155,6 +155,44 @@ def test_our_session_refresh_goes_on(takes_update: bool) -> None:
     node.assert_clean()
 
 
+@pytest.mark.parametrize("from_caller", [True, False])
+def test_a_re_invite_under_way_is_asked_again_of_the_next_process(from_caller: bool) -> None:
+    """RFC 3261 section 17.1.1.2: a peer that has heard nothing repeats its INVITE."""
+    node = Node()
+    talk(node, node.carrier, node.pbx)
+    asker, asked = (node.carrier, node.pbx) if from_caller else (node.pbx, node.carrier)
+    copies = heard_of(asker)
+    asker.request("INVITE", sdp(asker.host, direction="sendonly", version=2))
+    before = asked.expect_request("INVITE")
+    assert asker.idle()
+    node.restart()
+    asked.reply(before, 200, sdp(asked.host, direction="recvonly", version=2))
+    asked.expect_request("ACK")
+    node.advance(0.5)
+    asker.raw(copies[0])
+    again = asked.expect_request("INVITE")
+    assert again.cseq.number > before.cseq.number
+    asked.reply(again, 200, sdp(asked.host, direction="recvonly", version=3))
+    asked.expect_request("ACK")
+    assert b"a=recvonly" in asker.expect_response(200).body
+    asker.ack()
+    hang_up(node, node.carrier, node.pbx)
+    node.assert_clean()
+
+
+def heard_of(peer: Peer) -> list[bytes]:
+    """What it sends from now on."""
+    sent: list[bytes] = []
+    send = peer.raw
+
+    def raw(data: bytes) -> None:
+        sent.append(data)
+        send(data)
+
+    peer.raw = raw  # type: ignore[method-assign]
+    return sent
+
+
 def test_a_silent_refresher_is_given_up_when_it_would_have_been() -> None:
     """RFC 4028 section 10: the peer refreshes, or the session ends; the restart gives it no second chance."""
     node = Node(config(timers=Timers(session=600, liveness=0)))

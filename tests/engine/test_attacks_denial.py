@@ -158,7 +158,6 @@ def test_reinvite_that_is_never_answered_is_taken_back_and_the_call_goes_on() ->
     node = Node(config(timers=Timers(liveness=0, session=0)))
     talk(node, node.carrier, node.pbx)
     node.carrier.request("INVITE", sdp(node.carrier.host, 5000, version=2))
-    node.carrier.expect_response(100)
     invite = node.pbx.expect_request("INVITE")
     node.pbx.reply(invite, 100)
     node.advance(200)
@@ -168,7 +167,6 @@ def test_reinvite_that_is_never_answered_is_taken_back_and_the_call_goes_on() ->
     node.carrier.ack_failure(node.carrier.expect_response(504))
     assert node.engine.active_calls == 1
     node.carrier.request("INVITE", sdp(node.carrier.host, 5002, version=3))
-    node.carrier.expect_response(100)
     node.pbx.expect_request("INVITE")
 
 

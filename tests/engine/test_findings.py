@@ -68,7 +68,6 @@ def _taken_back(node: Node) -> Request:
     """A re-INVITE of the carrier is taken back, but the PBX has accepted: what it is offered to have back."""
     talk(node, node.carrier, node.pbx)
     node.carrier.request("INVITE", sdp(node.carrier.host, direction="sendonly", version=2))
-    node.carrier.expect_response(100)
     reinvite = node.pbx.expect_request("INVITE")
     node.pbx.reply(reinvite, 100)
     node.carrier.cancel()

@@ -35,6 +35,26 @@ def test_reinvite_crosses_both_ways(mode: str, from_caller: bool) -> None:
     node.assert_clean()
 
 
+def test_a_re_invite_that_takes_long_gets_its_100_after_200_ms() -> None:
+    """RFC 3261 section 17.2.1: the answer to most is there before."""
+    node = Node()
+    talk(node, node.carrier, node.pbx)
+    node.carrier.request("INVITE", sdp(node.carrier.host, version=2))
+    reinvite = node.pbx.expect_request("INVITE")
+    node.advance(0.19)
+    assert node.carrier.idle()
+    node.advance(0.02)
+    node.carrier.expect_response(100)
+    node.advance(20)
+    assert node.carrier.idle()
+    node.pbx.reply(reinvite, 200, sdp(node.pbx.host, version=2))
+    node.pbx.expect_request("ACK")
+    node.carrier.expect_response(200)
+    node.carrier.ack()
+    hang_up(node, node.carrier, node.pbx)
+    node.assert_clean()
+
+
 @pytest.mark.parametrize("mode", ["bypass", "anchor"])
 def test_reinvite_without_offer_is_answered_in_the_ack(mode: str) -> None:
     """RFC 3261 section 14.2: a late offer inside the call."""
