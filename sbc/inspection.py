@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Final
 
+from sbc.build import has_tag
 from sbc.call import Exit, Leg
 from sbc.config import Realm
 from sbc.outputs import Leaked, Output
@@ -126,7 +127,7 @@ def _is_known(finding: Finding, message: Message, leg: Leg | None, asked: Reques
         return False
     if asked is not None:
         said = asked.get(finding.place) or ""
-    elif leg is not None and message.to_tag:
+    elif leg is not None and has_tag(message.get("To") or ""):
         said = f"{leg.local_uri} {leg.remote_uri}"
     else:
         return False

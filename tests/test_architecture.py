@@ -152,6 +152,7 @@ SIDEWAYS = {
     ("sbc.keepalive", "sbc.probes"),  # who asks targets can greet others
     ("sbc.reach", "sbc.locating"),
     ("sbc.naming", "sbc.reach"),
+    ("sbc.inspection", "sbc.build"),
     ("sbc.inspection", "sbc.snapshot"),
     ("sbc.reception", "sbc.moving"),
     ("sbc.reception", "sbc.relief"),
