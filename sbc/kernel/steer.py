@@ -125,6 +125,23 @@ def _look_up(asm: Assembler, map_: int, to: int) -> None:
     asm.op(_MOV_X, to, 0)
 
 
+def _seek(asm: Assembler, text: bytes, places: tuple[int, int], found: str, otherwise: str) -> None:
+    """The first of these places where the eight bytes stand: r9, and r3 points to them at `found`."""
+    op = asm.op
+    first, end = places
+    asm.wide(2, _word(text))
+    op(_MOV_K, 9, 0, 0, first)
+    asm.label(f"before {found}")
+    op(_MOV_X, 3, 7)
+    op(_ADD_X, 3, 9)
+    op(_LOAD_64, 1, 3, 0)
+    op(_JEQ_X, 1, 2, found)
+    op(_ADD_K, 9, 0, 0, 1)
+    op(_JLT_K, 9, 0, f"before {found}", end)
+    op(_JUMP, 0, 0, otherwise)
+    asm.label(found)
+
+
 def _find_token(asm: Assembler) -> None:
     """A request: 22 characters between the first colon and an `@`; r3 points to them at `slot`."""
     op = asm.op
@@ -148,17 +165,7 @@ def _find_branch(asm: Assembler) -> None:
     """A response: the first `branch=z9hG4bK`."""
     op = asm.op
     asm.label("response")
-    asm.wide(2, _word(b"branch=z"))
-    op(_MOV_K, 9, 0, 0, 16)
-    asm.label("branch")
-    op(_MOV_X, 3, 7)
-    op(_ADD_X, 3, 9)
-    op(_LOAD_64, 1, 3, 0)
-    op(_JEQ_X, 1, 2, "cookie")
-    op(_ADD_K, 9, 0, 0, 1)
-    op(_JLT_K, 9, 0, "branch", 400)
-    op(_JUMP, 0, 0, "call")
-    asm.label("cookie")
+    _seek(asm, b"branch=z", (16, 400), "cookie", "call")
     op(_LOAD_64, 1, 3, 8)
     op(_LSH_K, 1, 0, 0, 16)
     op(_RSH_K, 1, 0, 0, 16)
@@ -193,18 +200,8 @@ def _hash_call_id(asm: Assembler) -> None:
     """The checksum of the Call-ID: the key."""
     op = asm.op
     asm.label("call")
-    asm.wide(2, _word(b"\nCall-ID"))
-    op(_MOV_K, 9, 0, 0, 0)
-    asm.label("line")
-    op(_MOV_X, 3, 7)
-    op(_ADD_X, 3, 9)
-    op(_LOAD_64, 1, 3, 0)
-    op(_JEQ_X, 1, 2, "name")
-    op(_ADD_K, 9, 0, 0, 1)
-    op(_JLT_K, 9, 0, "line", WINDOW - 8)
-    op(_JUMP, 0, 0, "pass")
+    _seek(asm, b"\nCall-ID", (0, WINDOW - 8), "name", "pass")
     # The place goes through memory, so that the verifier looks at what follows once and not for every place.
-    asm.label("name")
     op(_STORE_32, 7, 9, 2 * WINDOW - 4)
     op(_LOAD_32, 9, 7, 2 * WINDOW - 4)
     op(_JGT_K, 9, 0, "pass", WINDOW - 8)
