@@ -7,13 +7,12 @@ from typing import Final
 
 from sbc.topology.bodies.view import View
 from sbc.topology.bodies.xml import (
-    DECLARATION,
-    BodyRefused,
     Element,
     element,
+    format_document,
     moment_of,
     number_of,
-    parse_xml,
+    parse_document,
     text_element,
     word_of,
 )
@@ -81,9 +80,7 @@ class ConferenceInfo:
 
 def parse_conference_info(body: bytes) -> ConferenceInfo:
     """Read a document; raises BodyRefused."""
-    root = parse_xml(body)
-    if root.name != _name("conference-info"):
-        raise BodyRefused("no conference-info")
+    root = parse_document(body, NAMESPACE, "conference-info")
     about = root.find(_name("conference-description")) or Element("", {})
     state = root.find(_name("conference-state")) or Element("", {})
     users = root.find(_name("users")) or Element("", {})
@@ -114,7 +111,7 @@ def format_conference_info(info: ConferenceInfo, view: View) -> bytes:
     inside = [element(name, [], *parts) for name, parts in _blocks(about, state) if any(parts)]
     if users or info.users_scope:
         inside.append(element("users", [("state", info.users_scope)], *users))
-    return (DECLARATION + element("conference-info", attributes, *inside)).encode()
+    return format_document("conference-info", attributes, *inside)
 
 
 def _blocks(about: list[str], state: list[str]) -> tuple[tuple[str, list[str]], ...]:

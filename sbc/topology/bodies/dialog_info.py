@@ -8,12 +8,11 @@ from xml.sax.saxutils import escape
 
 from sbc.topology.bodies.view import DialogIds, View
 from sbc.topology.bodies.xml import (
-    DECLARATION,
-    BodyRefused,
     Element,
     element,
+    format_document,
     number_of,
-    parse_xml,
+    parse_document,
     text_element,
     word_of,
 )
@@ -65,9 +64,7 @@ class DialogInfo:
 
 def parse_dialog_info(body: bytes) -> DialogInfo:
     """Read a document; raises BodyRefused. What is not in the model is not read."""
-    root = parse_xml(body)
-    if root.name != _name("dialog-info"):
-        raise BodyRefused("no dialog-info")
+    root = parse_document(body, NAMESPACE, "dialog-info")
     dialogs = tuple([_dialog(one) for one in root.all(_name("dialog"))])
     scope = word_of(root.get("state"), _SCOPES) or "full"
     return DialogInfo(number_of(root.get("version")) or "0", scope, root.get("entity"), dialogs)
@@ -77,7 +74,7 @@ def format_dialog_info(info: DialogInfo, view: View) -> bytes:
     """Write it for a viewer: hosts are the viewer's domain, dialogs the ones on its side, targets nobody's."""
     attributes = [("xmlns", NAMESPACE), ("version", info.version), ("state", info.scope)]
     attributes.append(("entity", view.uri(info.entity) or f"sip:{view.domain}"))
-    return (DECLARATION + element("dialog-info", attributes, *[_written(one, view) for one in info.dialogs])).encode()
+    return format_document("dialog-info", attributes, *[_written(one, view) for one in info.dialogs])
 
 
 def _name(local: str) -> str:

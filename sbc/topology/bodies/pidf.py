@@ -10,12 +10,11 @@ from typing import Final
 
 from sbc.topology.bodies.view import View
 from sbc.topology.bodies.xml import (
-    DECLARATION,
-    BodyRefused,
     Element,
     element,
+    format_document,
     moment_of,
-    parse_xml,
+    parse_document,
     share_of,
     text_element,
     word_of,
@@ -83,9 +82,7 @@ class Presence:
 
 def parse_pidf(body: bytes) -> Presence:
     """Read a document; raises BodyRefused."""
-    root = parse_xml(body)
-    if root.name != _name("presence"):
-        raise BodyRefused("no presence")
+    root = parse_document(body, NAMESPACE, "presence")
     activities: list[str] = []
     person_notes: list[str] = []
     for person in root.all(f"{DATA_MODEL} person"):
@@ -111,7 +108,7 @@ def format_pidf(presence: Presence, view: View) -> bytes:
         parts = [element("rpid:activities", [], *doing)] if doing else []
         parts += [text_element("dm:note", note) for note in presence.person_notes]
         inside.append(element("dm:person", [("id", "p1")], *parts))
-    return (DECLARATION + element("presence", attributes, *inside)).encode()
+    return format_document("presence", attributes, *inside)
 
 
 def _name(local: str) -> str:

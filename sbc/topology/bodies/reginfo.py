@@ -7,12 +7,11 @@ from typing import Final
 
 from sbc.topology.bodies.view import View
 from sbc.topology.bodies.xml import (
-    DECLARATION,
-    BodyRefused,
     Element,
     element,
+    format_document,
     number_of,
-    parse_xml,
+    parse_document,
     share_of,
     text_element,
     word_of,
@@ -71,9 +70,7 @@ class RegInfo:
 
 def parse_reginfo(body: bytes) -> RegInfo:
     """Read a document; raises BodyRefused."""
-    root = parse_xml(body)
-    if root.name != _name("reginfo"):
-        raise BodyRefused("no reginfo")
+    root = parse_document(body, NAMESPACE, "reginfo")
     found = [_registration(one) for one in root.all(_name("registration"))]
     return RegInfo(number_of(root.get("version")) or "0", word_of(root.get("state"), _SCOPES) or "full", tuple(found))
 
@@ -81,7 +78,7 @@ def parse_reginfo(body: bytes) -> RegInfo:
 def format_reginfo(info: RegInfo, view: View) -> bytes:
     """Write it for a viewer: its own Contacts as they are, all others without an address."""
     attributes = [("xmlns", NAMESPACE), ("version", info.version), ("state", info.scope)]
-    return (DECLARATION + element("reginfo", attributes, *[_written(one, view) for one in info.registrations])).encode()
+    return format_document("reginfo", attributes, *[_written(one, view) for one in info.registrations])
 
 
 def _name(local: str) -> str:

@@ -113,6 +113,19 @@ def parse_xml(data: bytes) -> Element:
     return reader.root
 
 
+def parse_document(body: bytes, namespace: str, name: str) -> Element:
+    """The root of a document, which has to have this name; raises BodyRefused."""
+    root = parse_xml(body)
+    if root.name != f"{namespace} {name}":
+        raise BodyRefused(f"no {name}")
+    return root
+
+
+def format_document(name: str, attributes: list[tuple[str, str]], *inside: str) -> bytes:
+    """A document with this root, whose parts are written already."""
+    return (DECLARATION + element(name, attributes, *inside)).encode()
+
+
 def element(name: str, attributes: list[tuple[str, str]], *inside: str) -> str:
     """An element written out; attributes without a value are left out."""
     shown = "".join([f" {key}={quoteattr(value)}" for key, value in attributes if value])
