@@ -16,7 +16,7 @@ from typing import Final, Protocol
 from sbc.outputs import ACKED, KEPT, CallEnded, CallMeasured, Journal, LegMeasure, Record, TargetChanged
 
 SIZE: Final = 16 << 20
-"""Bytes for records: some 5,000 calls that begin, while the writer looks fifty times a second."""
+"""Bytes for records: some 5,000 calls that begin, while the writer looks twenty-five times a second."""
 _NUMBER: Final = struct.Struct("<Q")
 _HEAD, _TAIL, _LOST = 0, 8, 16
 _START: Final = 64

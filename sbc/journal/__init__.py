@@ -12,9 +12,10 @@ from sbc.journal.instance import Instance
 from sbc.journal.replica import Replica, Standing
 from sbc.journal.server import LEASE, Away, Grant, Place, Server, examine_server, open_server
 from sbc.journal.shared import SharedStore, standing_of
-from sbc.journal.store import MemoryStore, SqliteStore, Store, open_store, open_switches, read_live
+from sbc.journal.store import COMPANY, MemoryStore, SqliteStore, Store, open_store, open_switches, read_live
 
 __all__ = [
+    "COMPANY",
     "Away",
     "Grant",
     "Instance",

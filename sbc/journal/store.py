@@ -18,7 +18,7 @@ BACKLOG: Final = 200_000
 
 _FILE: Final = "sbc.sqlite"
 _BATCH: Final = 5_000
-_DELAY: Final = 0.05
+COMPANY: Final = 0.05
 """Seconds a record may wait for company: what a crash of the machine can cost."""
 
 _SCHEMA: Final = """
@@ -114,9 +114,12 @@ class SqliteStore:
     A call that begins and ends within one batch is never written but for its call record.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Open or create the file. Raises StateError where it cannot be used."""
+    def __init__(self, path: Path, company: float = COMPANY) -> None:
+        """Open or create the file; a record waits `company` seconds for others. Raises StateError where it cannot be
+        used.
+        """
         self.lost = 0
+        self._company: Final = company
         self._queue: Final[queue.SimpleQueue[Record | threading.Event | None]] = queue.SimpleQueue()
         make_state(path.parent)
         self._database: Final = _opened(path)
@@ -169,7 +172,7 @@ class SqliteStore:
         while True:
             first = self._queue.get()
             if not isinstance(first, threading.Event) and first is not None:
-                pause.wait(_DELAY)
+                pause.wait(self._company)
             batch: list[Record] = []
             mark = first
             while isinstance(mark, Journal | CallEnded | CallMeasured):
@@ -266,9 +269,11 @@ def _rows(database: sqlite3.Connection) -> list[Journal]:
     return [Journal(call, ACKED if acked else KEPT, wall, record) for call, acked, wall, record in found]
 
 
-def open_store(kind: str, state: Path) -> Store:
-    """The store that `state.store` names: `memory`, or a file in the state directory."""
-    return MemoryStore() if kind == "memory" else SqliteStore(state / _FILE)
+def open_store(kind: str, state: Path, company: float = COMPANY) -> Store:
+    """The store that `state.store` names: `memory`, or a file in the state directory, where a record waits so many
+    seconds for others.
+    """
+    return MemoryStore() if kind == "memory" else SqliteStore(state / _FILE, company)
 
 
 def _live_row(record: Journal) -> tuple[object, ...]:

@@ -13,8 +13,8 @@ from sbc.crew import Ring
 from sbc.journal import Store
 from sbc.outputs import CallEnded, Record
 
-PUMP: Final = 0.02
-"""Seconds between two looks into the rings."""
+PUMP: Final = 0.04
+"""Seconds between two looks into the rings; what is found there is written at once."""
 
 
 class Ledger:

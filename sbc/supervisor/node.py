@@ -180,7 +180,9 @@ class Node:
         if berth.is_behind:
             leaving.begin()
         self._steersman.start(transports)
-        tasks.create_task(share_counts(engine.egress.trunks, berth.counts), name="counts")
+        tasks.create_task(
+            share_counts(engine.egress.trunks, berth.counts, lambda: engine.egress.snapshot.config), name="counts"
+        )
         tasks.create_task(share_probes(engine, worker, berth.findings), name="probes")
 
     def hear(self, word: str) -> None:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from sbc.config import Config
 from sbc.crew import Counts, Findings
 from sbc.engine import Engine
 from sbc.probes import Key, Prober
@@ -18,18 +19,27 @@ from sbc.worker import Worker
 EVERY: Final = 0.02
 """Seconds between two looks: what several workers may admit too many, at the rate at which calls come."""
 
+LOOK: Final = 0.1
+"""Seconds between two looks at what others have found."""
 
-async def share_counts(trunks: Trunks, counts: Counts) -> None:
-    """For ever."""
+SELDOM: Final = 0.5
+"""Seconds between two looks where nothing of the configuration asks for them: another one may be loaded."""
+
+
+async def share_counts(trunks: Trunks, counts: Counts, config: Callable[[], Config]) -> None:
+    """For ever; `config` gives the one that new calls run on."""
     while True:
         now = time.monotonic()
         for name, load in trunks.loads():
             load.calls_elsewhere, load.rate_elsewhere = counts.exchange(name, load.calls, load.rate(now))
-        await asyncio.sleep(EVERY)
+        await asyncio.sleep(EVERY if counts_calls(config()) else SELDOM)
 
 
-LOOK: Final = 0.1
-"""Seconds between two looks at what others have found."""
+def counts_calls(config: Config) -> bool:
+    """True where a trunk or a target takes so many calls and no more."""
+    limits = [trunk.limits for trunk in config.trunks.values()]
+    limits += [target.limits for trunk in config.trunks.values() for target in trunk.targets]
+    return any(one.calls or one.calls_per_second for one in limits)
 
 
 async def share_probes(engine: Engine, worker: Worker, findings: Findings) -> None:
@@ -38,7 +48,8 @@ async def share_probes(engine: Engine, worker: Worker, findings: Findings) -> No
     prober.owns = lambda key: findings.owns(_name(key))
     while True:
         exchange(prober, findings, worker.probe_heard)
-        await asyncio.sleep(LOOK)
+        is_probed = any(one.probe for one in engine.egress.snapshot.config.trunks.values())
+        await asyncio.sleep(LOOK if is_probed else SELDOM)
 
 
 def exchange(prober: Prober, findings: Findings, hear: Callable[[Key, str, str], None]) -> None:

@@ -19,6 +19,7 @@ from sbc.adoption import RecordError, needs, without_engine
 from sbc.config import Config
 from sbc.config.load import read_password
 from sbc.journal import (
+    COMPANY,
     Away,
     Instance,
     Place,
@@ -55,7 +56,8 @@ async def open_lasting(config: Config, logger: Logger) -> Store:
     Waits while another node has the name. Raises OSError or sqlite3.Error where the file cannot be used.
     """
     if not config.is_shared:
-        return open_store(config.store, Path(config.state))
+        company = 0.0 if config.workers > 1 else COMPANY  # of several workers the ledger's records come in company
+        return open_store(config.store, Path(config.state), company)
     loop = asyncio.get_running_loop()
     instance = Instance(Path(config.state), socket.gethostname())
     store = SharedStore(Path(config.state), instance, open_server(place_of(config), config.name, instance.name))

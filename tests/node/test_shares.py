@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from sbc.config import Capacity
 from sbc.crew import Findings, findings_memory
 from sbc.probes import Key
-from sbc.supervisor.shares import exchange
+from sbc.supervisor.shares import counts_calls, exchange
 from tests.engine.test_probes import EVERY, probed, run, start, states
-from tests.kit.node import PBX, Node
+from tests.kit.node import PBX, Node, config
 
 OWNER, OTHER = 0, 1
 
@@ -72,3 +75,14 @@ def test_a_worker_whose_calls_give_it_a_doubt_asks_for_itself() -> None:
     assert run(node, 5, node.pbx) == 1
     assert (health.failures, states(node)) == (0, ["up"])
     assert pair.run(2 * EVERY)[OTHER] == 0
+
+
+def test_workers_look_at_each_others_calls_often_only_where_a_limit_counts_them() -> None:
+    plain = config()
+    assert not counts_calls(plain)
+    for limits in (Capacity(calls=5), Capacity(calls_per_second=3)):
+        trunk = plain.trunks["pbx"]
+        assert counts_calls(replace(plain, trunks={**plain.trunks, "pbx": replace(trunk, limits=limits)}))
+        targets = tuple([replace(target, limits=limits) for target in trunk.targets])
+        assert counts_calls(replace(plain, trunks={**plain.trunks, "pbx": replace(trunk, targets=targets)}))
+    assert not counts_calls(replace(plain, trunks={"pbx": replace(plain.trunks["pbx"], limits=Capacity(duration=60))}))
