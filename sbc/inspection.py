@@ -16,6 +16,12 @@ from sbc.wire import Flow, Now
 
 RECORDED_BYTES: Final = 16_000_000
 """Bytes kept at most for `sbc trace`, however few messages that is."""
+_REPEATED: Final[dict[str, tuple[str, ...]]] = {
+    "From": ("From",),
+    "To": ("To",),
+    "Unsupported": ("Require", "Proxy-Require"),
+}
+"""What a response says again of its request, and in which field of it that stood."""
 
 
 class Inspection(Exit):
@@ -118,17 +124,19 @@ class Inspection(Exit):
 
 
 def _is_known(finding: Finding, message: Message, leg: Leg | None, asked: Request | None) -> bool:
-    """True for what stands in From or To as its receiver has seen it: a peer's own words, or ours that were looked at.
+    """True for what its receiver has said itself, or was shown before, where a message has to repeat it.
 
-    In a response they are those of the request (RFC 3261 section 8.2.6.2), in a request within a dialog those of the
-    dialog (section 12.2.1.1). Withheld, a stranger who calls as `10.0.0.5` would learn whose address that is.
+    In a response that is the request's (RFC 3261 section 8.2.6.2), within a dialog what stands in From and To (section
+    12.2.1.1) and the id of a subscriber's Event (RFC 6665 section 4.2.1). Withheld, a stranger who calls as `10.0.0.5`
+    would learn whose address that is.
     """
-    if finding.place not in ("From", "To"):
-        return False
+    said = ""
     if asked is not None:
-        said = asked.get(finding.place) or ""
+        said = " ".join([value for name in _REPEATED.get(finding.place, ()) for value in asked.get_all(name)])
     elif leg is not None and has_tag(message.get("To") or ""):
-        said = f"{leg.local_uri} {leg.remote_uri}"
-    else:
-        return False
-    return finding.token in all_units(said.encode("utf-8", "surrogateescape"))
+        subscription = leg.call.subscription
+        if finding.place in ("From", "To"):
+            said = f"{leg.local_uri} {leg.remote_uri}"
+        elif finding.place == "Event" and subscription is not None and leg is leg.call.caller_leg:
+            said = subscription.event
+    return said != "" and finding.token in all_units(said.encode("utf-8", "surrogateescape"))

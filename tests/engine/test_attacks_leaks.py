@@ -6,6 +6,7 @@ import pytest
 
 from policies import HeaderRule
 from sbc.outputs import Leaked
+from tests.engine.test_subscriptions import accept, heard, notify, subscribe
 from tests.kit.flows import talk
 from tests.kit.node import CARRIER, EDGE_OUT, OUTSIDE, PBX, STRANGER, Node, config
 from tests.kit.peer import sdp
@@ -121,3 +122,22 @@ def test_a_caller_who_names_itself_by_an_address_learns_not_whose_it_is(user: st
     node.pbx.request("INFO", b"x", content_type="text/plain")
     assert stranger.expect_request("INFO").from_address.uri.user == user
     assert not [event for event in node.events if isinstance(event, Leaked)]
+
+
+@pytest.mark.parametrize("name", ["10.20.0.5", "x-10.20.0.5"])
+def test_a_stranger_who_requires_an_address_is_told_that_we_lack_it(name: str) -> None:
+    """RFC 3261 section 8.2.2.3: whether it is one of ours or nobody's."""
+    node = Node()
+    node.carrier.invite(extra=f"Require: {name}\n")
+    assert node.carrier.expect_response(420).get("Unsupported") == name
+
+
+@pytest.mark.parametrize("own", ["10.20.0.5", "x-10.20.0.5"])
+def test_a_subscriber_whose_event_has_an_address_for_its_id_gets_it_back(own: str) -> None:
+    """RFC 6665 section 4.2.1: every NOTIFY repeats it, and the notifier does not learn it."""
+    node = Node()
+    subscribe(node.carrier, f"message-summary;id={own}")
+    request = accept(node)
+    assert request.get("Event") == "message-summary"
+    notify(node.pbx, request)
+    assert heard(node, node.carrier).get("Event") == f"message-summary;id={own}"
