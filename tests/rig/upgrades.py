@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from typing import Any
+from typing import Any, Final
 
 from tests.rig.node import Node
 from tests.rig.sipp import Sipp
@@ -34,6 +34,19 @@ def upgrade(node: Node, *arguments: str) -> dict[str, Any]:
     return said
 
 
+class Growth:
+    """What counters have come to over all processes: each begins at nothing, and takes what it had along at its end."""
+
+    def __init__(self) -> None:
+        self.total: Counter[str] = Counter()
+        self._known: Counter[str] = Counter()
+
+    def add(self, now: Counter[str]) -> None:
+        """They stand at this now."""
+        self.total += now - self._known
+        self._known = now
+
+
 class Watcher:
     """Asks the control socket again and again: how long it was silent at the longest, and what came to a worker that
     could do nothing with it, over all processes that there were.
@@ -44,8 +57,7 @@ class Watcher:
         self._stop = threading.Event()
         self.longest = 0.0
         self.failures = 0
-        self.astray: Counter[str] = Counter()
-        self._known: Counter[str] = Counter()
+        self._astray: Final = Growth()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()
 
@@ -62,13 +74,15 @@ class Watcher:
                 self._count(found)
             self._stop.wait(0.1)
 
+    @property
+    def astray(self) -> dict[str, int]:
+        """How often, by what was counted."""
+        return dict(self._astray.total)
+
     def _count(self, found: dict[str, Any]) -> None:
-        """Counters begin anew with each process: what has grown is added."""
-        if "events" not in found:
-            return
-        now = Counter({name: found["events"].get(name, 0) for name in STRAYS} | {"lost": found["steering"]["lost"]})
-        self.astray += now - self._known
-        self._known = now
+        if "events" in found:
+            now = {name: found["events"].get(name, 0) for name in STRAYS}
+            self._astray.add(Counter(now | {"lost letters": found["steering"]["lost"]}))
 
     def stop(self) -> None:
         """Look no more."""
