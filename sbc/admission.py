@@ -147,17 +147,13 @@ class Admission:
         if is_subscribe and self.egress.subscriptions.count(realm.name) >= realm.subscriptions:
             self.refusals.refuse(incoming, 503, flow, "realm.limits.subscriptions", RETRY_AFTER)
             return
-        binding = self._registered(request)
-        if binding is not None:
-            hops = self._secured(incoming, [registered_hop(binding)], flow)
-        else:
-            hops = self._hops(incoming, decision, flow)
+        hops, contact = self._way(incoming, decision, flow)
         if not hops:
             return
         call = self._open(incoming, source, flow, decision)
         call.state = CallState.OUTSIDE
         call.hops = hops
-        call.contact = binding.uri if binding is not None else ""
+        call.contact = contact
         if not is_subscribe:
             calls.begin_outside(call, request, self.egress, self.egress.now)
         elif calls.subscribe(call, request, self.egress, self.egress.now):
@@ -167,6 +163,14 @@ class Admission:
     def _registered(self, request: Request) -> calls.Binding | None:
         """The Contact that a request is for, where its Request-URI is one of ours that stands for a registered one."""
         return self.egress.bindings.find(request.uri.user, self.egress.now.monotonic)
+
+    def _way(self, incoming: Incoming, decision: policies.Decision, flow: Flow) -> tuple[list[NextHop], str]:
+        """Where a request goes, nowhere where it is refused by that; and the registered Contact that it is for."""
+        assert incoming.request is not None
+        binding = self._registered(incoming.request)
+        if binding is None:
+            return self._hops(incoming, decision, flow), ""
+        return self._secured(incoming, [registered_hop(binding)], flow), binding.uri
 
     def _invite(self, incoming: Incoming, data: bytes, flow: Flow) -> None:
         """A new call: policy, routing, admission (design 3a, order of admission)."""
@@ -193,18 +197,14 @@ class Admission:
         if request.get("Replaces") is not None or request.get("Join") is not None:
             self._replace(incoming, data, source, flow, decision)
             return
-        binding = self._registered(request)
-        if binding is not None:
-            hops = self._secured(incoming, [registered_hop(binding)], flow)
-        else:
-            hops = self._hops(incoming, decision, flow)
+        hops, contact = self._way(incoming, decision, flow)
         if not hops:
             return
         if source.is_stranger and isinstance(incoming.tx, InviteServerTransaction):
             incoming.tx.repeats = STRANGERS_REPEATS
         call = self._open(incoming, source, flow, decision)
         call.hops = hops
-        call.contact = binding.uri if binding is not None else ""
+        call.contact = contact
         egress.calls[call.id] = call
         egress.trunks.enter(call, trunk, now.monotonic)
         egress.record(call.id, "in", flow, data)
