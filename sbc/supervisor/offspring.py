@@ -133,6 +133,8 @@ class Nursery:
     async def close(self) -> None:
         """End it; workers live on."""
         self._is_closed = True
+        if self._first is not None:
+            self._first[1].close()  # nobody was ever asked for: it ends by itself, and we with it
         child = self._child
         self._let_go()
         if child is not None:

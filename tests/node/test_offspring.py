@@ -130,6 +130,18 @@ def test_a_nursery_that_was_killed_is_asked_no_more_and_another_is() -> None:
     asyncio.run(run())
 
 
+def test_a_nursery_that_cannot_begin_bears_nothing() -> None:
+    """Whoever asked goes on, and asks again."""
+
+    async def run() -> None:
+        found = Nursery(["-c", "raise SystemExit(3)"], FakeLogger())
+        with pytest.raises(OSError, match=r"gone|Broken pipe|reset"):
+            await found.bear({"status": 0}, [])
+        await found.close()
+
+    asyncio.run(run())
+
+
 def test_a_nursery_outlives_a_signal_that_is_for_the_node() -> None:
     """SIGTERM to everybody, as some service managers send it: workers that drain may still need one."""
 
