@@ -67,6 +67,8 @@ HOT = [
     "sbc/engine.py",
     "sbc/outputs.py",
     "sbc/worker.py",
+    "sbc/crew/ring.py",
+    "sbc/supervisor/steersman.py",
     "sbc/transport/poller.py",
     "sbc/transport/udp.py",
     "sbc/transport/transports.py",

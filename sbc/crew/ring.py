@@ -10,7 +10,7 @@ import json
 import mmap
 import os
 import struct
-from dataclasses import astuple
+from dataclasses import astuple, fields
 from typing import Final, Protocol
 
 from sbc.outputs import ACKED, KEPT, CallEnded, CallMeasured, Journal, LegMeasure, Record, TargetChanged
@@ -23,6 +23,7 @@ _START: Final = 64
 _RECORD: Final = struct.Struct("<IBHd")
 _KINDS: Final = (KEPT, ACKED)
 _ENDED: Final = 2
+_FACTS: Final = tuple([field.name for field in fields(CallEnded)])
 _MEASURED: Final = 3
 
 
@@ -134,8 +135,11 @@ def _packed(record: Record) -> bytes:
     if isinstance(record, Journal):
         kind, wall, payload = _KINDS.index(record.kind), record.wall, record.record
     else:
-        kind, wall = (_ENDED, record.end) if isinstance(record, CallEnded) else (_MEASURED, record.wall)
-        payload = json.dumps(astuple(record)).encode()
+        if isinstance(record, CallEnded):
+            kind, wall, facts = _ENDED, record.end, tuple([getattr(record, name) for name in _FACTS])
+        else:
+            kind, wall, facts = _MEASURED, record.wall, astuple(record)
+        payload = json.dumps(facts).encode()
     call = record.call.encode()
     return _RECORD.pack(len(payload), kind, len(call), wall) + call + payload
 

@@ -62,7 +62,8 @@ class NodeOutlets:
         self.unreachable = 0
         self.commands = 0
         self.lookups = 0
-        self._sender: Final = sender
+        self.send: Final = sender.send
+        """To the transports, without a step between."""
         self._crew: Final = crew
         self._answers: Final = answers
         self._clients: Final = clients
@@ -74,10 +75,6 @@ class NodeOutlets:
     def repeats(self) -> int:
         """Commands that were sent once more for want of a reply."""
         return sum(client.statistics().repeats for client in self._clients)
-
-    def send(self, data: bytes, flow: Flow) -> None:
-        """To the transports."""
-        self._sender.send(data, flow)
 
     def hand_over(self, output: HandOver) -> bool:
         """To the worker that mints with its slot, on a node that has several."""
