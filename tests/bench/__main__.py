@@ -20,10 +20,8 @@ from pathlib import Path
 from tests.bench import media
 from tests.bench.installed import CACHE, REPOSITORY
 from tests.bench.load import Sample, measure
-from tests.bench.subjects import ANCHORED, ANCHORED_REFERENCE, EMBEDDED, Subject, subjects
+from tests.bench.subjects import ANCHORED, ANCHORED_REFERENCE, EMBEDDED, REFERENCE, Subject, subjects
 from tests.rig.namespaces import Namespace
-
-REFERENCE = "Kamailio topoh"
 
 
 def main() -> int:

@@ -16,12 +16,12 @@ from typing import Final
 
 from tests.bench.installed import CACHE
 from tests.bench.load import measure
-from tests.bench.subjects import ANCHORED, ANCHORED_REFERENCE, EMBEDDED, Subject, subjects
+from tests.bench.subjects import ANCHORED, ANCHORED_REFERENCE, EMBEDDED, NODE, REFERENCE, Subject, subjects
 from tests.rig.namespaces import Namespace
 
 FAILED: Final = 0.001
 REACHED: Final = 0.95
-_NAMES: Final = ("sbc", "Kamailio topoh")
+_NAMES: Final = (NODE, REFERENCE)
 _ANCHORED: Final = (EMBEDDED, ANCHORED, ANCHORED_REFERENCE)
 
 

@@ -14,6 +14,8 @@ from tests.bench.installed import REPOSITORY, compiled_install
 from tests.rig.process import Process, wait_until
 
 PORT, CALLEE = 5060, 5080
+NODE = "sbc"
+REFERENCE = "Kamailio topoh"
 EMBEDDED = "sbc, media anchored"
 ANCHORED = "sbc, rtpengine"
 ANCHORED_REFERENCE = "Kamailio topoh, rtpengine"
@@ -233,14 +235,14 @@ def subjects(cache: Path) -> tuple[list[Subject], list[str]]:
     node = install or REPOSITORY
     found = [
         Subject("echo floor", _echo),
-        Subject("sbc", node_of("bypass", "strip", node)),
+        Subject(NODE, node_of("bypass", "strip", node)),
         Subject("sbc, audit off", node_of("bypass", "off", node)),
         Subject(EMBEDDED, node_of("anchor", "strip", node), most=MOST_ANCHORED),
     ]
     if install is not None:
         found.append(Subject("sbc, pure Python", node_of("bypass", "strip"), most=300))
     if shutil.which("kamailio"):
-        found.append(Subject("Kamailio topoh", _kamailio(_TOPOH)))
+        found.append(Subject(REFERENCE, _kamailio(_TOPOH)))
     else:
         missing.append("Kamailio topoh: kamailio is not installed")
     if shutil.which("kamailio") and shutil.which("redis-server") and _has_module("topos_redis"):

@@ -1,0 +1,145 @@
+"""`python -m tests.bench.delay [--rate R] [--seconds S]`: milliseconds a message spends in this node, and in Kamailio.
+
+SIPp tells delays in steps of 4 ms; here both sides of the subject are captured, with the kernel's stamps. One process
+takes messages in turn, so the n-th INVITE (200, BYE) that comes out is the n-th that went in; copies are left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from scapy.layers.inet import UDP
+from scapy.utils import PcapReader
+
+from tests.bench.load import HERE, make_calls
+from tests.bench.subjects import CALLEE, NODE, PORT, REFERENCE, Subject, subjects
+from tests.rig.namespaces import Namespace
+from tests.rig.needs import lacking
+from tests.rig.process import Process, wait_until
+
+CALLER: Final = 5095
+_WORTH: Final = ("INVITE", "200 INVITE", "BYE", "200 BYE")
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One datagram: when, between which ports, and what it says."""
+
+    at: float
+    source: int
+    target: int
+    data: bytes
+
+
+def kind_of(data: bytes) -> str:
+    """`INVITE`, or `200 INVITE` for an answer to one."""
+    first = data.partition(b"\r\n")[0].split(b" ")
+    if first[0] != b"SIP/2.0":
+        return first[0].decode("ascii", "replace")
+    return f"{first[1].decode()} {_value(data, b'CSeq').split(b' ')[-1].decode()}"
+
+
+def pairs(seen: Iterable[Seen]) -> dict[str, list[float]]:
+    """Seconds between the way in and the way out, by kind; nothing of a kind whose ways do not number the same."""
+    ways: dict[tuple[str, bool], list[float]] = defaultdict(list)
+    known: set[tuple[str, bool, bytes]] = set()
+    for one in seen:
+        is_in = one.source in (CALLER, CALLEE)
+        if is_in == (one.target in (CALLER, CALLEE)):
+            continue  # past the subject, or to it from nobody
+        kind = kind_of(one.data)
+        key = (kind, is_in, _value(one.data, b"Call-ID"))
+        if key not in known:
+            known.add(key)
+            ways[kind, is_in].append(one.at)
+    found: dict[str, list[float]] = {}
+    for kind in _WORTH:
+        came, went = ways[kind, True], ways[kind, False]
+        if came and len(came) == len(went):
+            found[kind] = [out - into for into, out in zip(came, went, strict=True)]
+    return found
+
+
+def percentile(values: list[float], part: float) -> float:
+    """The value that `part` of them (0 to 1) do not exceed."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(part * len(ordered)))]
+
+
+def _value(data: bytes, name: bytes) -> bytes:
+    for line in data.split(b"\r\n"):
+        if line.startswith(name + b":"):
+            return line.partition(b":")[2].strip()
+    return b""
+
+
+def read(capture: Path) -> Iterator[Seen]:
+    """The datagrams of a capture file."""
+    with PcapReader(str(capture)) as packets:
+        for packet in packets:
+            if UDP in packet:
+                datagram = packet[UDP]
+                yield Seen(float(packet.time), datagram.sport, datagram.dport, bytes(datagram.payload))
+
+
+def measure(subject: Subject, rate: float, calls: int, directory: Path, namespace: str) -> dict[str, list[float]]:
+    """One run of one subject."""
+    directory.mkdir(parents=True)
+    target = subject.start(directory, namespace)
+    callee = ["sipp", "-sf", str(HERE / "uas.xml"), "-i", "127.0.0.1", "-p", str(CALLEE), "-nostdin"]
+    answering = Process(callee, namespace=namespace, log=directory / "uas.log", cwd=directory)
+    capture = directory / "lo.pcap"
+    try:
+        answering.wait_for_udp("127.0.0.1", CALLEE)
+        make_calls(rate, 100, directory, namespace)
+        argv = ["tcpdump", "-i", "lo", "-w", str(capture), "-B", "16384", "-Z", "root"]
+        argv += [f"udp port {PORT} or udp port {CALLEE}"]
+        tap = Process(argv, namespace=namespace, log=directory / "tap.log", cwd=directory)
+        wait_until(lambda: "listening on" in tap.output(), 10, "tcpdump")
+        failed = make_calls(rate, calls, directory, namespace)[0]
+        tap.stop()
+    finally:
+        answering.stop()
+        target.stop()
+    sys.stderr.write(f"{subject.name}, {rate:g}/s: {failed} of {calls} failed\n")
+    return pairs(read(capture))
+
+
+def main() -> int:
+    """Measure in interleaved rounds, print Markdown; exit 2 where it cannot run."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.delay", description=__doc__)
+    parser.add_argument("--rate", type=float, default=300, help="calls a second (%(default)s)")
+    parser.add_argument("--seconds", type=float, default=10, help="length of a run (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=3, help="runs of each (%(default)s)")
+    options = parser.parse_args()
+    if reason := lacking("sipp", "tcpdump"):
+        sys.stderr.write(f"cannot run here: {reason}\n")
+        return 2
+    found, _ = subjects(HERE.parents[1] / ".sbc" / "bench")
+    delays: dict[tuple[str, str], list[float]] = defaultdict(list)
+    with tempfile.TemporaryDirectory(prefix="sbc-bench-") as folder:
+        for turn in range(options.rounds):
+            for subject in found:
+                if subject.name in (NODE, REFERENCE):
+                    with Namespace("delay") as namespace:
+                        place = Path(folder) / f"{turn}-{subject.name.replace(' ', '-')}"
+                        calls = int(options.rate * options.seconds)
+                        for kind, values in measure(subject, options.rate, calls, place, namespace.name).items():
+                            delays[subject.name, kind] += values
+    print(f"| ms inside, at {options.rate:g} calls/s | median | p95 | p99 | most |")
+    print("| --- | ---: | ---: | ---: | ---: |")
+    for (name, kind), values in delays.items():
+        figures = [1000 * percentile(values, part) for part in (0.5, 0.95, 0.99, 1.0)]
+        print(f"| {name}: {kind} | " + " | ".join([f"{one:.2f}" for one in figures]) + " |")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
