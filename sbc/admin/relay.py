@@ -97,6 +97,8 @@ class RelayServer(ControlSite):
             journal: Any = described["journal"]
             whole["journal"] = merged([journal, whole["journal"]])
             whole["supervisor"] = described["supervisor"]
+            media: Any = whole["media"]
+            media.update(described["media"])
         return answer(whole)
 
     async def _relay_one(self, request: web.Request) -> web.Response:

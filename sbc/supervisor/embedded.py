@@ -96,6 +96,10 @@ class EmbeddedEngine:
             return self._survivor.pid if self._survivor.is_alive else 0
         return self._process.pid if self._process is not None and self._process.returncode is None else 0
 
+    def status(self) -> dict[str, int]:
+        """For `sbc status`."""
+        return {"pid": self.pid, "port": self.port, "restarts": self.restarts}
+
     async def start(self) -> None:
         """Find the one that an earlier node has left, or start one and wait until it is ready. Raises EmbeddedError."""
         if self._state is not None and not self.restarts:

@@ -397,7 +397,8 @@ class Fleet:
             supervisor["upgrade"] = upgrade.state.value
         if roster is not None and roster.changes:
             supervisor["relieving"] = {str(number): one.relief.stage.value for number, one in roster.changes.items()}
-        return {"journal": journal_status(self.config.store, ledger.store), "supervisor": supervisor}
+        engine = {"embedded": self._embedded.status()} if self._embedded is not None else {}
+        return {"journal": journal_status(self.config.store, ledger.store), "supervisor": supervisor, "media": engine}
 
     # Media, signals, commands
 

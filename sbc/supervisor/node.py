@@ -439,11 +439,7 @@ class Node:
             status |= {"commands": self._outlets.commands, "unreachable": self._outlets.unreachable}
             status["repeats"] = self._outlets.repeats
         if self._embedded is not None:
-            status["embedded"] = {
-                "pid": self._embedded.pid,
-                "port": self._embedded.port,
-                "restarts": self._embedded.restarts,
-            }
+            status["embedded"] = self._embedded.status()
         return status
 
     def _take_signals(self, loop: asyncio.AbstractEventLoop) -> None:

@@ -92,6 +92,7 @@ def test_calls_of_the_embedded_engine_go_on_with_its_successor(workers: int, rig
             assert min(one["calls"] for one in node.ask("GET", "/status")["workers"]) > 0
         killed = time.monotonic()
         (engine,) = engines_of(node.process.pid)
+        assert node.ask("GET", "/status")["media"]["embedded"]["pid"] == engine
         os.kill(engine, signal.SIGKILL)
         wait_until(lambda: moved(rig) == 20, 30, "all calls to move")
         quiet = time.monotonic()
