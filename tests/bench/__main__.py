@@ -33,6 +33,9 @@ def main() -> int:
     )
     parser.add_argument("--seconds", type=float, default=10, help="longest run (%(default)s)")
     parser.add_argument("--rounds", type=int, default=3, help="interleaved rounds (%(default)s)")
+    parser.add_argument(
+        "--only", action="append", default=[], metavar="ROW", help="this row, and no others; repeatable"
+    )
     parser.add_argument("--quick", action="store_true", help="one round of 200 calls at 50/s")
     parser.add_argument("--no-media", action="store_true", help="without the engines' CPU a packet of media")
     parser.add_argument("--record", action="store_true", help="write docs/benchmarks.md and the raw figures beside it")
@@ -43,6 +46,8 @@ def main() -> int:
         print("not root: no namespace of our own can be made", file=sys.stderr)
         return 1
     found, missing = subjects(CACHE)
+    if options.only:
+        found = chosen(found, options.only)
     samples = run(found, rates, rounds, calls, options.seconds)
     text = report(samples, found, rates, missing)
     print(text)
@@ -53,6 +58,14 @@ def main() -> int:
         raw = [vars(sample) for sample in samples]
         (REPOSITORY / "docs" / "benchmarks.json").write_text(json.dumps(raw, indent=1) + "\n")
     return 1 if any(sample.failed for sample in samples if sample.subject.startswith("sbc")) else 0
+
+
+def chosen(found: list[Subject], names: list[str]) -> list[Subject]:
+    """Those named, in the order of the table. Raises SystemExit for a name that nobody has."""
+    known = [subject.name for subject in found]
+    if unknown := [name for name in names if name not in known]:
+        raise SystemExit(f"no row {unknown[0]!r}: there are {', '.join(map(repr, known))}")
+    return [subject for subject in found if subject.name in names]
 
 
 def run(found: list[Subject], rates: list[float], rounds: int, calls: int, seconds: float) -> list[Sample]:

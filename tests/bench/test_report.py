@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.bench.__main__ import report
+import pytest
+
+from tests.bench.__main__ import chosen, report
 from tests.bench.load import Sample
 from tests.bench.subjects import ANCHORED, ANCHORED_REFERENCE, Subject
 from tests.rig.process import Process
@@ -25,6 +27,13 @@ def test_a_machine_without_a_media_engine_has_no_table_for_it() -> None:
     text = report([sample("sbc", 900.0, 0.0)], [subject("sbc")], [50.0], ["rtpengine: not installed"])
     assert "anchored" not in text
     assert "Not measured: rtpengine: not installed." in text
+
+
+def test_rows_are_chosen_by_name() -> None:
+    known = [subject("echo floor"), subject("sbc"), subject("Kamailio topos, Redis")]
+    assert chosen(known, ["Kamailio topos, Redis", "sbc"]) == known[1:]
+    with pytest.raises(SystemExit, match="no row 'topos': there are 'echo floor', 'sbc'"):
+        chosen(known, ["topos"])
 
 
 def sample(name: str, cpu: float, engine: float) -> Sample:
