@@ -1,7 +1,7 @@
 """The event loop of a node: asyncio's, on a poller that calls readers of datagrams directly.
 
-A turn of asyncio's loop costs some 25 microseconds, and several times as much where the machine has slept: at 100 calls
-a second that was a tenth of a call. Whoever asks by `add_reader` is called by the poller, time after time, for as
+A turn of asyncio's loop is interpreted, and cold where the machine has slept: at 100 calls a second it was a tenth of
+a call. Whoever asks by `add_reader` is called by the poller, time after time, for as
 long as nobody schedules anything; all else (timers, tasks, streams, other threads) is asyncio's own.
 """
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -19,13 +20,15 @@ from typing import Final
 from scapy.layers.inet import UDP
 from scapy.utils import PcapReader
 
-from tests.bench.load import HERE, make_calls
+from tests.bench.load import HERE, make_calls, start_callee
 from tests.bench.subjects import CALLEE, NODE, PORT, REFERENCE, Subject, subjects
 from tests.rig.namespaces import Namespace
 from tests.rig.needs import lacking
 from tests.rig.process import Process, wait_until
 
 CALLER: Final = 5095
+_FLUSH: Final = 1.5
+"""Seconds until tcpdump has been given what the kernel held; telling it of each packet would cost what is measured."""
 _WORTH: Final = ("INVITE", "200 INVITE", "BYE")
 
 
@@ -94,8 +97,7 @@ def measure(subject: Subject, rate: float, calls: int, directory: Path, namespac
     """One run of one subject."""
     directory.mkdir(parents=True)
     target = subject.start(directory, namespace)
-    callee = ["sipp", "-sf", str(HERE / "uas.xml"), "-i", "127.0.0.1", "-p", str(CALLEE), "-nostdin"]
-    answering = Process(callee, namespace=namespace, log=directory / "uas.log", cwd=directory)
+    answering = start_callee(directory, namespace)
     capture = directory / "lo.pcap"
     try:
         answering.wait_for_udp("127.0.0.1", CALLEE)
@@ -105,6 +107,7 @@ def measure(subject: Subject, rate: float, calls: int, directory: Path, namespac
         tap = Process(argv, namespace=namespace, log=directory / "tap.log", cwd=directory)
         wait_until(lambda: "listening on" in tap.output(), 10, "tcpdump")
         failed = make_calls(rate, calls, directory, namespace)[0]
+        time.sleep(_FLUSH)
         tap.stop()
     finally:
         answering.stop()

@@ -42,8 +42,7 @@ def measure(subject: Subject, rate: float, calls: int, directory: Path, namespac
     directory.mkdir(parents=True, exist_ok=True)
     beside = subject.beside(directory, namespace) if subject.beside else None
     target = subject.start(directory, namespace)
-    callee = ["sipp", "-sf", str(HERE / "uas.xml"), "-i", "127.0.0.1", "-p", str(CALLEE), "-nostdin"]
-    answering = Process(callee, namespace=namespace, log=directory / "uas.log", cwd=directory)
+    answering = start_callee(directory, namespace)
     try:
         answering.wait_for_udp("127.0.0.1", CALLEE)
         make_calls(rate, min(calls, 50), directory, namespace)  # warm: caches, connections, the first garbage
@@ -59,6 +58,12 @@ def measure(subject: Subject, rate: float, calls: int, directory: Path, namespac
             beside.stop()
     cpu, part = spent / calls * 1e6, engine / calls * 1e6
     return Sample(subject.name, rate, calls, cpu, failed, retransmissions, resident, delays, reached, part)
+
+
+def start_callee(directory: Path, namespace: str) -> Process:
+    """SIPp that answers at once; whoever calls waits for its port, and stops it."""
+    argv = ["sipp", "-sf", str(HERE / "uas.xml"), "-i", "127.0.0.1", "-p", str(CALLEE), "-nostdin"]
+    return Process(argv, namespace=namespace, log=directory / "uas.log", cwd=directory)
 
 
 def make_calls(

@@ -17,11 +17,10 @@ from pathlib import Path
 from typing import Final
 
 from tests.bench.installed import CACHE, compiled_install
-from tests.bench.load import HERE, make_calls
+from tests.bench.load import make_calls, start_callee
 from tests.bench.subjects import CALLEE, node_of
 from tests.rig.namespaces import Namespace
 from tests.rig.needs import lacking
-from tests.rig.process import Process
 
 OURS: Final = ("CPyDef_", "CPyPy_")
 LOOKS: Final = 2000
@@ -111,8 +110,7 @@ def table(counted: Counter[tuple[str, str]]) -> str:
 def record(install: Path, rate: float, seconds: float, directory: Path, namespace: str) -> tuple[Path, str]:
     """Load a node and look at it: perf's file, and the node's main thread."""
     node = node_of("bypass", "strip", install)(directory, namespace)
-    callee = ["sipp", "-sf", str(HERE / "uas.xml"), "-i", "127.0.0.1", "-p", str(CALLEE), "-nostdin"]
-    answering = Process(callee, namespace=namespace, log=directory / "uas.log", cwd=directory)
+    answering = start_callee(directory, namespace)
     data = directory / "perf.data"
     try:
         answering.wait_for_udp("127.0.0.1", CALLEE)
