@@ -135,6 +135,7 @@ class _Lines:
     """Two dialogs of one scripted PBX, whose phone transfers."""
 
     def __init__(self, rig: Rig) -> None:
+        self.rig = rig
         self.first: Ua = rig.ua(INSIDE, call=False)
         self.second: Ua = rig.ua(INSIDE, call=True)
 
@@ -144,10 +145,12 @@ class _Lines:
         self.second.close()
 
     def answer(self) -> DialogOf:
-        """Take the call that comes in."""
+        """Take the call that comes in; back once it is up for its caller as well, whom the media engine holds up."""
         invite = self.first.expect("INVITE")
         self.first.respond(invite, 200, "OK", tag="linetag1", body=self.first.sdp(18000))
         self.first.expect("ACK")
+        node = self.rig.node
+        wait_until(lambda: [one["state"] for one in node.calls()] == ["talking"], 10, "the caller to acknowledge")
         return DialogOf.as_callee(invite, "linetag1")
 
     def consult(self, call_id: str, more: str = "") -> DialogOf:
