@@ -114,6 +114,8 @@ class Node:
     ) -> None:
         """`without` are capabilities that it is not to have, as `setpriv` spells them."""
         self.directory = directory
+        self.has_daemon = config is not None and "engines = [" in config
+        """Its media run through rtpengine's daemon."""
         directory.mkdir(parents=True, exist_ok=True)
         argv = [sys.executable, "-m", "sbc", "run", "--state", str(directory)]
         if config is not None:

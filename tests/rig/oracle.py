@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable
 
 from tests.rig.frames import Packet
-from tests.rig.tokens import Token, Tokens, addresses_in, canonical, headers_of, is_sip, parameter
+from tests.rig.tokens import Token, Tokens, addresses_in, canonical, headers_of, is_sip, parameter, sdes_items
 
 _LONG = 8
 _MOST_SEARCHED = 20_000
@@ -166,6 +166,20 @@ def find_leaks(
             for oracle in oracles:
                 leaks.extend(oracle.inspect(packet, seen))
     return leaks
+
+
+def names_of_engine(packets: Iterable[Packet]) -> set[str]:
+    """What the media engine calls itself in RTCP on every side, and no peer has ever said.
+
+    The rtpengine daemon has one CNAME for all that it sends, a random one each start; the embedded engine has none.
+    """
+    said: dict[tuple[str, bool], set[str]] = {}
+    for packet in packets:
+        if not is_sip(packet.payload):
+            said.setdefault((packet.realm, packet.from_node), set()).update(sdes_items(packet.payload))
+    ours = [names for (_, from_node), names in said.items() if from_node]
+    theirs = [names for (_, from_node), names in said.items() if not from_node]
+    return set[str].intersection(*ours).difference(*theirs) if ours else set()
 
 
 def assert_no_leak(packets: Iterable[Packet], *, secrets: Iterable[str] = (), allowed: Iterable[str] = ()) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.rig.frames import Frame, Packet
-from tests.rig.oracle import assert_no_leak, find_leaks
+from tests.rig.oracle import assert_no_leak, find_leaks, names_of_engine
 from tests.rig.tokens import Tokens, sdes_items
 
 A_INVITE = """INVITE sip:4930222@198.51.100.1 SIP/2.0
@@ -209,12 +209,29 @@ def test_an_allowed_token_is_let_through() -> None:
     assert find_leaks(packets, allowed=["private-value-a"]) == []
 
 
-def test_an_address_inside_rtcp_is_found_as_bytes_and_as_cname() -> None:
-    """RFC 3550 section 6.5.1: the CNAME is user@host, the most common leak of media."""
-    text = b"alice@198.51.100.10"
+def names(text: bytes) -> bytes:
+    """RTCP with a CNAME (RFC 3550 section 6.5)."""
     item = bytes([1, len(text)]) + text
     chunk = b"\x00\x00\x00\x01" + item + bytes(4 - len(item) % 4)
-    sdes = bytes([0x81, 202]) + (len(chunk) // 4).to_bytes(2, "big") + chunk
+    return bytes([0x81, 202]) + (len(chunk) // 4).to_bytes(2, "big") + chunk
+
+
+def test_a_name_that_the_engine_has_on_both_sides_is_its_own_unless_a_peer_said_it() -> None:
+    """What a daemon calls itself is told apart from what it passes on."""
+    sides = [
+        packet("outside", True, names(b"e5f974ad3e48"), 4, 30000),
+        packet("inside", True, names(b"e5f974ad3e48"), 5),
+    ]
+    assert names_of_engine(sides) == {"e5f974ad3e48"}
+    assert names_of_engine([packet("outside", False, names(b"e5f974ad3e48"), 3, 30000), *sides]) == set()
+    assert names_of_engine([*sides[:1], packet("inside", True, names(b"another"), 5)]) == set()
+    assert find_leaks([*call(), *sides])
+    assert find_leaks([*call(), *sides], allowed=names_of_engine(sides)) == []
+
+
+def test_an_address_inside_rtcp_is_found_as_bytes_and_as_cname() -> None:
+    """RFC 3550 section 6.5.1: the CNAME is user@host, the most common leak of media."""
+    sdes = names(b"alice@198.51.100.10")
     assert list(sdes_items(sdes)) == ["alice@198.51.100.10"]
     assert find_leaks([*call(), packet("inside", True, sdes, 5, 30001)])
     assert find_leaks([*call(), packet("inside", True, b"\x80\xc9\x00\x01" + bytes([198, 51, 100, 10]), 5, 30001)])
