@@ -85,7 +85,6 @@ def main() -> int:
                 workers=options.workers,
                 media="bypass" if options.media == "bypass" else "anchor",
                 engine=engine.ng if engine is not None else "",
-                extra="[node.limits]\ndelay = 0\n",
             )
             return judge(rig, options)
         finally:

@@ -50,7 +50,6 @@ def main() -> int:
             timers=timers,
             store=options.store,
             workers=options.workers,
-            extra="[node.limits]\ndelay = 0\n",  # a busy machine is no reason to hold fewer
         )
         empty = rss_by_process(node.process.pid)
         up = hold(rig, node, options, session, empty)

@@ -27,7 +27,7 @@ def main() -> int:
         return 2
     with Rig(taps=False) as rig:
         engines = [Rtpengine(rig.work(), rig.network.node, number) for number in range(2)]
-        rig.start(lambda state: node_file(state=state, engine=" ".join(one.ng for one in engines)))
+        rig.start(lambda state: node_file(state=state, engine=" ".join(one.ng for one in engines), sheds=True))
         crowd = Crowd(rig, arguments.calls)
         try:
             crowd.establish()

@@ -47,7 +47,7 @@ def main() -> int:
         return 2
     calls = int(options.minutes * 60 * options.rate)
     with Rig(taps=False) as rig:
-        node = rig.start_with(media=options.media, store=options.store, workers=options.workers)
+        node = rig.start_with(media=options.media, store=options.store, workers=options.workers, sheds=True)
         caller, callee = start(rig, calls, options.rate, options.seconds)
         began, longest = time.monotonic(), 0.0
         points: dict[int, list[tuple[float, float]]] = {}

@@ -44,8 +44,7 @@ def run(workers: int, steers: bool, calls: int, rate: int) -> bool:
     """One node; True where all was as it should be."""
 
     def config(state: Path) -> str:
-        limits = "[node.limits]\ndelay = 0\n"
-        return node_file(state=state, media="bypass", store="sqlite", workers=workers, extra=limits)
+        return node_file(state=state, media="bypass", store="sqlite", workers=workers)
 
     with Rig(taps=False) as rig:
         node = rig.start(config, without=() if steers else _BPF)

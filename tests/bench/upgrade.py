@@ -57,8 +57,7 @@ def run(options: argparse.Namespace, upgrades: int) -> int:
     """One node, upgraded so often; 0 where all was as it should be."""
     calls = options.rate * options.seconds
     with Rig(taps=False) as rig:
-        limits = "[node.limits]\ndelay = 0\n"  # a busy machine is no reason to refuse calls
-        node = rig.start_with(store="sqlite", workers=options.workers, media="bypass", extra=limits)
+        node = rig.start_with(store="sqlite", workers=options.workers, media="bypass")
         first = node.process
         try:
             caller, callee = start(rig, calls, options.rate, HELD, options=_RTT)

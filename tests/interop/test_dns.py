@@ -9,7 +9,7 @@ import pytest
 
 from tests.rig.dns import HOST, PORT, NameServer
 from tests.rig.needs import need
-from tests.rig.node import PBX_PORT, node_file
+from tests.rig.node import PBX_PORT
 from tests.rig.process import wait_until
 from tests.rig.rig import INSIDE, OUTSIDE, Rig
 
@@ -25,9 +25,7 @@ def named() -> Iterator[tuple[Rig, NameServer]]:
     with Rig() as rig:
         names = NameServer(rig.network.node)
         serve(names, (10, 1, "a"), (20, 1, "b"))
-        # A busy machine is not what this is about: no call is to be turned away for delay.
-        more = f'workers = 1\nname_servers = ["{HOST}:{PORT}"]\nlimits = {{ delay = 0 }}'
-        rig.start(lambda state: node_file(state=state, pbx=(NAME,)).replace("workers = 1", more))
+        rig.start_with(pbx=(NAME,), node=f'name_servers = ["{HOST}:{PORT}"]')
         yield rig, names
         names.close()
 

@@ -30,9 +30,7 @@ def rig() -> Iterator[Rig]:
     """A rig whose node has several workers."""
     need("sipp")
     with Rig() as rig:
-        node = rig.start_with(
-            store="sqlite", workers=WORKERS, media="bypass", timers=TIMERS, extra="[node.limits]\ndelay = 0\n"
-        )
+        node = rig.start_with(store="sqlite", workers=WORKERS, media="bypass", timers=TIMERS)
         first = node.process
         rig.begin()
         yield rig

@@ -74,8 +74,7 @@ def python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def start(rig: Rig, media: str) -> None:
     """A node of several workers."""
-    limits = "[node.limits]\ndelay = 0\n"
-    rig.start_with(store="sqlite", workers=WORKERS, media=media, timers=TIMERS, extra=limits)
+    rig.start_with(store="sqlite", workers=WORKERS, media=media, timers=TIMERS)
     rig.begin()
 
 

@@ -28,11 +28,7 @@ def rig() -> Iterator[Rig]:
     with Rig() as rig:
         redis = Redis(rig.work(), rig.network.node)
         try:
-            rig.start(
-                lambda state: shared(
-                    state, redis, workers=WORKERS, media="bypass", timers=TIMERS, extra="[node.limits]\ndelay = 0\n"
-                )
-            )
+            rig.start(lambda state: shared(state, redis, workers=WORKERS, media="bypass", timers=TIMERS))
             first = rig.node.process
             rig.begin()
             yield rig

@@ -63,7 +63,6 @@ class Streams:
             timers=TIMERS,
             pbx=(f"10.20.0.10:5080;transport={self.transport}",),
             outside='nat = { peers = "always" }',  # a phone's connection is the only way back to it
-            extra="[node.limits]\ndelay = 0\n",
         )
         text = _LISTEN.sub(
             rf'listen = ["udp:\1:\2", "tcp:\1:\2", "tls:\1:{TLS_PORT}"]\n'

@@ -37,7 +37,7 @@ def rig(steers: bool) -> Iterator[Rig]:
     keys: dict[str, Any] = {"store": "sqlite", "workers": WORKERS, "timers": {"t1": 2, "t2": 8}}
     with Rig() as rig:
         rig.start(
-            lambda state: node_file(state=state, extra="[node.limits]\ndelay = 0\n", **keys),
+            lambda state: node_file(state=state, **keys),
             without=() if steers else BPF,
         )
         rig.begin()

@@ -11,10 +11,15 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 from tests.rig.namespaces import entered
 
 _SETPRIV = shutil.which("setpriv")
+
+
+PATIENCE: Final = 4.0
+"""How many times as long as on a machine of its own a thing may take that has to come: runners are slow and shared."""
 
 
 class NotReady(AssertionError):
@@ -22,11 +27,13 @@ class NotReady(AssertionError):
 
 
 def wait_until(condition: Callable[[], bool], timeout: float, what: str) -> None:
-    """Look every few milliseconds until it is true; says what was waited for when it is not."""
-    deadline = time.monotonic() + timeout
+    """Look every few milliseconds until it is true; says what was waited for when it is not. `timeout` seconds are
+    for a machine of its own.
+    """
+    deadline = time.monotonic() + PATIENCE * timeout
     while not condition():
         if time.monotonic() > deadline:
-            raise NotReady(f"after {timeout:g} s still waiting for {what}")
+            raise NotReady(f"after {PATIENCE * timeout:g} s still waiting for {what}")
         time.sleep(0.005)
 
 
@@ -91,7 +98,7 @@ class Process:
         """End it and its group at once, as a power cut would."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
-        self._popen.wait(5)
+        self._popen.wait(30)
 
     def stop(self, timeout: float = 5.0) -> int:
         """Ask it to end, then make it; its exit code."""
@@ -101,7 +108,7 @@ class Process:
                 self._popen.wait(timeout)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
-        return self._popen.wait(5)
+        return self._popen.wait(30)
 
     def wait_for_udp(self, host: str, port: int, timeout: float = 10.0) -> None:
         """Wait until somebody in its namespace holds that UDP socket."""

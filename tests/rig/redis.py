@@ -65,13 +65,13 @@ class Redis:
         argv = ["redis-cli", *self._how, *command]
         environment = os.environ | ({"REDISCLI_AUTH": self._password} if self._password else {})
         with entered(self._namespace):
-            done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=10, env=environment)
+            done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=30, env=environment)
             return done.stdout.strip()
 
     def kill(self) -> None:
         """With all it holds."""
         self.process.signal(signal.SIGKILL)
-        self.process.wait(5)
+        self.process.wait(30)
 
     def close(self) -> None:
         """End it."""

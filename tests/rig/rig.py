@@ -105,7 +105,7 @@ class Rig:
         """Kill the node's process, it alone and without a word to it, and start another on what it has left."""
         dead = self.node
         dead.process.signal(signal.SIGKILL)
-        dead.process.wait(5)
+        dead.process.wait(30)
         state = dead.directory
         node = Node(state, self.network.node, config(state) if config else (state / "node.toml").read_text())
         self.nodes.append(node)

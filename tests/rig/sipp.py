@@ -47,8 +47,8 @@ class Sipp:
         rate: int = 0,
         held: int = 0,
         media_port: int = 0,
-        timeout: int = 25,
-        receive_timeout: int = 12000,
+        timeout: int = 90,
+        receive_timeout: int = 30000,
         options: Sequence[str] = (),
         cwd: Path | None = None,
         group: str = "",
@@ -71,19 +71,20 @@ class Sipp:
             wait = self.process.wait_for_tcp if by_tcp else self.process.wait_for_udp
             wait(host.strip("[]"), port)
 
-    def exit_code(self, timeout: float = 40.0) -> int:
+    def exit_code(self, timeout: float = 100.0) -> int:
         """Wait for its end."""
         return self.process.wait(timeout)
 
-    def assert_ok(self, timeout: float = 40.0) -> None:
+    def assert_ok(self, timeout: float = 100.0) -> None:
         """It ended with 0; else what it complained about."""
         code = self.exit_code(timeout)
         assert code == 0, f"sipp {self.process.log.stem} ended with {code}\n{self.complaint()}"
 
     def complaint(self) -> str:
-        """The first lines of its error file, or the end of its screen."""
+        """The first of its errors, but for late copies to calls that had ended; without any the end of its screen."""
         if self.errors.exists():
-            return self.errors.read_text(errors="replace")[:1500]
+            events = re.split(r"^'?(?=\d{4}-\d\d-\d\d\s)", self.errors.read_text(errors="replace"), flags=re.MULTILINE)
+            return "".join([event for event in events if ": Dead call " not in event])[:1500]
         return self.process.output()[-1500:]
 
     def stop(self) -> None:

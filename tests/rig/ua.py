@@ -104,7 +104,7 @@ class Ua:
         self.heard.append(message)
         return message
 
-    def expect(self, what: str | int, method: str = "", timeout: float = 5.0, copies: bool = False) -> Message:
+    def expect(self, what: str | int, method: str = "", timeout: float = 20.0, copies: bool = False) -> Message:
         """The next request of that method, or response of that status (to `method`); others are put by for later."""
         deadline = time.monotonic() + timeout
         for at, message in enumerate(self._waiting):
