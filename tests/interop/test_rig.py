@@ -12,6 +12,7 @@ from tests.rig.kamailio import Kamailio
 from tests.rig.needs import need
 from tests.rig.oracle import find_leaks
 from tests.rig.rig import INSIDE, OUTSIDE, Rig
+from tests.rig.ua import DialogOf
 
 
 @pytest.fixture(scope="module")
@@ -53,3 +54,21 @@ def test_the_taps_see_both_sides_both_ways(proxied: Rig) -> None:
     assert_call_through(proxied)
     seen = {(frame.realm, frame.from_node) for frame in proxied.taps.frames()}
     assert seen == {("outside", True), ("outside", False), ("inside", True), ("inside", False)}
+
+
+@pytest.mark.parametrize("scenario", ["uas_call", "bench_uas"])
+def test_a_callee_that_hears_an_invite_again_goes_on_with_the_call(proxied: Rig, scenario: str) -> None:
+    """A copy comes wherever an answer took T1 (RFC 3261 17.1.1.2): on a busy machine that is nobody's failure."""
+    proxied.begin()
+    far = proxied.sipp(INSIDE, scenario, call=False)
+    near = proxied.ua(INSIDE, call=True)
+    near.node = (INSIDE.peers[0], INSIDE.trunk_port)
+    invite = near.request("INVITE", f"sip:4930222@{near.node[0]}:{near.node[1]}", body=near.sdp())
+    near.send(invite)
+    dialog = DialogOf.as_caller(near.expect(200, "INVITE"))
+    near.send(invite)
+    near.expect(200, "INVITE", copies=True)
+    near.send(near.in_dialog("ACK", dialog))
+    near.send(near.in_dialog("BYE", dialog))
+    near.expect(200, "BYE")
+    far.assert_ok()
