@@ -10,7 +10,7 @@ from zlib import crc32
 import pytest
 
 from tests.node.test_fleet import WORKERS
-from tests.node.test_run import INVITE, NODE, Running, eventually
+from tests.node.test_run import INVITE, NODE, PATIENCE, Running, eventually
 from tests.rig.ua import Message
 
 pytestmark = pytest.mark.interop
@@ -36,7 +36,7 @@ class Caller:
     """A phone on a connection of its own."""
 
     def __init__(self, port: int, worker: int) -> None:
-        self.stream = socket.create_connection(("127.0.0.1", port), timeout=10)
+        self.stream = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
         self.own = self.stream.getsockname()[1]
         self.held = b""
         names = (f"call-{number}-{self.own}" for number in range(99))
@@ -94,12 +94,18 @@ class Pbx:
         self.socket = node.pbx
         self.way = ("127.0.0.1", node.port("inside"))
         self.own = self.socket.getsockname()[1]
+        self._seen: set[bytes] = set()
+        self._waiting: list[Message] = []
 
     def expect(self, what: str) -> Message:
-        while True:
+        """The next message that begins so; others are put by for later, copies left out."""
+        while not (found := [one for one in self._waiting if one.start.startswith(what)]):
             message = Message(*self.socket.recvfrom(65536))
-            if message.start.startswith(what):
-                return message
+            if message.data not in self._seen:
+                self._seen.add(message.data)
+                self._waiting.append(message)
+        self._waiting.remove(found[0])
+        return found[0]
 
     def answer(self, request: Message) -> None:
         lines = [f"{name.title()}: {value}" for name, value in request.headers if name in COPIED]

@@ -80,7 +80,7 @@ def test_connections_go_on_in_the_next_process(node: Running) -> None:
     for stream, half in zip(streams, halves, strict=True):
         stream.send(half[:70])
     relieve_all(node)
-    assert node.status()["connections"] == len(streams)
+    eventually(lambda: node.status()["connections"] == len(streams))
     for stream, half in zip(streams, halves, strict=True):
         stream.send(half[70:])
         stream.expect_answer()

@@ -36,6 +36,19 @@ class _UnixConnection(http.client.HTTPConnection):
         self.sock.connect(str(self._path))
 
 
+def ask(control: Path, method: str, path: str, body: dict[str, Any] | None = None) -> Any:  # noqa: ANN401
+    """One request to a control socket; its JSON."""
+    connection = _UnixConnection(control)
+    try:
+        connection.request(
+            method, path, json.dumps(body) if body is not None else None, {"Content-Type": "application/json"}
+        )
+        answer = connection.getresponse().read()
+    finally:
+        connection.close()
+    return json.loads(answer) if answer else None
+
+
 def node_file(
     *,
     state: Path,
@@ -160,15 +173,7 @@ class Node:
 
     def ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:  # noqa: ANN401
         """One request to the control socket; its JSON."""
-        connection = _UnixConnection(self.control)
-        try:
-            connection.request(
-                method, path, json.dumps(body) if body is not None else None, {"Content-Type": "application/json"}
-            )
-            answer = connection.getresponse().read()
-        finally:
-            connection.close()
-        return json.loads(answer) if answer else None
+        return ask(self.control, method, path, body)
 
     def calls(self) -> list[Any]:
         """The calls it holds."""

@@ -87,7 +87,7 @@ async def opened(settings: Config, limits: StreamLimits | None = None) -> AsyncI
             await until(lambda: not transports.connections)
 
 
-async def until(condition: Callable[[], object], seconds: float = 5.0) -> None:
+async def until(condition: Callable[[], object], seconds: float = 30.0) -> None:
     """Wait until it holds."""
     deadline = asyncio.get_running_loop().time() + seconds
     while not condition():
