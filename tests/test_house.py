@@ -132,6 +132,12 @@ def test_every_dependency_is_pinned() -> None:
     assert _declared() - pinned == set()
 
 
+def test_what_builds_the_project_is_installed_for_its_tests() -> None:
+    """`make compiled` runs setup.py with `.venv`: Pythons bring it no setuptools, or one too old for pyproject.toml."""
+    project = tomllib.loads(text("pyproject.toml"))
+    assert set(project["build-system"]["requires"]) <= set(project["project"]["optional-dependencies"]["test"])
+
+
 def test_every_package_imported_is_declared() -> None:
     """What another package happens to bring may be gone with its next release."""
     declared = {MODULE_OF.get(name, name.replace("-", "_")) for name in _declared()}
