@@ -35,6 +35,9 @@ class Letter(IntEnum):
     """What the process before you knows beside calls; as `pack_notes` wrote it."""
     STREAM = 9
     """A connection is yours: its descriptor comes with this, and what was read of a message that is not whole."""
+    LISTENER = 10
+    """From the supervisor: what has become of the listener that the flow names, where it is now, and its socket, if it
+    is up; as `pack_listener` wrote it."""
 
 
 def seal(kind: Letter, data: bytes, flow: Flow, writer: int = 0) -> bytes:
@@ -122,6 +125,17 @@ def unpack_notes(data: bytes) -> tuple[bytes, Homes, dict[bytes, int]]:
     homes, led = json.loads(rest[int(length) :])
     found = [(int(at), str(host), int(port), int(box)) for at, host, port, box in homes]
     return rest[: int(length)], found, {str(call).encode("latin-1"): int(key) for call, key in led.items()}
+
+
+def pack_listener(serial: int, count: int, why: str) -> bytes:
+    """What a LISTENER brings: of which change this is one of so many letters, and `why` it is not up."""
+    return json.dumps([serial, count, why]).encode()
+
+
+def unpack_listener(data: bytes) -> tuple[int, int, str]:
+    """What `pack_listener` was given."""
+    serial, count, why = json.loads(data)
+    return int(serial), int(count), str(why)
 
 
 def _ids(texts: list[object]) -> Ids:

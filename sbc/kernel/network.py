@@ -54,7 +54,7 @@ class NetworkWatch:
     """
 
     def __init__(self, hear: Callable[[Network], None]) -> None:
-        # 0.2 s of a processor's time, which processes that follow nothing do without: workers, and their supervisor.
+        # 0.2 s of a processor's time, which processes that follow nothing do without: the workers of a supervisor.
         from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg  # type: ignore[import-untyped]
         from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg  # type: ignore[import-untyped]
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 from sbc.config import Config
 from sbc.supervisor.embedded import command_line, is_wanted
+from sbc.supervisor.ports import keep_ports
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Of everything that two supervisors, and their workers, say to each other, memory included. Another one is refused."""
 
 
@@ -24,7 +25,7 @@ class Bequest:
     seconds: float
     """How long those before them may take to make room."""
     listeners: list[list[Any]]
-    """Transport, host, port and realm of each, the ports as chosen at the start."""
+    """As `listeners_of` says: the ports as chosen at the start, the hosts as they are now."""
     fixed: dict[str, str]
     """What may not differ, by key of the file."""
     pid: int
@@ -48,7 +49,18 @@ class Bequest:
 
 def listeners_of(config: Config) -> list[list[Any]]:
     """As two supervisors compare them."""
-    return [[one.transport, one.host, one.port, one.realm, one.interface] for one in config.listeners]
+    return [[one.transport, one.host, one.port, one.realm, one.interface, one.is_up] for one in config.listeners]
+
+
+def with_known(config: Config, listeners: list[list[Any]]) -> Config:
+    """The configuration with what the former supervisor knows better: ports that it has chosen, and what has become of
+    addresses since.
+    """
+    if len(config.listeners) != len(listeners):
+        return config
+    pairs = zip(config.listeners, listeners, strict=True)
+    known = [replace(one, host=it[1], port=it[2], interface=it[4], is_up=it[5]) for one, it in pairs]
+    return keep_ports(config, replace(config, listeners=tuple(known)))
 
 
 def fixed_in(config: Config) -> dict[str, str]:

@@ -41,6 +41,8 @@ class Berth:
     """The worker's own control socket, for the supervisor."""
     is_steered: bool
     """The kernel gives each datagram to its owner."""
+    why: dict[int, str]
+    """Why those listeners that have no socket are not up."""
     former: socket.socket
     """The box of the process before this one, or after it."""
     clear_counts: Callable[[], None]
@@ -65,13 +67,7 @@ class Berth:
 
     def fitted(self, config: Config) -> Config:
         """The configuration with what is this worker's own."""
-        ports = {index: int(sock.getsockname()[1]) for index, sock in self.sockets.items()}
-        listeners = tuple(replace(one, port=ports[one.index]) for one in config.listeners)
-        realms = {
-            name: replace(realm, listeners=tuple(listeners[one.index] for one in realm.listeners))
-            for name, realm in config.realms.items()
-        }
         trunks = config.trunks
         if self.worker:  # one of us registers, for all
             trunks = {name: replace(trunk, register=None) for name, trunk in trunks.items()}
-        return replace(config, trunks=trunks, listeners=listeners, realms=realms, control_socket=self.control)
+        return replace(config, trunks=trunks, control_socket=self.control)

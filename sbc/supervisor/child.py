@@ -23,6 +23,7 @@ from sbc.outputs import Journal
 from sbc.steering import Table
 from sbc.supervisor.berth import Berth
 from sbc.supervisor.births import name_process
+from sbc.supervisor.moorings import moored
 from sbc.supervisor.node import Node, Reload
 from sbc.supervisor.notices import Lines
 from sbc.supervisor.seat import Seat, Standing
@@ -44,6 +45,8 @@ class Orders:
     """The table of slots, in hexadecimal."""
     sockets: dict[str, int]
     """By the listener's index."""
+    listeners: list[list[Any]]
+    """Where they are, as `Moorings.told` says."""
     generation: int
     is_behind: bool
     mailbox: int
@@ -96,7 +99,10 @@ def run_child(orders: Orders, telemetry: Telemetry, read: Reload, known: Config)
         telemetry.logger.error("the configuration cannot be read any more; as it was", findings=len(config))
         config = known
     berth = _berth(orders, config)
-    node = Node(config, telemetry, read, berth)
+    if len(config.listeners) != len(orders.listeners):
+        telemetry.logger.error("the configuration has other listeners than the node: as it was; restart the node")
+        config = known
+    node = Node(moored(config, orders.listeners), telemetry, read, berth)
     run(_live(node))
     return 0
 
@@ -143,6 +149,7 @@ def _berth(orders: Orders, config: Config) -> Berth:
         mailbox=Mailbox(
             socket.socket(fileno=orders.mailbox), [socket.socket(fileno=n) for n in orders.mailboxes], own[0]
         ),
+        why={index: str(one[3]) for index, one in enumerate(orders.listeners) if not one[2]},
         former=own[1],
         clear_counts=Counts(orders.counts, seat.former_number).clear,
         counts=counts,

@@ -1,24 +1,28 @@
 """What a node of several workers consists of beside its processes: sockets, boxes, rings, memory that they share.
 
-All of it is made before the first worker and outlives each; the supervisor that comes after this one inherits it.
+All of it is made before the first worker, but sockets for addresses that come later, and outlives each; the supervisor
+that comes after this one inherits it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from typing import Any, Final
 
-from sbc.config import Config
-from sbc.crew import counts_memory, findings_memory, marks_memory, open_mailbox, phones_memory, ring_memory
+from sbc.config import Config, Listener
+from sbc.crew import Mailbox, counts_memory, findings_memory, marks_memory, open_mailbox, phones_memory, ring_memory
 from sbc.kernel import Steering
+from sbc.supervisor.sharing import is_here
 from sbc.transport import ListenError, open_datagrams, open_stream_listener
 
 _PATIENCE: Final = 2.0
-"""Seconds that the workers of a node that was killed may take to let its ports go."""
+"""Seconds that workers may take to let a port go."""
 Pair = tuple[socket.socket, socket.socket]
 
 
@@ -52,33 +56,79 @@ class Estate:
             [{} for _ in range(workers)],
         )
 
-    async def bind(self, config: Config) -> None:
-        """All workers' sockets. A node that was killed may take a moment to let them go. Raises ListenError."""
-        deadline = time.monotonic() + _PATIENCE
+    async def bind(self, config: Config) -> frozenset[int]:
+        """All workers' sockets; the indexes of listeners that have none, as their address is missing. Raises
+        ListenError, for a missing address only where no listener has its own.
+        """
+        missing: dict[int, ListenError] = {}
         for listener in config.listeners:
-            dscp = config.realms[listener.realm].dscp_sip
-            while True:
-                try:
-                    if listener.transport == "UDP":
-                        found = open_datagrams(listener, dscp, self.workers)
-                    else:
-                        found = [open_stream_listener(listener, dscp)] * self.workers
-                    break
-                except ListenError:
-                    if time.monotonic() > deadline:
-                        raise
-                    await asyncio.sleep(0.05)
-            for mine, sock in zip(self.sockets, found, strict=True):
-                mine[listener.index] = sock
+            try:
+                await self.open(listener, config.realms[listener.realm].dscp_sip)
+            except ListenError as error:
+                if error.errno != errno.EADDRNOTAVAIL:
+                    raise
+                missing[listener.index] = error
+        if missing and len(missing) == len(config.listeners):
+            raise next(iter(missing.values()))
+        return frozenset(missing)
 
-    def steer(self, config: Config, owner: Callable[[int], int]) -> None:
-        """Have the kernel give each datagram to its owner. Raises OSError where it does not let us."""
+    async def open(self, listener: Listener, dscp: int) -> None:
+        """All workers' sockets for a listener, in the place of those that it had. Whoever had the port, a node that was
+        killed or workers that hear late, may take a moment to let it go. Raises ListenError.
+        """
+        deadline = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                if listener.transport == "UDP":
+                    found = open_datagrams(listener, dscp, self.workers)
+                else:
+                    found = [open_stream_listener(listener, dscp)] * self.workers
+                break
+            except ListenError as error:
+                if error.errno == errno.EADDRNOTAVAIL or time.monotonic() > deadline:
+                    raise
+                await asyncio.sleep(0.05)
+        self._close(listener.index)
+        for mine, sock in zip(self.sockets, found, strict=True):
+            mine[listener.index] = sock
+
+    def rest(self, listener: Listener) -> None:
+        """It is not up. Its sockets stay while its address is gone, and are there when that comes back; where the
+        machine has the address and it is not this listener's, nobody may wait in them.
+        """
+        if is_here(listener.host):
+            self._close(listener.index)
+
+    def is_at(self, listener: Listener) -> bool:
+        """Whether its sockets are at the address that it names."""
+        sock = self.sockets[0].get(listener.index)
+        if sock is None:
+            return False
+        return ip_address(str(sock.getsockname()[0]).partition("%")[0]) == ip_address(listener.host)
+
+    def descriptor(self, worker: int, index: int) -> int:
+        """Of a worker's socket for a listener; -1 where it has none."""
+        sock = self.sockets[worker].get(index)
+        return sock.fileno() if sock is not None else -1
+
+    def steer(self, listeners: Sequence[Listener], owner: Callable[[int], int]) -> None:
+        """Have the kernel give each datagram for these to its owner. Raises OSError where it does not let us."""
         steering = Steering()
-        for listener in config.listeners:
-            if listener.transport == "UDP":
+        for listener in listeners:
+            if listener.transport == "UDP" and listener.index in self.sockets[0]:
                 steering.attach([mine[listener.index] for mine in self.sockets], owner)
         steering.close()
         self.is_steered = True
+
+    def _close(self, index: int) -> None:
+        for mine in self.sockets:
+            sock = mine.pop(index, None)
+            if sock is not None:
+                sock.close()
+
+    def post(self, box: int, letter: bytes, descriptor: int) -> bool:
+        """Put a letter into a box, with a descriptor unless that is -1; False where it has no room."""
+        return Mailbox(self.boxes[box][0], [writer for _, writer in self.boxes]).post(box, letter, descriptor)
 
     @property
     def descriptors(self) -> list[int]:

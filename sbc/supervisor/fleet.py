@@ -14,31 +14,32 @@ import signal
 import socket
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 import sbc
 from sbc.admin import Json, RelayServer
-from sbc.config import Config
+from sbc.config import Config, Listener
 from sbc.journal import SharedStore, Store, make_state, naming
 from sbc.steering import assign, owners_in
-from sbc.supervisor.bequest import Bequest, fixed_in, listeners_of, objections
+from sbc.supervisor.bequest import Bequest, fixed_in, listeners_of, objections, with_known
 from sbc.supervisor.changes import changes_that_need_a_restart
 from sbc.supervisor.channel import Channel, ChannelEnded
 from sbc.supervisor.crew import Hand
 from sbc.supervisor.embedded import EmbeddedEngine, is_wanted, port_of_survivor
 from sbc.supervisor.estate import Estate
+from sbc.supervisor.following import NO_ADDRESS, Following, follow_network
 from sbc.supervisor.ledger import Ledger
 from sbc.supervisor.life import live
 from sbc.supervisor.mark import session_mark
+from sbc.supervisor.moorings import Moorings
 from sbc.supervisor.node import Announce, Reload
 from sbc.supervisor.notices import Crier, Notices
 from sbc.supervisor.notify import notify
 from sbc.supervisor.offspring import Nursery
-from sbc.supervisor.ports import choose_ports, keep_ports, with_listeners
+from sbc.supervisor.ports import choose_ports, keep_ports, without
 from sbc.supervisor.roster import Roster
-from sbc.supervisor.sharing import SLOTS, check_ours, follow, journal_status, open_lasting
+from sbc.supervisor.sharing import SLOTS, check_ours, follow, is_here, journal_status, open_lasting
 from sbc.supervisor.tasks import Tasks, guard_callbacks
 from sbc.supervisor.upgrade import State, Upgrade
 from sbc.supervisor.words import MEDIA_BACK, MEDIA_LOST
@@ -85,6 +86,9 @@ class Fleet:
         self._tasks: Tasks | None = None
         self._following: asyncio.Task[None] | None = None
         self._watching: asyncio.Task[None] | None = None
+        self._network: asyncio.Task[None] | None = None
+        self._follower: Following | None = None
+        self._moorings: Moorings | None = None
         self._former: Channel | None = None
         self._failure = ""
         self._notices = Notices()
@@ -116,8 +120,8 @@ class Fleet:
         control = self._prepare(tasks, ledger)
         try:
             await control.open()  # first: another node on the same state is found before any port is touched
-            await self._estate.bind(self.config)
-            self._steer()
+            self.config = without(self.config, await self._estate.bind(self.config))
+            self._steer(*self.config.listeners)
             await self._start_media()
             roster = self._appoint(ledger)
             await self._hear_engines()
@@ -128,6 +132,7 @@ class Fleet:
             self._had_media = True
             announce(self._bound())
             notify("READY=1")
+            self._follow_network()
             tasks.create_task(self._await_drained(), name="drained")
             await self._stop.wait()
         finally:
@@ -139,7 +144,7 @@ class Fleet:
         try:
             try:
                 bequest = Bequest.read({k: v for k, v in (await channel.hear()).items() if k != "what"})
-                self.config = _with_ports(self.config, bequest.listeners)
+                self.config = with_known(self.config, bequest.listeners)
                 complaints = objections(bequest, self.config)
                 if complaints:
                     raise ValueError("; ".join(complaints))
@@ -178,6 +183,8 @@ class Fleet:
                 raise OSError("the former supervisor does not yield")
             tasks.create_task(self._listen(channel, roster), name="former")
             announce(self._bound())
+            self._mark_absent()
+            self._follow_network()
             await roster.open_changes()
             tasks.create_task(self._await_drained(), name="drained")
             await self._stop.wait()
@@ -232,11 +239,38 @@ class Fleet:
         return control
 
     def _appoint(self, ledger: Ledger, generations: Sequence[int] = ()) -> Roster:
-        self._roster = roster = Roster(
-            self.config, self._table, self._estate, ledger, self._logger, self._nursery, self._media, generations
-        )
+        config, table, estate, logger = self.config, self._table, self._estate, self._logger
+        moorings = Moorings(estate, lambda: self.config, self._steer_late, self._is_yielding, logger)
+        self._moorings, told = moorings, moorings.told
+        self._follower = Following(lambda: self.config, self._apply, moorings, logger)
+        roster = Roster(config, table, estate, ledger, logger, self._nursery, self._media, told, generations)
+        self._roster = roster
         roster.on_failure = self._give_up
+        roster.on_ready = moorings.tell
+        moorings.boxes = lambda: roster.boxes
         return roster
+
+    def _follow_network(self) -> None:
+        assert self._tasks is not None
+        assert self._follower is not None
+        self._network = self._tasks.create_task(follow_network(self._follower, self._logger), name="network")
+
+    def _mark_absent(self) -> None:
+        """Addresses may have gone while nobody looked."""
+        absent = {one.index for one in self.config.listeners if not one.is_up or not is_here(one.host)}
+        self._apply(without(self.config, frozenset(absent)))
+
+    def _apply(self, config: Config) -> None:
+        """These are the listeners now: tell everybody."""
+        assert self._tasks is not None
+        assert self._moorings is not None
+        self.config = config
+        if self._embedded is not None:
+            self._embedded.readdress(config)
+        self._tasks.create_task(self._moorings.publish(), name="listeners")
+
+    def _is_yielding(self) -> bool:
+        return self._upgrade is not None and self._upgrade.state is not State.IDLE
 
     def _write(self, tasks: Tasks, ledger: Ledger) -> None:
         assert ledger.store is not None
@@ -264,15 +298,20 @@ class Fleet:
         self._notices = Notices()
         await self._notices.open(self.config.media, crier, crier)
 
-    def _steer(self) -> None:
+    def _steer(self, *listeners: Listener) -> None:
         """Have the kernel give each datagram to its owner; where it does not let us, workers hand them over."""
         try:
-            self._estate.steer(self.config, self._table.owner)
+            self._estate.steer(listeners, self._table.owner)
         except OSError as error:
             self._logger.warning("the kernel does not steer; workers hand over", reason=str(error))
 
+    def _steer_late(self, listener: Listener) -> None:
+        if self._estate.is_steered:
+            self._steer(listener)
+
     def _bound(self) -> tuple[Bound, ...]:
-        return tuple([Bound(one.realm, one.transport, one.host, one.port) for one in self.config.listeners])
+        rows = [(one, "" if one.is_up else NO_ADDRESS) for one in self.config.listeners]
+        return tuple([Bound(one.realm, one.transport, one.host, one.port, why) for one, why in rows])
 
     def _run_command(self) -> list[str]:
         return [os.environ.get(PYTHON) or sys.executable, "-m", "sbc", "run", *self._arguments]
@@ -333,7 +372,7 @@ class Fleet:
         """Let go of the journal, the control socket and the media engine."""
         assert self._control is not None
         assert self._ledger is not None
-        for task in (self._following, self._watching):
+        for task in (self._following, self._watching, self._network):
             if task is not None:
                 task.cancel()
         self._notices.close()
@@ -353,6 +392,8 @@ class Fleet:
         if self._embedded is not None:
             self._watching = self._tasks.create_task(self._embedded.watch(), name="media engine")
         await self._hear_engines()
+        self._apply(self.config)
+        self._follow_network()
         await self._control.listen()
 
     def end(self) -> None:
@@ -376,8 +417,7 @@ class Fleet:
         assert self._roster is not None
         if not 0 <= worker < len(self._roster.hands):
             return 404, {"error": f"there is no worker {worker}: they are 0 to {len(self._roster.hands) - 1}"}
-        busy = self._upgrade is not None and self._upgrade.state is not State.IDLE
-        if worker in self._roster.changes or busy or self._is_draining:
+        if worker in self._roster.changes or self._is_yielding() or self._is_draining:
             return 409, {"error": "workers are being relieved or drained: see `workers` in `sbc status`"}
         former = self._roster.hands[worker].pid
         self._roster.relieve(worker, self._seconds(seconds))
@@ -444,14 +484,6 @@ class Fleet:
         if isinstance(fresh, list):
             return fresh
         return changes_that_need_a_restart(self.config, keep_ports(fresh, self.config))
-
-
-def _with_ports(config: Config, listeners: list[list[Any]]) -> Config:
-    """The configuration with the ports that the former supervisor has chosen, where it leaves them open."""
-    if len(config.listeners) != len(listeners) or all(one.port for one in config.listeners):
-        return config
-    pairs = zip(config.listeners, listeners, strict=True)
-    return with_listeners(config, [one if one.port else replace(one, port=int(known[2])) for one, known in pairs])
 
 
 def _keep_owners(state: Path, owners: str) -> None:

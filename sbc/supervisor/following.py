@@ -11,7 +11,7 @@ from ipaddress import ip_address
 from typing import Final, Protocol
 
 from sbc.config import Config, Listener
-from sbc.kernel import Network
+from sbc.kernel import Network, NetworkWatch
 from sbc.supervisor.ports import with_listeners
 from sbc.telemetry import Logger
 
@@ -55,6 +55,19 @@ def _is_on(listener: Listener, now: Network) -> bool:
     host = listener.host
     is_let_be = ip_address(host).is_link_local or host.startswith("127.")
     return is_let_be or host in now.of(listener.interface, ipv6=":" in host)
+
+
+async def follow_network(following: Following, logger: Logger) -> None:
+    """Tell it of the network, and have it follow; until cancelled, or the kernel does not tell."""
+    loop = asyncio.get_running_loop()
+    watch = await loop.run_in_executor(None, NetworkWatch, following.hear)  # it loads a library
+    try:
+        watch.start(loop)
+        await following.run()
+    except OSError as error:
+        logger.warning("addresses are not followed: the kernel does not tell", reason=error.strerror or str(error))
+    finally:
+        watch.close()
 
 
 class Following:

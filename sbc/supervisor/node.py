@@ -23,7 +23,6 @@ from sbc.config import Config
 from sbc.config import Engine as MediaEngine
 from sbc.engine import Engine
 from sbc.journal import Store
-from sbc.kernel import NetworkWatch
 from sbc.lookup import Resolver, nameservers
 from sbc.media import NOBODY
 from sbc.supervisor.berth import Berth
@@ -31,11 +30,12 @@ from sbc.supervisor.certificates import Certificates
 from sbc.supervisor.changes import changes_that_need_a_restart
 from sbc.supervisor.embedded import LOOPBACK, EmbeddedEngine, EmbeddedHearer, is_wanted
 from sbc.supervisor.engines import connect_engines
-from sbc.supervisor.following import Following
+from sbc.supervisor.following import Following, follow_network
 from sbc.supervisor.greeting import Greeter
 from sbc.supervisor.leaving import Leaving
 from sbc.supervisor.life import live, settle_memory
 from sbc.supervisor.mark import session_mark
+from sbc.supervisor.moorings import Mooring
 from sbc.supervisor.notices import Notices, tell
 from sbc.supervisor.outlets import NodeOutlets
 from sbc.supervisor.pauses import Pauses, beat
@@ -88,7 +88,6 @@ class Node:
         self._outlets: NodeOutlets | None = None
         self._embedded: EmbeddedEngine | None = None
         self._tasks: Tasks | None = None
-        self._watch: NetworkWatch | None = None
         self._notices: Final = Notices()
         self._certificates: Final = Certificates(telemetry.logger)
         self._pauses: Final = Pauses()
@@ -150,8 +149,6 @@ class Node:
             await control.close()
             alarm.cancel()
             self._pauses.close()
-            if self._watch is not None:
-                self._watch.close()
             self._notices.close()
             transports.close()
             if self._embedded is not None:
@@ -173,6 +170,9 @@ class Node:
         if self._steersman is None or berth is None:
             self._follow_network(tasks, transports)
             return
+        mooring = Mooring(lambda: self.config, self._apply, transports, self._telemetry.logger)
+        self._steersman.on_listener = mooring.hear
+        tasks.create_task(mooring.run(), name="listeners")
         engine.egress.bindings.elsewhere = berth.phones
         self._leaving = leaving = Leaving(
             berth, engine, worker, transports, self._steersman, tasks, self._telemetry.logger, self.stop, system_clock
@@ -319,7 +319,7 @@ class Node:
         if isinstance(fresh, list):
             findings = fresh
         else:
-            fresh = keep_ports(fresh, self.config) if self._berth is None else self._berth.fitted(fresh)
+            fresh = keep_ports(fresh if self._berth is None else self._berth.fitted(fresh), self.config)
             findings = changes_that_need_a_restart(self.config, fresh) or await self._take_certificates(fresh)
             if not findings and self._worker is not None:
                 self.config = replace(fresh, version=self.config.version + 1)
@@ -342,15 +342,6 @@ class Node:
             self._worker.swap(config)
         if self._embedded is not None:
             self._embedded.readdress(config)
-
-    def _watch_network(self, watch: NetworkWatch) -> NetworkWatch | None:
-        try:
-            watch.start(asyncio.get_running_loop())
-        except OSError as error:
-            reason = error.strerror or str(error)
-            self._telemetry.logger.warning("addresses are not followed: the kernel does not tell", reason=reason)
-            return None
-        return watch
 
     async def _take_certificates(self, fresh: Config) -> list[Json]:
         """Show the certificates of this configuration from now on; connections stay. Why not, where that failed."""
@@ -408,15 +399,14 @@ class Node:
         self._steersman = steersman = Steersman(worker, berth.mailbox, berth.table, berth.seat)
         steersman.is_steered = berth.is_steered
         first = berth.seat.number << CONNECTION_BITS | berth.seat.first_connection
-        return Transports(self.config, steersman, tasks, given=berth.sockets, numbers_from=first)
+        return Transports(self.config, steersman, tasks, given=berth.sockets, numbers_from=first, why=berth.why)
 
     def _follow_network(self, tasks: Tasks, transports: Transports) -> None:
         """Serve at the addresses that the machine has, as they come and go."""
         if transports.waiting:
             self._apply(without(self.config, transports.waiting))
         following = Following(lambda: self.config, self._apply, transports, self._telemetry.logger)
-        self._watch = self._watch_network(NetworkWatch(following.hear))
-        tasks.create_task(following.run(), name="network")
+        tasks.create_task(follow_network(following, self._telemetry.logger), name="network")
 
     @property
     def worker(self) -> Worker | None:

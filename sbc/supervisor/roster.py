@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from sbc.config import Config
 from sbc.crew import Marks
@@ -18,6 +18,7 @@ from sbc.supervisor.estate import Estate
 from sbc.supervisor.ledger import Ledger
 from sbc.supervisor.offspring import Nursery
 from sbc.supervisor.relief import Relief, Stage, Told, Whom
+from sbc.supervisor.seat import Seat
 from sbc.supervisor.succession import Succession, abandoned
 from sbc.supervisor.tasks import Tasks
 from sbc.supervisor.words import FRONT_ADOPT, LEFT, LEFT_BEHIND, STAY, STOP
@@ -54,9 +55,12 @@ class Roster:
         logger: Logger,
         nursery: Nursery,
         media: Callable[[], tuple[int, bool]],
+        listeners: Callable[[], list[list[Any]]],
         generations: Sequence[int] = (),
     ) -> None:
-        """`media` gives the embedded engine's port, 0 where there is none, and whether it is a new one."""
+        """`media` gives the embedded engine's port, 0 where there is none, and whether it is a new one; `listeners`
+        where they are, for orders.
+        """
         self.hands: Final = [
             Hand(number, generations[number] if generations else 0) for number in range(config.workers)
         ]
@@ -66,6 +70,8 @@ class Roster:
         self._is_ending = False
         self.on_failure: Callable[[], None] = lambda: None
         """Called where a worker has no process that could be it, and the former one is somebody else's."""
+        self.on_ready: Callable[[int, int], object] = lambda worker, box: None
+        """Called for a process that has begun: its worker's number, and its own box."""
         self._has_failed = False
         self._config: Final = config
         self._table: Final = table
@@ -74,17 +80,30 @@ class Roster:
         self._logger: Final = logger
         self._nursery: Final = nursery
         self._media: Final = media
+        self._listeners: Final = listeners
         self._marks: Final = Marks(estate.marks)
         self._tasks: Tasks | None = None
 
     @property
     def members(self) -> list[Path]:
         """The control sockets of all processes, those that make room last, whoever's children they are."""
-        paths = [self.control_of(hand) for hand in (*self.hands, *self.formers)]
+        return [Path(self._control(*one)) for one in self._everybody]
+
+    @property
+    def boxes(self) -> list[tuple[int, int]]:
+        """The same processes: each one's worker, and its own box."""
+        return [self._box(*one) for one in self._everybody]
+
+    @property
+    def _everybody(self) -> list[tuple[int, int]]:
+        """Number and generation."""
+        found = [(hand.number, hand.generation) for hand in (*self.hands, *self.formers)]
         ours = {hand.number for hand in self.formers}
         elsewhere = [change.next for number, change in self.changes.items() if number not in ours]
-        paths += [self._control(hand.number, hand.generation - 1) for hand in elsewhere]
-        return [Path(path) for path in paths]
+        return found + [(hand.number, hand.generation - 1) for hand in elsewhere]
+
+    def _box(self, number: int, generation: int) -> tuple[int, int]:
+        return number, Seat(number, len(self.hands), generation).box
 
     def control_of(self, hand: Hand) -> str:
         """One process's own control socket."""
@@ -172,6 +191,7 @@ class Roster:
     async def _advance_to(self, hand: Hand) -> None:
         """Once it is there: the change that it was started for."""
         await hand.ready.wait()
+        self.on_ready(*self._box(hand.number, hand.generation))  # what has changed since its orders
         change = self._change_to(hand)
         if change is not None and change.is_open:
             await self._advance(change, change.relief.next_ready)
@@ -265,6 +285,7 @@ class Roster:
             workers=workers,
             owners=self._table.owners.hex(),
             sockets={str(index): sock.fileno() for index, sock in estate.sockets[number].items()},
+            listeners=self._listeners(),
             generation=hand.generation,
             is_behind=is_behind,
             mailbox=estate.boxes[number][0].fileno(),

@@ -157,10 +157,11 @@ class Fitness:
 
 def absent_addresses(config: Config) -> list[str]:
     """Hosts of listeners that this machine does not have now."""
-    return [host for host in dict.fromkeys(one.host for one in config.listeners) if not _is_here(host)]
+    return [host for host in dict.fromkeys(one.host for one in config.listeners) if not is_here(host)]
 
 
-def _is_here(host: str) -> bool:
+def is_here(host: str) -> bool:
+    """Whether this machine has the address now."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_DGRAM) as probe:
         try:

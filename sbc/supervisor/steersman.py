@@ -92,6 +92,8 @@ class Steersman:
         self.standing = seat.standing
         self.on_notes: Callable[[], None] = lambda: None
         """Called when the process before us has begun to make room."""
+        self.on_listener: Callable[[bytes, Flow, int], None] = lambda data, flow, descriptor: None
+        """Hears the supervisor's letters about listeners, with their descriptors."""
         self._homes: Final[OrderedDict[tuple[int, str, int], int]] = OrderedDict()
         """Stream peers and the box of whoever has their connection."""
         self._askers: Final[OrderedDict[Flow, int]] = OrderedDict()
@@ -334,7 +336,7 @@ class Steersman:
         self._sender.send(data, flow)
 
     def _succeed(self, kind: Letter, data: bytes, flow: Flow, descriptor: int) -> None:
-        """What only the process before us has for us."""
+        """What only the process before us has for us, or the supervisor."""
         if kind is Letter.INHERIT:
             call, record, _, _ = unpack_call(data)
             self._worker.inherit(call, record)
@@ -347,6 +349,8 @@ class Steersman:
             for call_id, key in led.items():
                 _remember(self._led, call_id, key)
             self.on_notes()
+        elif kind is Letter.LISTENER:
+            self.on_listener(data, flow, descriptor)
         elif descriptor >= 0:
             assert self._sender is not None
             self._homes.pop((flow.listener, flow.host, flow.port), None)

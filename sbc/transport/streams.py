@@ -180,7 +180,11 @@ class Streams:
         """The address of the listener with this index has gone: accept no more by it, and end its connections."""
         if self._listeners.pop(listener.index, None) is None:
             return
-        self._servers.pop(listener.index).close()
+        server, paused = self._servers.pop(listener.index, None), self._paused.pop(listener.index, None)
+        if server is not None:
+            server.close()
+        if paused is not None:
+            paused.close()
         for connection in self.table:
             if connection.listener.index == listener.index:
                 connection.abort(Ended.ADDRESS_GONE)

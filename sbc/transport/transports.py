@@ -6,6 +6,7 @@ import errno
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from typing import Final
 
 from sbc.config import Config, Listener
@@ -18,6 +19,14 @@ from sbc.transport.udp import UdpListener
 from sbc.wire import Flow
 
 ADDRESS_MISSING: Final = "no interface has this address"
+
+
+class _Standing(Enum):
+    """Who reads datagrams."""
+
+    FRONT = "we do"
+    BEHIND = "another process does, and we send"
+    OVER = "another process does, and sends"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +52,16 @@ class Transports:
         limits: StreamLimits | None = None,
         given: Mapping[int, socket.socket] | None = None,
         numbers_from: int = 0,
+        why: Mapping[int, str] | None = None,
     ) -> None:
-        """`given` are sockets that somebody else has bound, by listener; connections are numbered from there on."""
-        self._given: Final = given or {}
+        """`given` are sockets that somebody else has bound, by listener; connections are numbered from there on. `why`
+        says of listeners that are not up why.
+        """
+        self._given: Final = dict(given or {})
+        self._listeners: Final = {one.index: one for one in config.listeners}
+        self._why: Final = why or {}
+        self._standing = _Standing.FRONT
+        self._accepts = True
         self.counters: Final = Counters()
         self._config: Final = config
         self._receiver: Final = receiver
@@ -107,6 +123,9 @@ class Transports:
         try:
             self.take_certificates(self._config)
             for listener in self._config.listeners:
+                if not listener.is_up:
+                    self._note(listener, listener.port, self._why.get(listener.index, ADDRESS_MISSING))
+                    continue
                 try:
                     await self._open(listener)
                 except ListenError as error:
@@ -124,32 +143,35 @@ class Transports:
         """Be able to send by the sockets given, while another process reads and accepts. Raises OSError."""
         self._streams.table.fit(raise_file_limit())
         self.take_certificates(self._config)
+        self._standing, self._accepts = _Standing.BEHIND, False
         for listener in self._config.listeners:
-            sock = self._given[listener.index]
-            if listener.transport == "UDP":
-                self._datagrams[listener.index] = UdpListener(listener, sock, self._receiver, self.counters)
+            if listener.is_up:
+                self._stand_by(listener)
             else:
-                self._streams.know(listener, self._config.realms[listener.realm].dscp_sip)
-            self._note(listener, int(sock.getsockname()[1]))
+                self._note(listener, listener.port, self._why.get(listener.index, ADDRESS_MISSING))
 
     async def accept(self) -> None:
         """Accept connections by the sockets given, from now on, or again."""
+        self._accepts = True
         await self._streams.resume()
-        for listener in self._config.listeners:
-            if listener.transport != "UDP" and not self._streams.accepts(listener):
+        for listener in list(self._listeners.values()):
+            if listener.is_up and listener.transport != "UDP" and not self._streams.accepts(listener):
                 await self._open(listener)
 
     def read(self) -> None:
         """Read the datagrams that come, from now on."""
+        self._standing = _Standing.FRONT
         for listener in self._datagrams.values():
             listener.start()
 
     def stop_accepting(self) -> None:
         """Accept no more connections; those that are up stay."""
+        self._accepts = False
         self._streams.pause()
 
     def stop_reading(self) -> None:
         """Read and send no more datagrams; what comes is for whoever reads these sockets next."""
+        self._standing = _Standing.OVER
         for listener in self._datagrams.values():
             listener.close()
         self._datagrams.clear()
@@ -171,19 +193,28 @@ class Transports:
         """Whether a connection for this flow is open, or comes."""
         return self._streams.has(flow)
 
-    async def rebind(self, listener: Listener, why: str) -> str:
-        """Close the listener of this index and what was connected to it, and open this one where it is up; `why` it is
-        not is shown by `bound`. Why it could not be opened, else empty.
+    async def rebind(self, listener: Listener, why: str, given: socket.socket | None = None) -> str:
+        """Close the listener of this index and what was connected to it, and open this one where it is up, by a socket
+        that is `given` or a new one; `why` it is not up is shown by `bound`. Why it could not be opened, else empty.
         """
         datagrams = self._datagrams.pop(listener.index, None)
         if datagrams is not None:
             datagrams.close()
         self._streams.silence(listener)
+        self._listeners[listener.index] = listener
+        former = self._given.pop(listener.index, None)
+        if former is not None:
+            former.close()
+        if given is not None:
+            self._given[listener.index] = given
         if not listener.is_up:
             self._note(listener, listener.port, why)
             return ""
         try:
-            await self._open(listener)
+            if self._serves(listener):
+                await self._open(listener)
+            else:
+                self._stand_by(listener)
         except OSError as error:
             self._note(listener, listener.port, str(error))
             return str(error)
@@ -207,6 +238,23 @@ class Transports:
             listener.close()
         self._datagrams.clear()
         self._streams.close()
+        for sock in self._given.values():
+            sock.close()
+
+    def _serves(self, listener: Listener) -> bool:
+        """Whether we are who reads or accepts by it."""
+        return self._standing is _Standing.FRONT if listener.transport == "UDP" else self._accepts
+
+    def _stand_by(self, listener: Listener) -> None:
+        """Be able to send by its socket, which was given, while another process reads or accepts."""
+        sock = self._given[listener.index]
+        self._note(listener, int(sock.getsockname()[1]))
+        if listener.transport != "UDP":
+            self._streams.know(listener, self._config.realms[listener.realm].dscp_sip)
+        elif self._standing is _Standing.BEHIND:
+            self._datagrams[listener.index] = UdpListener(listener, sock, self._receiver, self.counters)
+        else:
+            sock.close()
 
     async def _open(self, listener: Listener) -> None:
         dscp = self._config.realms[listener.realm].dscp_sip

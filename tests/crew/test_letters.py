@@ -6,7 +6,17 @@ import os
 
 import pytest
 
-from sbc.crew import Counts, Letter, counts_memory, open_letter, pack_call, seal, unpack_call
+from sbc.crew import (
+    Counts,
+    Letter,
+    counts_memory,
+    open_letter,
+    pack_call,
+    pack_listener,
+    seal,
+    unpack_call,
+    unpack_listener,
+)
 from sbc.wire import Flow
 
 
@@ -34,6 +44,14 @@ def test_a_call_is_packed_with_its_message_and_where_its_streams_are() -> None:
     assert unpack_call(packed) == ("ab12", b"1 3\nxyz\x00\xff", b"REFER sip:a@b SIP/2.0\r\n\r\n", homes)
     with pytest.raises(ValueError, match=r"."):
         unpack_call(packed[3:])
+
+
+def test_what_became_of_a_listener_is_packed_with_the_change_that_it_belongs_to() -> None:
+    assert unpack_listener(pack_listener(1 << 60, 3, "no interface has this address")) == (
+        1 << 60,
+        3,
+        "no interface has this address",
+    )
 
 
 def test_each_worker_hears_what_all_others_carry() -> None:

@@ -21,21 +21,21 @@ from tests.rig.ua import DialogOf
 VIP, MOVED = "198.51.100.77", "198.51.100.2"
 
 
-def config(state: Path) -> str:
+def config(state: Path, workers: int, store: str = "memory", media: str = "anchor") -> str:
     """A listener named after its interface, one on an address that is not there yet, and one for TCP there."""
     listen = f'listen = ["udp:outside:5060", "udp:{VIP}:5060", "tcp:{VIP}:5060"]'
-    text = node_file(state=state)
+    text = node_file(state=state, workers=workers, store=store, media=media)
     before = f'listen = ["udp:{OUTSIDE.node}:5060", "udp:[{OUTSIDE_NODE6}]:5060"]'
     assert before in text
     return text.replace(before, listen).replace('domain = "edge.example.net"\n', "")
 
 
-@pytest.fixture
-def rig() -> Iterator[Rig]:
+@pytest.fixture(params=[1, 2], ids=["one worker", "two workers"])
+def rig(request: pytest.FixtureRequest) -> Iterator[Rig]:
     """A rig of each test's own: they change its addresses."""
     need("sipp", "ip")
     with Rig() as rig:
-        rig.start(config)
+        rig.start(lambda state: config(state, request.param))
         yield rig
         rig.node.wait_idle()
         trouble = rig.node.trouble(without="media engine lost")  # it starts again with the interface's new address

@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 
 from sbc.config import Config
-from sbc.supervisor.bequest import FORMAT, Bequest, fixed_in, listeners_of, objections
+from sbc.supervisor.bequest import FORMAT, Bequest, fixed_in, listeners_of, objections, with_known
+from sbc.supervisor.ports import with_listeners
 from tests.kit.node import config
 
 
@@ -33,6 +34,22 @@ def test_what_sockets_and_memory_depend_on_cannot_change() -> None:
     ]
     found = objections(told(settings), replace(settings, workers=3, control_socket="elsewhere"))
     assert [text.split("`")[1] for text in found] == ["workers", "control"]
+
+
+def test_ports_that_were_chosen_and_what_became_of_addresses_are_the_former_ones() -> None:
+    """The file names an interface and leaves a port open; when it was read again the interface had another address."""
+    settings = config()
+    first, *others = settings.listeners
+    named = replace(first, interface="eth0")
+    running = with_listeners(settings, [replace(named, host="192.0.2.9", port=5999, is_up=False), *others])
+    fresh = with_listeners(settings, [replace(named, port=0), *others])
+    found = with_known(fresh, told(running).listeners)
+    assert found.listeners == running.listeners
+    assert found.realms[first.realm].listeners[0].host == "192.0.2.9"
+    assert objections(told(running), found) == []
+    other = with_listeners(settings, [replace(first, host="192.0.2.8"), *others])
+    assert objections(told(running), with_known(other, told(running).listeners))[0].startswith("`listen` differs")
+    assert with_known(fresh, told(running).listeners[1:]) == fresh
 
 
 def test_an_embedded_engine_goes_on_as_it_was_started() -> None:

@@ -18,6 +18,7 @@ def orders() -> Orders:
         workers=2,
         owners="0001",
         sockets={"0": 30, "2": 31},
+        listeners=[["127.0.0.1", 5060, True, ""]],
         generation=0,
         is_behind=False,
         mailbox=32,

@@ -30,7 +30,7 @@ ELSEWHERE = "elsewhere/1234"
 def all_addresses(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     """A machine with every address but these."""
     absent: set[str] = set()
-    monkeypatch.setattr(sharing, "_is_here", lambda host: host not in absent)
+    monkeypatch.setattr(sharing, "is_here", lambda host: host not in absent)
     return absent
 
 
