@@ -11,6 +11,13 @@ from tests.rig.process import Process
 
 _SCENARIOS = Path(__file__).parent / "scenarios"
 _numbers = itertools.count(1)
+_EVENT = re.compile(r"'?(?=\d{4}-\d\d-\d\d\t[\d:.]+\t\d+\.\d+: )")
+"""Where an event of an error file begins. SIPp ends none with a line, so that is within one as often as not."""
+
+
+def without_dead_calls(errors: str) -> str:
+    """What SIPp wrote of errors, but for late copies to calls that had ended."""
+    return "".join([event for event in _EVENT.split(errors) if ": Dead call " not in event])
 
 
 def render(name: str, directory: Path, values: Mapping[str, str]) -> Path:
@@ -83,8 +90,7 @@ class Sipp:
     def complaint(self) -> str:
         """The first of its errors, but for late copies to calls that had ended; without any the end of its screen."""
         if self.errors.exists():
-            events = re.split(r"^'?(?=\d{4}-\d\d-\d\d\s)", self.errors.read_text(errors="replace"), flags=re.MULTILINE)
-            return "".join([event for event in events if ": Dead call " not in event])[:1500]
+            return without_dead_calls(self.errors.read_text(errors="replace"))[:1500]
         return self.process.output()[-1500:]
 
     def stop(self) -> None:
