@@ -21,8 +21,10 @@ from sbc.kernel import Steering
 from sbc.supervisor.sharing import is_here
 from sbc.transport import ListenError, open_datagrams, open_stream_listener
 
-_PATIENCE: Final = 2.0
-"""Seconds that workers may take to let a port go."""
+PATIENCE: Final = 10.0
+"""Seconds that workers may take to let a port go that they had."""
+_FIRST_PATIENCE: Final = 2.0
+"""The same for those of a node that was killed: at the start somebody waits for the answer."""
 Pair = tuple[socket.socket, socket.socket]
 
 
@@ -63,7 +65,7 @@ class Estate:
         missing: dict[int, ListenError] = {}
         for listener in config.listeners:
             try:
-                await self.open(listener, config.realms[listener.realm].dscp_sip)
+                await self.open(listener, config.realms[listener.realm].dscp_sip, _FIRST_PATIENCE)
             except ListenError as error:
                 if error.errno != errno.EADDRNOTAVAIL:
                     raise
@@ -72,11 +74,11 @@ class Estate:
             raise next(iter(missing.values()))
         return frozenset(missing)
 
-    async def open(self, listener: Listener, dscp: int) -> None:
+    async def open(self, listener: Listener, dscp: int, patience: float = PATIENCE) -> None:
         """All workers' sockets for a listener, in the place of those that it had. Whoever had the port, a node that was
         killed or workers that hear late, may take a moment to let it go. Raises ListenError.
         """
-        deadline = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + patience
         while True:
             try:
                 if listener.transport == "UDP":

@@ -21,10 +21,10 @@ from tests.rig.ua import DialogOf
 VIP, MOVED = "198.51.100.77", "198.51.100.2"
 
 
-def config(state: Path, workers: int, store: str = "memory", media: str = "anchor") -> str:
+def config(state: Path, workers: int, **keys: Any) -> str:  # noqa: ANN401
     """A listener named after its interface, one on an address that is not there yet, and one for TCP there."""
     listen = f'listen = ["udp:outside:5060", "udp:{VIP}:5060", "tcp:{VIP}:5060"]'
-    text = node_file(state=state, workers=workers, store=store, media=media)
+    text = node_file(state=state, workers=workers, **keys)
     before = f'listen = ["udp:{OUTSIDE.node}:5060", "udp:[{OUTSIDE_NODE6}]:5060"]'
     assert before in text
     return text.replace(before, listen).replace('domain = "edge.example.net"\n', "")

@@ -12,7 +12,7 @@ import pytest
 
 from tests.interop.test_network import MOVED, VIP, call, change, config, events
 from tests.interop.test_races import Talk
-from tests.interop.test_upgrade import answered
+from tests.interop.test_upgrade import answered, is_run_by
 from tests.interop.test_workers import status
 from tests.rig.needs import need
 from tests.rig.node import ask
@@ -24,6 +24,8 @@ from tests.rig.upgrades import sbc, upgrade
 WORKERS = 2
 NEXT = "198.51.100.3"
 UP, DOWN = "up", "down"
+TIMERS = {"t1": 0.25, "t2": 4}
+"""Finished transactions linger for 64*T1: so long the old processes read on."""
 
 
 @pytest.fixture
@@ -31,7 +33,7 @@ def rig() -> Iterator[Rig]:
     """A rig whose node has several workers, and keeps its calls."""
     need("sipp", "ip")
     with Rig() as rig:
-        node = rig.start(lambda state: config(state, WORKERS, store="sqlite", media="bypass"))
+        node = rig.start(lambda state: config(state, WORKERS, store="sqlite", media="bypass", timers=TIMERS))
         first = node.process
         yield rig
     first.stop()
@@ -112,8 +114,13 @@ def test_processes_that_make_room_follow_and_so_do_those_behind_them(rig: Rig) -
     talk.start()
     talk.ring()
     for worker in range(WORKERS):
-        assert sbc(rig.node, "drain", "--worker", str(worker)).returncode == 0
+        assert sbc(rig.node, "drain", "--worker", str(worker), "--deadline", "600").returncode == 0
+    change(rig, f"addr add {VIP}/32 dev lo")  # before they are there, or just then
     wait_until(lambda: sorted(standing(rig)) == ["behind", "front", "leaving"], 60, "one process to make room")
+    wait_all_at(rig, WORKERS + 1, OUTSIDE.node, UP)
+    assert_vip_serves(rig, talk.far)
+    change(rig, f"addr del {VIP}/32 dev lo")
+    wait_all_at(rig, WORKERS + 1, OUTSIDE.node, DOWN)
     change(rig, f"addr add {VIP}/32 dev lo")
     wait_all_at(rig, WORKERS + 1, OUTSIDE.node, UP)
     assert_vip_serves(rig, talk.far)
@@ -141,3 +148,26 @@ def test_an_upgraded_node_goes_on_where_its_addresses_are_and_follows_them(rig: 
     call(rig, VIP)
     rig.node.wait_idle()
     assert [line["was"] for line in events(rig, "listener moved")] == [f"{OUTSIDE.node}:5060", f"{MOVED}:5060"]
+
+
+def test_a_supervisor_that_takes_everything_back_has_the_addresses_of_now(rig: Rig) -> None:
+    """The next one has made sockets for a VIP that came meanwhile, and died."""
+    talk = Talk(rig)
+    talk.start()
+    talk.ring()  # its process cannot leave
+    first = rig.node.process
+    said = upgrade(rig.node, "--deadline", "600")
+    wait_until(lambda: sorted(standing(rig)) == ["behind", "front", "leaving"], 60, "the change to begin")
+    change(rig, f"addr add {VIP}/32 dev lo")
+    wait_all_at(rig, WORKERS + 1, OUTSIDE.node, UP)
+    assert_vip_serves(rig, talk.far)
+    os.kill(said["pid"], signal.SIGKILL)
+    rig.node.process = first
+    wait_until(lambda: is_run_by(rig, first.pid), 60, "the former supervisor to have everything back")
+    wait_all_at(rig, WORKERS, OUTSIDE.node, UP)
+    assert_vip_serves(rig, talk.far)
+    near = answered(talk)
+    near.cseq += 1
+    talk.hang_up(near)
+    talk.close()
+    rig.node.wait_idle()

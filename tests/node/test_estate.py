@@ -70,13 +70,12 @@ def test_a_port_that_is_let_go_late_is_waited_for(estate: Estate, monkeypatch: p
     here = at("127.0.0.1")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
         other.bind((here.host, here.port))
-        monkeypatch.setattr(module, "_PATIENCE", 0.1)
+        monkeypatch.setattr(module, "_FIRST_PATIENCE", 0.1)
         with pytest.raises(ListenError, match="another process has this port"):
-            asyncio.run(estate.open(here, 24))
-        monkeypatch.setattr(module, "_PATIENCE", 60.0)
+            asyncio.run(estate.bind(config(here)))
 
         async def let_go() -> None:
-            opening = asyncio.ensure_future(estate.open(here, 24))
+            opening = asyncio.ensure_future(estate.open(here, 24, 60.0))
             await asyncio.sleep(0.1)
             other.close()
             await opening
