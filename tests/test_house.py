@@ -190,6 +190,12 @@ def test_what_is_to_do_is_an_issue_and_not_a_comment() -> None:
     assert [name for name, path in MODULES.items() if words.search(path.read_text(encoding="utf-8"))] == []
 
 
+def test_memory_that_others_read_is_never_zeroed_on_the_way() -> None:
+    """`pack_into` clears the place before it writes: another process sees a nought that nobody said."""
+    ours = {name: path.read_text(encoding="utf-8") for name, path in MODULES.items() if name.startswith("sbc.")}
+    assert [name for name, text in ours.items() if "pack_into(" in text] == []
+
+
 def test_only_the_outermost_guards_catch_everything() -> None:
     """A broad `except` hides our bugs, unless it raises again; the shell's guards count them and go on."""
     found = []

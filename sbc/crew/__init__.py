@@ -1,7 +1,8 @@
 """What the worker processes of a node share: a mailbox each, a ring for the journal each, counts of what trunks carry.
 
 In: descriptors that the supervisor made and keeps, so that nothing in them is lost with a worker. Out: messages for the
-worker that owns them, records for the one writer.
+worker that owns them, records for the one writer. What others read meanwhile is put there whole: `struct.pack_into`
+writes zeros first.
 
 Not for: SIP; who owns a message is `sbc.steering`'s word.
 """

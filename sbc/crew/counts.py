@@ -35,7 +35,7 @@ class Counts:
     def exchange(self, name: str, calls: int, rate: int) -> tuple[int, int]:
         """Say what we carry, calls and calls begun within a second; what all the others do."""
         start = zlib.crc32(name.encode()) % ROWS * _ROW
-        _CELL.pack_into(self._memory, start + self._seat * _CELL.size, calls, rate)
+        self._set(start, calls, rate)
         cells = list(_CELL.iter_unpack(self._memory[start : start + _ROW]))
         others = [cell for seat, cell in enumerate(cells) if seat != self._seat]
         return sum(cell[0] for cell in others), sum(cell[1] for cell in others)
@@ -43,4 +43,8 @@ class Counts:
     def clear(self) -> None:
         """We begin: what a worker that died had written in our place is no more."""
         for row in range(ROWS):
-            _CELL.pack_into(self._memory, row * _ROW + self._seat * _CELL.size, 0, 0)
+            self._set(row * _ROW, 0, 0)
+
+    def _set(self, row: int, calls: int, rate: int) -> None:
+        at = row + self._seat * _CELL.size
+        self._memory[at : at + _CELL.size] = _CELL.pack(calls, rate)

@@ -11,7 +11,7 @@ from typing import Final
 ROWS: Final = 4096
 """Targets are told apart by a checksum of their names; two in one row are told of each other's findings by mistake."""
 _ROW: Final = 128
-_HEAD: Final = struct.Struct("<IBB")
+_HEAD: Final = struct.Struct("<IHH")
 _ROOM: Final = _ROW - _HEAD.size
 
 
@@ -41,8 +41,9 @@ class Findings:
         number = _HEAD.unpack_from(self._memory, start)[0] + 1
         first = fault.encode()[: _ROOM // 2]
         second = answer.encode()[: _ROOM - len(first)]
-        self._memory[start + _HEAD.size : start + _HEAD.size + len(first) + len(second)] = first + second
-        _HEAD.pack_into(self._memory, start, number & 0xFFFFFFFF, len(first), len(second))  # last: then it is read
+        at = start + _HEAD.size
+        self._memory[at : at + len(first) + len(second)] = first + second
+        self._memory[start:at] = _HEAD.pack(number & 0xFFFFFFFF, len(first), len(second))  # last: then it is read
 
     def get(self, name: str) -> tuple[str, str] | None:
         """What another worker has found of a target since we looked last: the fault and the answer."""

@@ -30,7 +30,7 @@ class Phones:
     def note(self, place: str, seconds: float) -> None:
         """A registrar has taken a phone at this place, for so long."""
         at, mark = _row_of(place)
-        _ROW.pack_into(self._memory, at, mark, int(time.time() + max(0.0, seconds)))
+        self._memory[at : at + _ROW.size] = _ROW.pack(mark, int(time.time() + max(0.0, seconds)))
 
     def has(self, place: str) -> bool:
         """Whether one is registered there still."""

@@ -17,9 +17,9 @@ from sbc.outputs import ACKED, KEPT, CallEnded, CallMeasured, Journal, LegMeasur
 
 SIZE: Final = 16 << 20
 """Bytes for records: some 5,000 calls that begin, while the writer looks twenty-five times a second."""
-_NUMBER: Final = struct.Struct("<Q")
-_HEAD, _TAIL, _LOST = 0, 8, 16
+_HEAD, _TAIL, _LOST = 0, 1, 2
 _START: Final = 64
+"""Bytes before the records: three numbers, in one store each. One read as nothing would bring all records once more."""
 _RECORD: Final = struct.Struct("<IBHd")
 _KINDS: Final = (KEPT, ACKED)
 _ENDED: Final = 2
@@ -40,46 +40,45 @@ class Ring:
     def __init__(self, descriptor: int) -> None:
         length = os.fstat(descriptor).st_size
         self._memory: Final = mmap.mmap(descriptor, length)
+        self._numbers: Final = memoryview(self._memory)[:_START].cast("Q")
         self._size: Final = length - _START
 
     @property
     def lost(self) -> int:
         """Records that found no room."""
-        return self._number(_LOST)
+        return self._numbers[_LOST]
 
     def append(self, record: Record) -> None:
         """Put a record in; the writer's."""
         data = _packed(record)
-        memory, size = self._memory, self._size
-        head = self._number(_HEAD)
-        if head - self._number(_TAIL) + len(data) > size:
-            _NUMBER.pack_into(memory, _LOST, self.lost + 1)
+        memory, numbers, size = self._memory, self._numbers, self._size
+        head = numbers[_HEAD]
+        if head - numbers[_TAIL] + len(data) > size:
+            numbers[_LOST] += 1
             return
         at = head % size
         first = min(len(data), size - at)
         memory[_START + at : _START + at + first] = data[:first]
         if first < len(data):
             memory[_START : _START + len(data) - first] = data[first:]
-        _NUMBER.pack_into(memory, _HEAD, head + len(data))
+        numbers[_HEAD] = head + len(data)
 
     def take(self) -> list[Record]:
         """Everything that is in; the reader's."""
-        head, tail = self._number(_HEAD), self._number(_TAIL)
+        head, tail = self._numbers[_HEAD], self._numbers[_TAIL]
         if head == tail:
             return []
         memory, size = self._memory, self._size
         at, length = tail % size, head - tail
         first = min(length, size - at)
         data = memory[_START + at : _START + at + first] + memory[_START : _START + length - first]
-        _NUMBER.pack_into(memory, _TAIL, head)
+        self._numbers[_TAIL] = head
         return _unpacked(data)
 
     def close(self) -> None:
         """Let the memory go."""
+        self._numbers.release()
         self._memory.close()
-
-    def _number(self, place: int) -> int:
-        return int(_NUMBER.unpack_from(self._memory, place)[0])
 
 
 class Switches(Protocol):

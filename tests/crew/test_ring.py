@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from random import Random
 
 from sbc.crew import Ring, RingStore, ring_memory
@@ -80,3 +82,28 @@ def test_what_finds_no_room_is_lost_and_counted_and_harms_nothing() -> None:
     assert [one.call for one in reader.take()] == ["c1"]
     writer.append(Journal("c3", KEPT, 3.0, b"z" * 50))
     assert [one.call for one in reader.take()] == ["c3"]
+
+
+def test_what_another_process_puts_in_meanwhile_comes_out_once() -> None:
+    """Neither waits for the other, so neither may see a number of the other's that is half written."""
+    memory = ring_memory(4 << 20)
+    reader = Ring(memory)
+    other = subprocess.Popen([sys.executable, "-c", _WRITER, str(memory)], pass_fds=[memory])
+    found: list[Record] = []
+    while other.poll() is None:
+        found += reader.take()
+    found += reader.take()
+    os.close(memory)
+    assert [one.call for one in found] == [str(number) for number in range(40_000)]
+    assert reader.lost == 0
+
+
+_WRITER = """
+import sys
+from sbc.crew import Ring
+from sbc.outputs import KEPT, Journal
+
+ring = Ring(int(sys.argv[1]))
+for number in range(40_000):
+    ring.append(Journal(str(number), KEPT, 1.0, b"record"))
+"""
