@@ -131,9 +131,7 @@ def run(rig: Rig, rate: int, seconds: float, ring: float, workers: int = 1) -> O
 
 
 def _config(state: Path, hosts: tuple[str, ...], workers: int) -> str:
-    text = node_file(
-        state=state, media="bypass", workers=workers, sheds=True, pbx=tuple([f"{host}:{PBX_PORT}" for host in hosts])
-    )
+    text = node_file(state=state, media="bypass", workers=workers, pbx=tuple([f"{host}:{PBX_PORT}" for host in hosts]))
     for priority in range(2, len(hosts) + 1):
         text = text.replace(f"priority = {priority}", "priority = 1")
     return text.replace('[trunk.pbx]\nrealm = "inside"', f'[trunk.pbx]\nrealm = "inside"\n{_PROBE}')

@@ -216,7 +216,7 @@ class Engine:
     def config(self) -> Callable[..., str]:
         """The node's file."""
         engine = self.daemon.ng if self.daemon is not None else ""
-        return lambda state: node_file(state=state, engine=engine, timers=TIMERS, sheds=True).replace(
+        return lambda state: node_file(state=state, engine=engine, timers=TIMERS).replace(
             "[media]\n", f"[media]\nsweep = {SWEEP}\n"
         )
 

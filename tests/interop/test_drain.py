@@ -24,7 +24,7 @@ def test_sigterm_drains() -> None:
         other.send(other.request("INVITE", talk.uri, body=other.sdp()))
         assert other.expect(503).get("contact") == ""
         talk.hang_up(near)
-        assert node.process.wait(15) == 0
+        assert node.process.wait(60) == 0
         node.assert_sound_log()
         rig.assert_hidden()
         assert not node.control.exists()

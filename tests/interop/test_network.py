@@ -112,9 +112,9 @@ def test_a_live_call_goes_on_at_the_new_address(rig: Rig) -> None:
     caller.send(caller.in_dialog("ACK", DialogOf.as_caller(answered)))
     callee.expect("ACK")
     change(rig, f"addr del {OUTSIDE.node}/24 dev outside", f"addr add {MOVED}/24 dev outside")
-    told = caller.expect("INVITE", timeout=20)
+    told = caller.expect("INVITE", timeout=60)
     while MOVED not in told.get("contact"):
-        told = caller.expect("INVITE", timeout=20)
+        told = caller.expect("INVITE", timeout=60)
     assert told.source[0] == MOVED
     caller.respond(told, 200, tag=told.tag("to"), body=caller.sdp())
     caller.expect("ACK")

@@ -40,10 +40,10 @@ def test_call_ends_when_its_engine_tells_of_a_media_timeout(workers: int, tmp_pa
                 )
             )
             talk = Talk(rig)
-            talk.establish()
             began = time.monotonic()
+            talk.establish()
             for ua in (talk.near, talk.far):
-                ua.respond(ua.expect("BYE", timeout=15), 200, "OK")
+                ua.respond(ua.expect("BYE", timeout=60), 200, "OK")
             assert time.monotonic() - began > 2
             rig.assert_clean_end()
             assert '"cause": "media timeout"' in rig.node.log()
@@ -64,7 +64,7 @@ def test_call_ends_when_a_sweep_finds_its_session_gone(tmp_path: Path) -> None:
             talk = Talk(rig)
             talk.establish()
             for ua in (talk.near, talk.far):
-                ua.respond(ua.expect("BYE", timeout=20), 200, "OK")
+                ua.respond(ua.expect("BYE", timeout=60), 200, "OK")
             rig.assert_clean_end()
             assert '"cause": "media timeout"' in rig.node.log()
         finally:

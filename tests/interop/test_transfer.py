@@ -158,7 +158,7 @@ class _Lines:
         uri = f"sip:4971@{INSIDE.node_address}"
         body = self.second.sdp(18100)
         self.second.send(self.second.request("INVITE", uri, body=body, call_id=call_id, headers=more))
-        answer = self.second.expect(200, "INVITE", timeout=10)
+        answer = self.second.expect(200, "INVITE")
         dialog = DialogOf.as_caller(answer)
         self.second.send(self.second.in_dialog("ACK", dialog))
         return dialog

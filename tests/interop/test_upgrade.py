@@ -14,7 +14,7 @@ from tests.interop.test_workers import assert_no_strays, records, status, worker
 from tests.rig.needs import need
 from tests.rig.process import wait_until
 from tests.rig.rig import INSIDE, OUTSIDE, Rig
-from tests.rig.sipp import Sipp
+from tests.rig.sipp import Sipp, render
 from tests.rig.ua import DialogOf
 from tests.rig.upgrades import Watcher, answers, repeated, sbc, upgrade
 
@@ -40,16 +40,17 @@ def rig() -> Iterator[Rig]:
 def peers(rig: Rig, calls: int, rate: int, held: int) -> tuple[Sipp, Sipp]:
     """A callee, and a caller that sends everything from one port and counts what it had to repeat."""
     callee = rig.sipp(INSIDE, "bench_uas", call=False, calls=calls, timeout=400, receive_timeout=120000)
+    patient = render("bench_uac", rig.work(), {"side": "outside", "held": str(held)})
+    patient.write_text(patient.read_text().replace('retrans="500"', 'retrans="4000"'))  # late is not lost
     caller = rig.sipp(
         OUTSIDE,
-        "bench_uac",
+        patient,
         call=True,
         calls=calls,
         rate=rate,
         held=calls,
         timeout=400,
         receive_timeout=30000,
-        values={"held": str(held)},
         options=("-s", "4930222", "-trace_rtt", "-rtt_freq", "20"),
     )
     return callee, caller

@@ -108,7 +108,7 @@ class Call:
         uri = f"sip:4930222@{OUTSIDE.node_address};transport={streams.transport}"
         self.near.send(self.near.request("INVITE", uri, body=self.near.sdp()))
         self.far = streams.trunk.accepted()
-        self.invite = self.far.expect("INVITE", timeout=10)
+        self.invite = self.far.expect("INVITE")
         self.far.respond(self.invite, 200, "OK", tag="fartag", body=self.far.sdp(18000))
         answer = self.near.expect(200, "INVITE")
         self.near_dialog, self.far_dialog = DialogOf.as_caller(answer), DialogOf.as_callee(self.invite, "fartag")

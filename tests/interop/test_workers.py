@@ -71,6 +71,12 @@ def status(rig: Rig) -> dict[str, Any]:
     return found
 
 
+def is_settled(rig: Rig) -> bool:
+    """Whether all that was handed over has arrived: each worker counts for itself, one after the other."""
+    each: list[dict[str, int]] = [one["steering"] for one in status(rig)["workers"]]
+    return sum(one["handed"] for one in each) == sum(one["taken"] for one in each)
+
+
 def records(rig: Rig) -> list[tuple[int, str, str]]:
     """Status, who released and cause of each call that has ended."""
     database = sqlite3.connect(f"file:{rig.node.directory / 'sbc.sqlite'}?mode=ro", uri=True)
@@ -101,12 +107,13 @@ def test_one_source_port_feeds_all_workers_and_nothing_goes_to_the_wrong_one(rig
     each = [one["steering"] for one in status(rig)["workers"]]
     shares = [one["own"] + one["taken"] for one in each]
     assert min(shares) > 0.8 * max(shares), shares
-    assert sum(one["handed"] for one in each) == sum(one["taken"] for one in each)
+    wait_until(lambda: is_settled(rig), 5, "all that was handed over to be taken")
     assert status(rig)["steering"]["kernel"] is steers
     assert (sum(one["handed"] for one in each) == 0) is steers
     assert_no_strays(rig)
     rig.assert_hidden(allowed=("alice",))
     rig.assert_clean_end()
+    wait_until(lambda: len(records(rig)) == 600, 5, "the call records")  # they are written behind
     assert set(records(rig)) == {(200, "caller", "bye")}
     assert rig.node.stop() == 0
 
@@ -124,8 +131,7 @@ def test_a_worker_that_is_killed_loses_no_call(rig: Rig) -> None:
     fresh.exit_code(90)
     caller.assert_ok(120)
     rig.node.wait_idle(60)
-    kept = [one for one in records(rig) if one != (200, "caller", "bye")]
-    assert len(records(rig)) - len(kept) >= 200
+    wait_until(lambda: records(rig).count((200, "caller", "bye")) >= 200, 5, "the call records")
     rig.assert_hidden(allowed=("alice",))
     assert rig.node.stop() == 0
 
@@ -173,7 +179,7 @@ def test_a_node_of_several_workers_that_is_killed_loses_no_call(rig: Rig) -> Non
     rig.assert_hidden(allowed=("alice",))
     rig.node.wait_idle()
     assert_no_strays(rig)
-    assert records(rig) == [(200, "caller", "bye")] * 60
+    wait_until(lambda: records(rig) == [(200, "caller", "bye")] * 60, 5, "the call records")
     assert rig.node.stop() == 0
 
 

@@ -107,6 +107,8 @@ class Crowd:
         self.acked: Final[set[int]] = set()
         self.byes = 0
         self.reinvites = 0
+        self.late = 0.0
+        """The most by which a round of speaking took longer than it should, in seconds: the machine has others too."""
         self.refuses = False
         """Whether re-INVITEs get 488."""
         self._by_call: Final[dict[tuple[bool, str], Phone]] = {}
@@ -190,10 +192,12 @@ class Crowd:
     def _speak(self) -> None:
         bunch = max(1, len(self.phones) // 10)
         while self._is_open:
+            began = time.monotonic()
             for start in range(0, len(self.phones), bunch):
                 for phone in self.phones[start : start + bunch]:
                     phone.speak()
                 time.sleep(PACE / (len(self.phones) / bunch))
+            self.late = max(self.late, time.monotonic() - began - PACE)
 
     def _hear(self) -> None:
         with selectors.DefaultSelector() as selector:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import secrets
 import shutil
@@ -9,8 +10,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Final
 
 import pytest
@@ -20,7 +21,7 @@ from rtpengine import Answer, Delete, Offer, Options, Query, Reply, Request
 from rtpengine.embedded.g711 import PCMA, encode_samples
 
 HOST: Final = "127.0.0.1"
-WAIT: Final = 1.5
+WAIT: Final = 15.0
 """Longest wait for a datagram that must come, in seconds."""
 SILENCE: Final = 0.15
 """How long a datagram that must not come is waited for."""
@@ -234,7 +235,7 @@ def embedded(ports: str, *options: str, interfaces: tuple[str, ...] = (HOST,)) -
         finally:
             engine.socket.close()
             process.stdin.close()
-            assert process.wait(5) == 0
+            assert process.wait(WAIT) == 0
 
 
 @contextmanager
@@ -266,17 +267,39 @@ def real(ports: str, *options: str, interfaces: tuple[str, ...] = (HOST,)) -> It
             process.wait(5)
 
 
+@asynccontextmanager
+async def serving(
+    serve: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]], host: str = HOST
+) -> AsyncIterator[int]:
+    """A server's port; connections that it has let be are closed at the end."""
+    writers: list[asyncio.StreamWriter] = []
+
+    async def keep(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
+        await serve(reader, writer)
+
+    server = await asyncio.start_server(keep, host, 0)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        for writer in writers:
+            writer.close()
+
+
 def _wait_ready(engine: EngineUnderTest, process: subprocess.Popen[bytes]) -> None:
     """Ask until it answers."""
-    deadline = time.monotonic() + 10
-    engine.socket.settimeout(0.1)
-    while time.monotonic() < deadline:
-        assert process.poll() is None, "the daemon ended"
-        try:
-            engine.exchange(b"wait d7:command4:pinge")
-        except OSError:
-            time.sleep(0.05)
-            continue
-        engine.socket.settimeout(WAIT)
-        return
+    deadline = time.monotonic() + 4 * WAIT
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:  # late answers are nobody's
+        asking.connect((HOST, engine.port))
+        asking.settimeout(0.1)
+        while time.monotonic() < deadline:
+            assert process.poll() is None, "the daemon ended"
+            try:
+                asking.send(b"wait d7:command4:pinge")
+                asking.recv(4096)
+            except OSError:
+                time.sleep(0.05)
+                continue
+            return
     raise AssertionError("the daemon does not answer")

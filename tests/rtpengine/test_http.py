@@ -83,7 +83,7 @@ def test_status_is_the_daemons(
         reader, writer = await asyncio.open_connection(HOST, listening[1])
         head = f"{first} HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n"
         writer.write(head.encode() + body)
-        line = await asyncio.wait_for(reader.readline(), 5)
+        line = await asyncio.wait_for(reader.readline(), engines.WAIT)
         writer.close()
         return line
 
@@ -116,11 +116,10 @@ def test_server_that_lies_is_unreachable(response: bytes, reason: str) -> None:
         writer.close()
 
     async def talk() -> None:
-        server = await asyncio.start_server(serve, HOST, 0)
-        client = HttpClient(HOST, server.sockets[0].getsockname()[1], timeout=2.0)
-        with pytest.raises(Unreachable, match=reason):
-            await client.request(Ping())
-        client.close()
-        server.close()
+        async with engines.serving(serve) as port:
+            client = HttpClient(HOST, port, timeout=20.0)
+            with pytest.raises(Unreachable, match=reason):
+                await client.request(Ping())
+            client.close()
 
     asyncio.run(talk())

@@ -70,7 +70,7 @@ def test_more_calls_than_connections_are_all_served(port: int) -> None:
         statistics = (await client.request(Statistics())).body["statistics"]
         assert isinstance(statistics, dict)
 
-    run(port, talk)
+    run(port, talk, interval=30.0)
 
 
 def test_a_closed_port_is_told_at_once_and_silence_in_the_end() -> None:
@@ -160,12 +160,10 @@ def against(serve: Handler, talk: Callable[[Client], Coroutine[None, None, None]
     """The same against a server that is none."""
 
     async def whole() -> None:
-        server = await asyncio.start_server(serve, HOST, 0)
-        port = server.sockets[0].getsockname()[1]
-        client = await Client.connect(HOST, port, by_http=True, attempts=2, interval=interval)
-        await talk(client)
-        client.close()
-        server.close()
+        async with engines.serving(serve) as port:
+            client = await Client.connect(HOST, port, by_http=True, attempts=2, interval=interval)
+            await talk(client)
+            client.close()
 
     asyncio.run(whole())
 
@@ -181,13 +179,11 @@ def test_ipv6_hosts_stand_in_brackets() -> None:
         writer.close()
 
     async def whole() -> None:
-        server = await asyncio.start_server(serve, "::1", 0)
-        port = server.sockets[0].getsockname()[1]
-        client = await Client.connect("::1", port, by_http=True, attempts=1, interval=0.2)
-        with pytest.raises(Unreachable):
-            await client.request(Ping())
-        client.close()
-        server.close()
+        async with engines.serving(serve, "::1") as port:
+            client = await Client.connect("::1", port, by_http=True, attempts=1, interval=2.0)
+            with pytest.raises(Unreachable):
+                await client.request(Ping())
+            client.close()
         assert heads[0].startswith(b"POST /ng HTTP/1.1\r\nHost: [::1]:%d\r\n" % port)
 
     asyncio.run(whole())
