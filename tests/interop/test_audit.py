@@ -28,6 +28,8 @@ def _call(mode: str, caller_inside: bool) -> tuple[list[Leak], Node, str]:
         rig.sipp(source, "uac_call", call=True, options=("-s", "4930222")).assert_ok()
         callee.assert_ok()
         node.wait_idle()
+        if mode != "off":
+            node.expect_logged('"event": "leak"')
         leaks = find_leaks(rig.taps.packets())
         return leaks, node, node.log()
 

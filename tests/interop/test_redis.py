@@ -171,8 +171,7 @@ def test_a_server_that_does_not_take_us_or_is_not_to_be_believed_is_away(
     path.write_text(text or Path(other.ca).read_text())
     path.chmod(0o600)
     node = rig.start(lambda state: behind_lock(state, guarded, **{key: path}))
-    assert "starting without it" in node.log()
-    assert why in node.log()
+    node.expect_logged("starting without it", why)
     assert status(node)["journal"]["shared"]["state"] == "away"
     assert SECRET not in node.log()
     assert node.stop() == 0
@@ -208,6 +207,7 @@ def test_calls_go_on_without_the_server_which_is_told_of_them_when_it_is_back(ri
     caller.assert_ok(60)
     callee.assert_ok(60)
     wait_kept(redis, 0)
+    node.expect_logged("the shared store is back")
     assert [node.log().count(said) for said in ("the shared store is away", "the shared store is back")] == [1, 1]
     wait_until(lambda: records(node) == [(200, "caller", "bye")] * CALLS, 5, "the call records")
     assert node.stop() == 0
@@ -253,7 +253,7 @@ def test_another_node_goes_on_with_the_calls_of_a_dead_one(
     first.process.signal(signal.SIGKILL)
     first.process.wait(30)
     second.await_ready()
-    assert "taking over" in second.log()
+    second.expect_logged("taking over")
     wait_adopted(second)
     caller.assert_ok(90)
     callee.assert_ok(90)
@@ -308,8 +308,7 @@ def test_a_call_that_fits_nowhere_is_left_to_whom_it_fits(rig: Rig, redis: Redis
     first.process.signal(signal.SIGKILL)
     first.process.wait(30)
     second.await_ready()
-    assert '"call left"' in second.log()
-    assert "media engine embedded is not here" in second.log()
+    second.expect_logged('"call left"', "media engine embedded is not here")
     assert status(second)["calls"] == 0
     wait_until(lambda: redis.ask("HLEN", f"{KEY}aside") == "1", 5, "the call to be set aside")
     assert second.stop() == 0

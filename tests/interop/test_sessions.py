@@ -46,7 +46,7 @@ def test_call_ends_when_its_engine_tells_of_a_media_timeout(workers: int, tmp_pa
                 ua.respond(ua.expect("BYE", timeout=60), 200, "OK")
             assert time.monotonic() - began > 2
             rig.assert_clean_end()
-            assert '"cause": "media timeout"' in rig.node.log()
+            rig.node.expect_logged('"cause": "media timeout"')
             assert rig.node.ask("GET", "/status")["engine"]["media"]["timeouts"] == 1
         finally:
             daemon.stop()
@@ -66,6 +66,6 @@ def test_call_ends_when_a_sweep_finds_its_session_gone(tmp_path: Path) -> None:
             for ua in (talk.near, talk.far):
                 ua.respond(ua.expect("BYE", timeout=60), 200, "OK")
             rig.assert_clean_end()
-            assert '"cause": "media timeout"' in rig.node.log()
+            rig.node.expect_logged('"cause": "media timeout"')
         finally:
             daemon.stop()

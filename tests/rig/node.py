@@ -188,6 +188,10 @@ class Node:
         """All it logged."""
         return self.process.output()
 
+    def expect_logged(self, *words: str) -> None:
+        """Wait until it has logged each of these: lines are written behind."""
+        wait_until(lambda: all(one in self.log() for one in words), 5, f"{' and '.join(words)} in the node's log")
+
     def trouble(self, *, leaks: bool = True, without: str = "") -> str:
         """What the log holds of exceptions and errors since the last question, with what surrounds it.
 
