@@ -16,6 +16,9 @@ from tests.rig.rig import INSIDE, OUTSIDE, Rig
 from tests.rig.rtpengine import Rtpengine
 from tests.rig.ua import DialogOf
 
+PATIENT = "[media]\ntimeout = 10\n"
+"""An engine on a busy machine is late, and is not asked again for that."""
+
 
 @pytest.fixture
 def talk(rig: Rig) -> Iterator[Talk]:
@@ -75,13 +78,12 @@ def test_an_answer_that_cannot_be_used_is_ended_with_one_bye(talk: Talk) -> None
     talk.far.respond(talk.invite, 200, "OK", tag="fartag", body="v=0\r\nnonsense\r\n")
     talk.far.expect("ACK")
     talk.far.respond(talk.far.expect("BYE"), 200, "OK")
-    for _ in range(40):
-        message = talk.near.receive(0.05)
-        if message is not None and message.status >= 300:
+    while (message := talk.near.receive(20)) is not None:
+        if message.status >= 300:
             talk.ack_failure(message)
             break
     talk.far.silent("BYE")
-    assert sum(message.method == "BYE" for message in talk.far.heard) == 1
+    assert len({message.data for message in talk.far.heard if message.method == "BYE"}) == 1
 
 
 def test_each_realm_sees_the_engines_address_in_it_without_a_media_section() -> None:
@@ -105,7 +107,7 @@ def test_an_engine_that_is_spoken_to_by_http_alone_anchors_calls(tmp_path: Path)
     with Rig() as rig:
         daemon = Rtpengine(tmp_path, rig.network.node, options=(f"--listen-http={place}",))
         try:
-            rig.start(lambda state: node_file(state=state, engine=f"http:{place}"))
+            rig.start(lambda state: node_file(state=state, engine=f"http:{place}").replace("[media]\n", PATIENT))
             rig.begin()
             callee = rig.sipp(INSIDE, "uas_call", call=False)
             rig.sipp(OUTSIDE, "uac_call", call=True, options=("-s", "4930222")).assert_ok()
@@ -132,4 +134,4 @@ def test_a_2xx_without_a_to_tag_makes_a_dialog(talk: Talk) -> None:
     near = DialogOf.as_caller(talk.near.expect(200, "INVITE"))
     talk.near.send(talk.near.in_dialog("ACK", near))
     talk.hang_up(near)
-    assert sum(message.method == "BYE" for message in talk.far.heard) == 1
+    assert len({message.data for message in talk.far.heard if message.method == "BYE"}) == 1

@@ -224,10 +224,10 @@ def test_large_invite_comes_by_tcp_where_somebody_listens_and_by_udp_else(own: R
     caller = own.ua(OUTSIDE, call=True, peer=1)
     with entered(own.network.namespace_of("inside")):
         server = socket.create_server((INSIDE.peers[0], INSIDE.trunk_port))
-    server.settimeout(5)
+    server.settimeout(30)
     caller.send(caller.request("INVITE", outward(), body=large))
     connection, source = server.accept()
-    connection.settimeout(5)
+    connection.settimeout(30)
     heard = Message(connection.recv(65535), source[:2])
     assert heard.method == "INVITE"
     assert heard.get("via").startswith(f"SIP/2.0/TCP {INSIDE.node}:5070")
@@ -249,8 +249,10 @@ def test_phone_in_a_call_gets_line_ends(own: Rig) -> None:
     phone = natted(own, OUTSIDE, peer=1, port=16504)
     pbx = own.ua(INSIDE, call=False)
     near, _, _ = talk(phone, pbx, outward())
-    phone._socket.settimeout(6)
-    data, source = phone._socket.recvfrom(100)
+    phone._socket.settimeout(30)
+    while (heard := phone._socket.recvfrom(9000))[0].startswith(b"SIP/2.0 "):
+        pass  # copies of the answer, where the ACK was late
+    data, source = heard
     assert data == b"\r\n\r\n"
     assert source[:2] == (OUTSIDE.node, OUTSIDE.node_port)
     phone.send(phone.in_dialog("BYE", near))

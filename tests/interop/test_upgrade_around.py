@@ -99,7 +99,8 @@ def test_audio_goes_on_while_another_interpreter_takes_over(python: Path) -> Non
             assert program_of(said["pid"]) == str(python)
             assert all(program_of(pid) == str(python) for pid in settled(rig))
             assert not first.running
-            assert all(phone.gap(began) < 1.0 for phone in crowd.phones), [phone.gap(began) for phone in crowd.phones]
+            gaps = [phone.gap(began) for phone in crowd.phones]
+            assert max(gaps) < 1.0 + crowd.late, gaps
             before = {phone.number: phone.destination for phone in crowd.callers}
             for number in sorted(crowd.dialogs):
                 crowd.near.send(crowd.near.in_dialog("INVITE", crowd.dialogs[number], body=crowd.callers[number].sdp()))
