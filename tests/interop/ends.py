@@ -17,7 +17,7 @@ import pylibsrtp
 from tests.rig.namespaces import entered
 from tests.rig.rig import Rig, Side
 from tests.rtpengine.engines import Peer
-from tests.rtpengine.voices import PCMA, Ear, Talker, Voice
+from tests.rtpengine.voices import LONGEST, PCMA, Ear, Talker, Voice
 from tests.rtpengine.webrtc import WebRtcPeer
 
 _T = TypeVar("_T")
@@ -69,7 +69,7 @@ class End:
         """Forget what was heard."""
         raise NotImplementedError
 
-    def hears(self, timeout: float = 10.0) -> bool:
+    def hears(self, timeout: float = LONGEST) -> bool:
         """Whether the other end's tone was recognised since."""
         raise NotImplementedError
 
@@ -140,7 +140,7 @@ class PlainPhone(End):
     def listen_anew(self) -> None:
         self._talkers[-1].listen_anew()
 
-    def hears(self, timeout: float = 10.0) -> bool:
+    def hears(self, timeout: float = LONGEST) -> bool:
         return self._talkers[-1].hears(timeout)
 
     def move(self) -> None:
@@ -243,7 +243,7 @@ class Browser(End):
         return WebRtcPeer(plays=plays, awaits=awaits)
 
     def _do(self, work: Coroutine[Any, Any, _T]) -> _T:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(15)
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(LONGEST)
 
     def offer(self, direction: str = "sendrecv") -> str:
         self._peer.hold(is_on=direction == "sendonly")
@@ -258,7 +258,7 @@ class Browser(End):
     def listen_anew(self) -> None:
         self._peer.ear = Ear(self._awaits)
 
-    def hears(self, timeout: float = 10.0) -> bool:
+    def hears(self, timeout: float = LONGEST) -> bool:
         return self._peer.ear.has_heard.wait(timeout)
 
     def close(self) -> None:

@@ -49,7 +49,7 @@ def steered() -> Iterator[list[socket.socket]]:
     for sock in sockets:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         sock.bind(("127.0.0.1", 0 if sock is sockets[0] else sockets[0].getsockname()[1]))
-        sock.settimeout(2.0)
+        sock.settimeout(20.0)
     if os.geteuid():
         pytest.skip("bpf(2) needs root or CAP_BPF")
     steering = Steering()

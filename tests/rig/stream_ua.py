@@ -71,7 +71,7 @@ def connected(rig: Rig, side: Side, port: int, tls: ssl.SSLContext | None = None
     with entered(rig.network.namespace_of(side.name)):
         plain = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     plain.bind((side.peers[peer], 0))
-    plain.settimeout(10)
+    plain.settimeout(40)
     plain.connect((side.node, port))
     sock = tls.wrap_socket(plain) if tls is not None else plain
     return StreamUa(sock, (side.node, port))
@@ -86,14 +86,14 @@ class StreamTrunk:
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._socket.bind((side.peers[0], port))
         self._socket.listen(5)
-        self._socket.settimeout(10)
+        self._socket.settimeout(40)
         self._tls = tls
         self._accepted: list[StreamUa] = []
 
     def accepted(self) -> StreamUa:
         """The next connection that the node opens."""
         plain, peer = self._socket.accept()
-        plain.settimeout(10)
+        plain.settimeout(40)
         sock = self._tls.wrap_socket(plain, server_side=True) if self._tls is not None else plain
         self._accepted.append(StreamUa(sock, (str(peer[0]), int(peer[1]))))
         return self._accepted[-1]

@@ -54,7 +54,7 @@ async def is_refused(transports: Transports, context: ssl.SSLContext, name: str 
     except (ssl.SSLError, ConnectionError):
         return True
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             return await reader.read() == b""
     except (ssl.SSLError, ConnectionError):
         return True

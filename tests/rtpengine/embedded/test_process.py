@@ -92,7 +92,7 @@ def test_child_ends_when_its_parent_is_killed() -> None:
         grandchild = int(parent.stdout.readline())
         parent.kill()
         parent.wait(5)
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while _is_running(grandchild) and time.monotonic() < deadline:
         time.sleep(0.1)
     os.close(reading)
@@ -121,7 +121,7 @@ def _is_running(pid: int) -> bool:
 )
 def test_wrong_arguments_end_at_once_with_a_word(arguments: list[str], status: int) -> None:
     """One line on standard error."""
-    run = subprocess.run([sys.executable, "-m", "rtpengine", *arguments], capture_output=True, timeout=10, check=False)
+    run = subprocess.run([sys.executable, "-m", "rtpengine", *arguments], capture_output=True, timeout=60, check=False)
     assert run.returncode == status
     assert run.stderr
     assert b"Traceback" not in run.stderr
