@@ -131,8 +131,13 @@ def test_blocked_key_does_not_cross(call: Conversation) -> None:
     packet = heard(call.callee.rtp, SILENCE)
     assert packet is None or packet[1] & 127 != 101
     call.engine.ask(Switch(Gate.UNBLOCK_DTMF, call.call_id, Selector(everybody=True))).check()
-    call.say(call.caller, event_packet(3))
-    assert any((packet := heard(call.callee.rtp)) is not None and packet[1] & 127 == 101 for _ in range(3))
+    for sequence in range(3, 40):  # a phone repeats its event, too
+        call.say(call.caller, event_packet(sequence))
+        packet = heard(call.callee.rtp, SILENCE)
+        if packet is not None and packet[1] & 127 == 101:
+            break
+    else:
+        pytest.fail("the key does not cross any more")
 
 
 def test_pressed_key_crosses_and_is_told(call: Conversation, keys: socket.socket) -> None:
