@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.bench.delay import CALLER, Seen, pairs, percentile
+from tests.bench.delay import CALLER, Seen, figures, pairs, percentile
 from tests.bench.subjects import CALLEE, PORT
 
 INSIDE = 5070
@@ -35,3 +35,9 @@ def test_percentiles_are_values_that_were_seen() -> None:
     values = [float(number) for number in range(1, 101)]
     assert [percentile(values, part) for part in (0.5, 0.95, 0.99, 1.0)] == [51.0, 96.0, 100.0, 100.0]
     assert percentile([3.0], 0.99) == 3.0
+
+
+def test_a_bad_round_does_not_decide_but_is_told() -> None:
+    """Milliseconds; the longest is of all rounds."""
+    rounds = [[0.001] * 98 + [0.004] * 2, [0.001] * 98 + [0.003] * 2, [0.002] * 98 + [0.090] * 2]
+    assert figures(rounds) == ["1.00", "1.00", "4.00", "3.00 to 90.00", "90.00"]
