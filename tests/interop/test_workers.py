@@ -114,8 +114,8 @@ def test_one_source_port_feeds_all_workers_and_nothing_goes_to_the_wrong_one(rig
     rig.assert_hidden(allowed=("alice",))
     rig.assert_clean_end()
     wait_until(lambda: len(records(rig)) == 600, 5, "the call records")  # they are written behind
-    assert set(records(rig)) == {(200, "caller", "bye")}
     assert rig.node.stop() == 0
+    assert records(rig) == [(200, "caller", "bye")] * 600, "none is kept a second time by what the node writes last"
 
 
 def test_a_worker_that_is_killed_loses_no_call(rig: Rig) -> None:
@@ -181,6 +181,7 @@ def test_a_node_of_several_workers_that_is_killed_loses_no_call(rig: Rig) -> Non
     assert_no_strays(rig)
     wait_until(lambda: records(rig) == [(200, "caller", "bye")] * 60, 5, "the call records")
     assert rig.node.stop() == 0
+    assert records(rig) == [(200, "caller", "bye")] * 60
 
 
 def live(rig: Rig) -> int:
