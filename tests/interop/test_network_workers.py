@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.interop.halfway import HalfWay, answered, stands
 from tests.interop.test_network import MOVED, VIP, call, change, config, events
 from tests.interop.test_races import Talk
-from tests.interop.test_upgrade import answered, is_run_by
 from tests.interop.test_workers import status
 from tests.rig.needs import need
 from tests.rig.node import ask
@@ -63,11 +63,6 @@ def move(rig: Rig, old: str, new: str) -> None:
     change(rig, f"addr del {old}/24 dev outside", f"addr add {new}/24 dev outside")
 
 
-def standing(rig: Rig) -> list[str]:
-    """What each process is to its worker."""
-    return [str(one["steering"]["standing"]) for one in status(rig)["workers"]]
-
-
 def pids(rig: Rig) -> set[int]:
     """Of the processes that answer; perhaps none does."""
     return {int(one["pid"]) for one in status(rig).get("workers", [])}
@@ -116,7 +111,7 @@ def test_processes_that_make_room_follow_and_so_do_those_behind_them(rig: Rig) -
     for worker in range(WORKERS):
         assert sbc(rig.node, "drain", "--worker", str(worker), "--deadline", "600").returncode == 0
     change(rig, f"addr add {VIP}/32 dev lo")  # before they are there, or just then
-    wait_until(lambda: sorted(standing(rig)) == ["behind", "front", "leaving"], 60, "one process to make room")
+    wait_until(lambda: sorted(stands(rig)) == ["behind", "front", "leaving"], 60, "one process to make room")
     wait_all_at(rig, WORKERS + 1, OUTSIDE.node, UP)
     assert_vip_serves(rig, talk.far)
     change(rig, f"addr del {VIP}/32 dev lo")
@@ -125,7 +120,7 @@ def test_processes_that_make_room_follow_and_so_do_those_behind_them(rig: Rig) -
     wait_all_at(rig, WORKERS + 1, OUTSIDE.node, UP)
     assert_vip_serves(rig, talk.far)
     near = answered(talk)
-    wait_until(lambda: standing(rig) == ["front"] * WORKERS, 60, "room to be made")
+    wait_until(lambda: stands(rig) == ["front"] * WORKERS, 60, "room to be made")
     assert_vip_serves(rig, talk.far)
     near.cseq += 1
     talk.hang_up(near)
@@ -152,22 +147,11 @@ def test_an_upgraded_node_goes_on_where_its_addresses_are_and_follows_them(rig: 
 
 def test_a_supervisor_that_takes_everything_back_has_the_addresses_of_now(rig: Rig) -> None:
     """The next one has made sockets for a VIP that came meanwhile, and died."""
-    talk = Talk(rig)
-    talk.start()
-    talk.ring()  # its process cannot leave
-    first = rig.node.process
-    said = upgrade(rig.node, "--deadline", "600")
-    wait_until(lambda: sorted(standing(rig)) == ["behind", "front", "leaving"], 60, "the change to begin")
+    half = HalfWay(rig)
     change(rig, f"addr add {VIP}/32 dev lo")
     wait_all_at(rig, WORKERS + 1, OUTSIDE.node, UP)
-    assert_vip_serves(rig, talk.far)
-    os.kill(said["pid"], signal.SIGKILL)
-    rig.node.process = first
-    wait_until(lambda: is_run_by(rig, first.pid), 60, "the former supervisor to have everything back")
+    assert_vip_serves(rig, half.talk.far)
+    half.kill_next()
     wait_all_at(rig, WORKERS, OUTSIDE.node, UP)
-    assert_vip_serves(rig, talk.far)
-    near = answered(talk)
-    near.cseq += 1
-    talk.hang_up(near)
-    talk.close()
-    rig.node.wait_idle()
+    assert_vip_serves(rig, half.talk.far)
+    half.hang_up(half.answer())

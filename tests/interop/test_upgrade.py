@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 from collections.abc import Iterator
 
 import pytest
 
+from tests.interop.halfway import HalfWay, stands
 from tests.interop.test_races import Talk
 from tests.interop.test_workers import assert_no_strays, records, status, workers_of
 from tests.rig.needs import need
 from tests.rig.process import wait_until
 from tests.rig.rig import INSIDE, OUTSIDE, Rig
 from tests.rig.sipp import Sipp, render
-from tests.rig.ua import DialogOf
 from tests.rig.upgrades import Watcher, answers, repeated, sbc, upgrade
 
 WORKERS = 2
@@ -62,11 +60,6 @@ def settled(rig: Rig) -> list[int]:
     return workers_of(rig)
 
 
-def stands(rig: Rig) -> list[str]:
-    """What each process is to its worker, those in front first."""
-    return [str(one["steering"]["standing"]) for one in status(rig)["workers"]]
-
-
 def test_a_live_call_goes_through_two_upgrades(rig: Rig) -> None:
     """Issue: binary upgrade hands the sockets over; the call is changed and ended by who did not begin it."""
     talk = Talk(rig)
@@ -94,16 +87,10 @@ def test_a_live_call_goes_through_two_upgrades(rig: Rig) -> None:
 
 def test_a_call_that_rings_is_answered_through_the_process_that_has_it(rig: Rig) -> None:
     """Transactions under way are finished by the one that goes, while new calls are the next one's."""
-    talk = Talk(rig)
-    talk.start()
-    talk.ring()
-    upgrade(rig.node, "--deadline", "120")
-    wait_until(lambda: stands(rig).count("leaving") == 1, 40, "the process without calls to end")
-    near = answered(talk)
+    half = HalfWay(rig)
+    near = half.answer()
     wait_until(lambda: stands(rig) == ["front"] * WORKERS, 60, "the old processes to end")
-    near.cseq += 1
-    talk.hang_up(near)
-    rig.node.wait_idle()
+    half.hang_up(near)
     wait_until(lambda: records(rig) == [(200, "caller", "bye")], 5, "the call record")
     assert rig.node.stop() == 0
 
@@ -135,38 +122,10 @@ def test_a_new_version_that_does_not_start_changes_nothing(rig: Rig) -> None:
 
 def test_a_new_version_that_dies_half_way_gives_everything_back(rig: Rig) -> None:
     """Its calls are in the journal, and the former supervisor has the sockets still."""
-    talk = Talk(rig)
-    talk.start()
-    talk.ring()  # its process cannot leave
-    first = rig.node.process
-    said = upgrade(rig.node, "--deadline", "120")
-    wait_until(lambda: "leaving" in stands(rig), 20, "the change to begin")
-    os.kill(said["pid"], signal.SIGKILL)
-    rig.node.process = first
-    wait_until(lambda: is_run_by(rig, first.pid), 60, "the former supervisor to have everything back")
-    wait_until(lambda: stands(rig) == ["front"] * WORKERS, 60, "its workers")
-    near = answered(talk)
-    near.cseq += 1
-    talk.hang_up(near)
-    rig.node.wait_idle()
+    half = HalfWay(rig)
+    half.kill_next()
+    half.hang_up(half.answer())
     assert rig.node.stop() == 0
-
-
-def answered(talk: Talk) -> DialogOf:
-    """The callee answers, the caller acknowledges: the dialog as the caller has it."""
-    talk.far.respond(talk.invite, 200, "OK", tag="fartag", body=talk.far.sdp(18000))
-    near = DialogOf.as_caller(talk.near.expect(200, "INVITE"))
-    talk.near.send(talk.near.in_dialog("ACK", near))
-    talk.far.expect("ACK")
-    return near
-
-
-def is_run_by(rig: Rig, pid: int) -> bool:
-    """Whether this supervisor answers."""
-    try:
-        return bool(status(rig)["supervisor"]["pid"] == pid)
-    except (OSError, KeyError):
-        return False
 
 
 def test_a_worker_is_drained_while_calls_come_and_go(rig: Rig) -> None:

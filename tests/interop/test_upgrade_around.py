@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from sbc.supervisor.relief import TRIES
-from tests.interop.test_races import Talk
-from tests.interop.test_upgrade import WORKERS, answered, is_run_by, settled, stands
+from tests.interop.halfway import HalfWay
+from tests.interop.test_upgrade import WORKERS, settled
 from tests.interop.test_workers import records, status
 from tests.rig.crowd import Crowd
 from tests.rig.needs import need
@@ -137,29 +137,20 @@ def test_a_version_whose_workers_die_gives_back_what_it_had_and_stops_nothing(ma
     need()
     with Rig() as rig:
         start(rig, "anchor")
-        first, before = rig.node.process, settled(rig)
+        before = settled(rig)
         engine = (rig.node.directory / "media-engine").read_text()
-        talk = Talk(rig)
-        talk.start()
-        talk.ring()  # its process cannot leave
-        said = upgrade(rig.node, "--deadline", "100")
-        wait_until(lambda: stands(rig).count("leaving") == 1, 40, "the process without calls to end")
+        half = HalfWay(rig)
         gone: set[int] = set()
         while len(gone) < TRIES:
             wait_until(lambda: bool(nexts(rig, before) - gone), 60, "a process of the next version")
             pid = min(nexts(rig, before) - gone)
             gone.add(pid)
             os.kill(pid, signal.SIGKILL)
-        rig.node.process = first
-        wait_until(lambda: is_run_by(rig, first.pid), 60, "the former version to have everything back")
-        wait_until(lambda: stands(rig) == ["front"] * WORKERS, 60, "its workers")
+        half.wait_given_back()
         assert (rig.node.directory / "media-engine").read_text() == engine
-        near = answered(talk)
-        near.cseq += 1
-        talk.hang_up(near)
-        rig.node.wait_idle()
+        half.hang_up(half.answer())
         assert "media engine died" not in rig.node.log()
-        assert manager.said() == ["READY=1", f"MAINPID={said['pid']}", f"MAINPID={first.pid}"]
+        assert manager.said() == ["READY=1", f"MAINPID={half.said['pid']}", f"MAINPID={half.former.pid}"]
         assert rig.node.stop() == 0
         assert manager.said()[3:] == ["STOPPING=1"]
 

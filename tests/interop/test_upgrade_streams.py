@@ -11,7 +11,8 @@ from typing import Final
 
 import pytest
 
-from tests.interop.test_upgrade import WORKERS, settled, stands
+from tests.interop.halfway import stands
+from tests.interop.test_upgrade import WORKERS, settled
 from tests.interop.test_upgrade_around import TIMERS
 from tests.interop.test_workers import assert_no_strays, records, status
 from tests.kit.certificates import Authority
