@@ -32,11 +32,10 @@ CALLS: Final = 50
 SECONDS: Final = 4.0
 SLOTS: Final = 10
 SUITE: Final = "AES_CM_128_HMAC_SHA1_80"
-PORTS: Final = "42000-44999"
 _LINE: Final = "a=rtpmap:8 PCMA/8000\r\na=sendrecv\r\n"
 _DAEMON: Final = "rtpengine 10.5.3, user space"
 
-Start = Callable[[str], AbstractContextManager[EngineUnderTest]]
+Start = Callable[[], AbstractContextManager[EngineUnderTest]]
 
 
 class End:
@@ -145,7 +144,7 @@ def run(calls: int, seconds: float, rounds: int) -> dict[tuple[str, bool], list[
     for number in range(rounds):
         for is_secure in (False, True):
             for name, start in starts.items():
-                with start(PORTS) as engine:
+                with start() as engine:
                     sample = measure(engine, calls, seconds, is_secure=is_secure)
                 samples.setdefault((name, is_secure), []).append(sample)
                 kind = "SRTP to RTP" if is_secure else "RTP"
@@ -153,8 +152,8 @@ def run(calls: int, seconds: float, rounds: int) -> dict[tuple[str, bool], list[
     return samples
 
 
-def _daemon(ports: str) -> AbstractContextManager[EngineUnderTest]:
-    return engines.real(ports, "--num-threads=1")
+def _daemon() -> AbstractContextManager[EngineUnderTest]:
+    return engines.real("--num-threads=1")
 
 
 def report(samples: dict[tuple[str, bool], list[tuple[float, float]]], calls: int) -> str:

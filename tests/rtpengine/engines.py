@@ -19,6 +19,7 @@ import pytest
 import rtpengine
 from rtpengine import Answer, Delete, Offer, Options, Query, Reply, Request
 from rtpengine.embedded.g711 import PCMA, encode_samples
+from tests.rtpengine.leases import leased_ports
 
 HOST: Final = "127.0.0.1"
 WAIT: Final = 15.0
@@ -35,10 +36,12 @@ KEY: Final = 5
 class EngineUnderTest:
     """A control socket to a running engine."""
 
-    def __init__(self, name: str, port: int, pid: int) -> None:
+    def __init__(self, name: str, port: int, pid: int, ports: range) -> None:
         self.name: Final = name
         self.port: Final = port
         self.pid: Final = pid
+        self.ports: Final = ports
+        """Its media ports."""
         self.socket: Final = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.connect((HOST, port))
         self.socket.settimeout(WAIT)
@@ -217,19 +220,25 @@ def free_port() -> int:
 
 
 @contextmanager
-def embedded(ports: str, *options: str, interfaces: tuple[str, ...] = (HOST,)) -> Iterator[EngineUnderTest]:
+def embedded(*options: str, interfaces: tuple[str, ...] = (HOST,)) -> Iterator[EngineUnderTest]:
     """The embedded engine as a child that ends with its standard input."""
-    arguments = ["--listen", f"{HOST}:0", "--ports", ports, *options]
+    arguments = [*options]
     for interface in interfaces:
         arguments += ["--interface", interface]
-    with subprocess.Popen(
-        [sys.executable, "-m", "rtpengine", *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as process:
+    command = [sys.executable, "-m", "rtpengine", "--listen", f"{HOST}:0"]
+    with (
+        leased_ports() as ports,
+        subprocess.Popen(
+            [*command, "--ports", f"{ports[0]}-{ports[-1]}", *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        ) as process,
+    ):
         assert process.stdin
         assert process.stdout
         line = process.stdout.readline().decode()
         assert line.startswith("ready "), line
-        engine = EngineUnderTest("embedded", int(line.rpartition(":")[2]), process.pid)
+        engine = EngineUnderTest("embedded", int(line.rpartition(":")[2]), process.pid, ports)
         try:
             yield engine
         finally:
@@ -239,32 +248,32 @@ def embedded(ports: str, *options: str, interfaces: tuple[str, ...] = (HOST,)) -
 
 
 @contextmanager
-def real(ports: str, *options: str, interfaces: tuple[str, ...] = (HOST,)) -> Iterator[EngineUnderTest]:
+def real(*options: str, interfaces: tuple[str, ...] = (HOST,)) -> Iterator[EngineUnderTest]:
     """The real daemon in user space."""
     program = shutil.which("rtpengine")
     if program is None:
         pytest.skip("the rtpengine daemon is not installed")
-    first, _, last = ports.partition("-")
     port = free_port()
-    arguments = [f"--listen-ng={HOST}:{port}", f"--port-min={first}", f"--port-max={last}", *options]
-    arguments += [f"--interface={interface}" for interface in interfaces]
-    process = subprocess.Popen(
-        [program, "--config-file=none", "--table=-1", "--foreground", "--log-level=0", "--log-stderr", *arguments],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    engine = EngineUnderTest("rtpengine", port, process.pid)
-    try:
-        _wait_ready(engine, process)
-        yield engine
-    finally:
-        engine.socket.close()
-        process.terminate()
+    command = [program, "--config-file=none", "--table=-1", "--foreground", "--log-level=0", "--log-stderr"]
+    command += [f"--listen-ng={HOST}:{port}", *options, *(f"--interface={interface}" for interface in interfaces)]
+    with leased_ports() as ports:
+        process = subprocess.Popen(
+            [*command, f"--port-min={ports[0]}", f"--port-max={ports[-1]}"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        engine = EngineUnderTest("rtpengine", port, process.pid, ports)
         try:
-            process.wait(5)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait(5)
+            _wait_ready(engine, process)
+            yield engine
+        finally:
+            engine.socket.close()
+            process.terminate()
+            try:
+                process.wait(5)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait(5)
 
 
 @asynccontextmanager

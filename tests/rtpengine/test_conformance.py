@@ -47,7 +47,7 @@ def engine(request: pytest.FixtureRequest) -> Iterator[EngineUnderTest]:
     """Each of the two, once for the module, with two interfaces."""
     interfaces = ("priv/127.0.0.1", "pub/127.0.0.2!203.0.113.1")
     start = engines.embedded if request.param == "embedded" else engines.real
-    with start("41000-41399", interfaces=interfaces) as running:
+    with start(interfaces=interfaces) as running:
         yield running
 
 
@@ -94,7 +94,7 @@ def test_offer_shows_our_address_and_a_pair_of_ports(engine: EngineUnderTest, ca
     reply = engine.ask(Offer("shape-1", "a", caller.sdp(host="198.51.100.10"), options=PROFILE))
     port = media_ports(reply.sdp)[0]
     assert port % 2 == 0
-    assert 41000 <= port <= 41398
+    assert port in engine.ports
     assert reply.sdp.decode() == (
         f"v=0\r\no=- 1 1 IN IP4 {HOST}\r\ns=-\r\nc=IN IP4 {HOST}\r\nt=0 0\r\nm=audio {port} RTP/AVP 8 101\r\n"
         "a=rtpmap:8 PCMA/8000\r\na=rtpmap:101 telephone-event/8000\r\n"

@@ -43,7 +43,7 @@ TO_BROWSER = Options(
 def engine(request: pytest.FixtureRequest) -> Iterator[EngineUnderTest]:
     """Each of the two, once for the module."""
     start = engines.embedded if request.param == "embedded" else engines.real
-    with start("41400-41599") as running:
+    with start() as running:
         yield running
 
 

@@ -30,7 +30,7 @@ def listening(request: pytest.FixtureRequest) -> Iterator[tuple[EngineUnderTest,
     """Each engine with an HTTP listener."""
     port = free_port()
     start = engines.embedded if request.param == "embedded" else engines.real
-    with start("41600-41699", f"--listen-http={HOST}:{port}") as engine:
+    with start(f"--listen-http={HOST}:{port}") as engine:
         yield engine, port
 
 

@@ -66,13 +66,13 @@ def engine(request: pytest.FixtureRequest, recordings: Path, keys: socket.socket
     """Each of the two, once for the module, with recording on."""
     told = f"--dtmf-log-dest={HOST}:{keys.getsockname()[1]}"
     if request.param == "embedded":
-        with engines.embedded("41700-41799", f"--recording-dir={recordings}", told) as running:
+        with engines.embedded(f"--recording-dir={recordings}", told) as running:
             yield running
     else:
         for name in ("pcaps", "metadata", "tmp"):
             (recordings / name).mkdir(exist_ok=True)
         options = (f"--recording-dir={recordings}", "--recording-method=pcap", "--recording-format=raw", told)
-        with engines.real("41700-41799", *options) as running:
+        with engines.real(*options) as running:
             yield running
 
 

@@ -57,7 +57,7 @@ BY_ENGINE: Final = {
 def engine(request: pytest.FixtureRequest) -> Iterator[EngineUnderTest]:
     """Each of the two."""
     start = engines.embedded if request.param == "embedded" else engines.real
-    with start("45000-45999") as running:
+    with start() as running:
         yield running
 
 

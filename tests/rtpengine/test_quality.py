@@ -21,7 +21,7 @@ PROFILE = Options(flags=(Flag.STRICT_SOURCE, Flag.PORT_LATCHING))
 def engine(request: pytest.FixtureRequest) -> Iterator[EngineUnderTest]:
     """Each of the two, once for the module."""
     start = engines.embedded if request.param == "embedded" else engines.real
-    with start("41800-41899") as running:
+    with start() as running:
         yield running
 
 

@@ -54,7 +54,7 @@ def options(protocol: str = "", *osrtp: Osrtp) -> Options:
 def engine(request: pytest.FixtureRequest) -> Iterator[EngineUnderTest]:
     """Each of the two, once for the module."""
     start = engines.embedded if request.param == "embedded" else engines.real
-    with start("41400-41599") as running:
+    with start() as running:
         yield running
 
 

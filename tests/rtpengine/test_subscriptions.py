@@ -36,7 +36,7 @@ pytestmark = pytest.mark.interop
 def engine(request: pytest.FixtureRequest) -> Iterator[EngineUnderTest]:
     """Each of the two, once for the module."""
     start = engines.embedded if request.param == "embedded" else engines.real
-    with start("42100-42199") as running:
+    with start() as running:
         yield running
 
 

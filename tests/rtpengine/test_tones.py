@@ -33,7 +33,7 @@ PROFILE = Options(
 def engine(request: pytest.FixtureRequest) -> Iterator[EngineUnderTest]:
     """Each of the two, once for the module."""
     start = engines.embedded if request.param == "embedded" else engines.real
-    with start("41900-41999") as running:
+    with start() as running:
         yield running
 
 

@@ -44,8 +44,8 @@ ADDRESS = re.compile(rb"^(?:[oc]=.*|a=rtcp:.*|a=candidate:.*|a=remote-candidates
 def both() -> Iterator[tuple[EngineUnderTest, EngineUnderTest]]:
     """The daemon and the embedded engine."""
     with ExitStack() as stack:
-        daemon = stack.enter_context(engines.real("43000-43999"))
-        yield daemon, stack.enter_context(engines.embedded("44000-44999"))
+        daemon = stack.enter_context(engines.real())
+        yield daemon, stack.enter_context(engines.embedded())
 
 
 @pytest.mark.parametrize("path", BODIES, ids=lambda path: path.name)
