@@ -54,6 +54,8 @@ class RelayServer(ControlSite):
         self._changes: Final = changes
         self._members: Final = members
         self._check: Final = check
+        self.on_drain: Callable[[float | None], None] = lambda seconds: None
+        """Told before the workers are, so that one that dies meanwhile has a successor that drains."""
 
     def handler(self, operation: Operation) -> Handler:
         """What serves this operation."""
@@ -65,12 +67,15 @@ class RelayServer(ControlSite):
             return self._reload
         if operation.id == "upgrade":
             return self._upgrade
+        if operation.id == "drain":
+            return self._drain
         if operation.id == "drain_worker":
             return self._drain_worker
         return self._relay_one if operation.id in _ONE else self._relay_all
 
     async def drain(self) -> None:
         """As an operator would ask for it."""
+        self.on_drain(None)
         await self._ask_all("POST", "/drain")
 
     async def reload(self) -> list[Json]:
@@ -100,6 +105,13 @@ class RelayServer(ControlSite):
             media: Any = whole["media"]
             media.update(described["media"])
         return answer(whole)
+
+    async def _drain(self, request: web.Request) -> web.Response:
+        seconds = deadline_of(request)
+        if isinstance(seconds, web.Response):
+            return seconds
+        self.on_drain(seconds)
+        return await self._relay_all(request)
 
     async def _relay_one(self, request: web.Request) -> web.Response:
         said = await self._ask_all(request.method, request.path_qs)

@@ -31,6 +31,8 @@ class Berth:
     """The calls that there are, all workers'; waits for the disk."""
     adopts_after: float
     """Seconds after which its own of those are adopted."""
+    drains: float | None
+    """Seconds in which the last calls are to end, None where the node goes on."""
     mark: Callable[[str], None]
     """Says which call is being adopted, to whoever finds us dead."""
     media_port: int

@@ -62,6 +62,8 @@ class Orders:
     is_media_new: bool
     control: str
     adopts_after: float
+    drains: float | None
+    """Seconds in which the node is to end, None where it goes on."""
     marks: int
     is_steered: bool
 
@@ -158,6 +160,7 @@ def _berth(orders: Orders, config: Config) -> Berth:
         store=store,
         live=live,
         adopts_after=orders.adopts_after,
+        drains=orders.drains,
         mark=partial(Marks(orders.marks).set, orders.worker),
         media_port=orders.media_port,
         is_media_new=orders.is_media_new,

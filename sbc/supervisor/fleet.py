@@ -20,8 +20,8 @@ from typing import Any, Final
 import sbc
 from sbc.admin import Json, RelayServer
 from sbc.config import Config, Listener
-from sbc.journal import SharedStore, Store, make_state, naming
-from sbc.steering import assign, owners_in
+from sbc.journal import SharedStore, Store
+from sbc.steering import assign
 from sbc.supervisor.bequest import Bequest, fixed_in, listeners_of, objections, with_known
 from sbc.supervisor.changes import changes_that_need_a_restart
 from sbc.supervisor.channel import Channel, ChannelEnded
@@ -39,7 +39,15 @@ from sbc.supervisor.notify import notify
 from sbc.supervisor.offspring import Nursery
 from sbc.supervisor.ports import choose_ports, keep_ports, without
 from sbc.supervisor.roster import Roster
-from sbc.supervisor.sharing import SLOTS, check_ours, follow, is_here, journal_status, open_lasting
+from sbc.supervisor.sharing import (
+    check_ours,
+    follow,
+    is_here,
+    journal_status,
+    keep_owners,
+    open_lasting,
+    owners_of,
+)
 from sbc.supervisor.tasks import Tasks, guard_callbacks
 from sbc.supervisor.upgrade import State, Upgrade
 from sbc.supervisor.words import MEDIA_BACK, MEDIA_LOST
@@ -104,9 +112,9 @@ class Fleet:
         self._estate = Estate.make(self.config.workers)
         self._ledger = ledger = Ledger(self._estate.rings, self._open_store)
         store = await ledger.open()
-        self._table = assign(_owners(self.config), self.config.workers, secrets.randbelow)
+        self._table = assign(owners_of(self.config), self.config.workers, secrets.randbelow)
         owners = self._table.owners.hex()
-        _keep_owners(Path(self.config.state), owners)
+        keep_owners(Path(self.config.state), owners)
         if isinstance(store, SharedStore):
             store.replica.keep_slots(owners)
         session_mark(Path(self.config.state))  # made before the workers read it
@@ -153,7 +161,7 @@ class Fleet:
                 channel.say("failed", why=str(error))
                 raise OSError(str(error)) from None
             self._ledger = ledger = Ledger(self._estate.rings, self._open_store)
-            self._table = assign(_owners(self.config), self.config.workers, secrets.randbelow)
+            self._table = assign(owners_of(self.config), self.config.workers, secrets.randbelow)
             await live(lambda tasks: self._relieve(tasks, announce, ledger, bequest, channel), self._telemetry, ledger)
         finally:
             is_over = self._stop.is_set() and not self._failure
@@ -248,6 +256,8 @@ class Fleet:
         roster.on_failure = self._give_up
         roster.on_ready = moorings.tell
         moorings.boxes = lambda: roster.boxes
+        if self._control is not None:
+            self._control.on_drain = roster.begin_drain
         return roster
 
     def _follow_network(self) -> None:
@@ -404,7 +414,7 @@ class Fleet:
         """Have the new version take the place of this one: HTTP status and answer."""
         assert self._upgrade is not None
         assert self._roster is not None
-        if self._roster.changes or self._is_draining:
+        if self._roster.changes or self._roster.is_draining:
             return 409, {"error": "workers are being relieved or drained: see `workers` in `sbc status`"}
         if is_wanted(self.config) and self.config.store == "memory":
             return 409, {
@@ -417,7 +427,7 @@ class Fleet:
         assert self._roster is not None
         if not 0 <= worker < len(self._roster.hands):
             return 404, {"error": f"there is no worker {worker}: they are 0 to {len(self._roster.hands) - 1}"}
-        if worker in self._roster.changes or self._is_yielding() or self._is_draining:
+        if worker in self._roster.changes or self._is_yielding() or self._roster.is_draining:
             return 409, {"error": "workers are being relieved or drained: see `workers` in `sbc status`"}
         former = self._roster.hands[worker].pid
         self._roster.relieve(worker, self._seconds(seconds))
@@ -484,17 +494,3 @@ class Fleet:
         if isinstance(fresh, list):
             return fresh
         return changes_that_need_a_restart(self.config, keep_ports(fresh, self.config))
-
-
-def _keep_owners(state: Path, owners: str) -> None:
-    make_state(state)
-    with naming(state / SLOTS):
-        (state / SLOTS).write_text(owners + "\n", encoding="ascii")
-
-
-def _owners(config: Config) -> bytes:
-    """The table of slots that an earlier start has left, nothing where there is none."""
-    try:
-        return owners_in((Path(config.state) / SLOTS).read_text(encoding="ascii", errors="replace"))
-    except OSError:
-        return b""

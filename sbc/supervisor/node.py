@@ -47,7 +47,7 @@ from sbc.supervisor.steersman import CONNECTION_BITS, Steersman
 from sbc.supervisor.succession import adopt_all
 from sbc.supervisor.sweeps import sweep_engines
 from sbc.supervisor.tasks import Tasks, guard_callbacks
-from sbc.supervisor.words import DRAINED, MEDIA_BACK, MEDIA_LOST, STOP
+from sbc.supervisor.words import DRAIN, DRAINED, MEDIA_BACK, MEDIA_LOST, STOP
 from sbc.telemetry import Telemetry
 from sbc.transport import Bound, Transports
 from sbc.worker import LoopAlarm, Worker, system_clock
@@ -166,6 +166,8 @@ class Node:
                 left, gone = divide(left, berth.table, berth.worker)
                 engine.moves.expect(gone)
             adopt_all(worker, left, berth, tasks)  # before the first message, which may be about one of them
+            if berth is not None and berth.drains is not None:
+                self.drain(berth.drains)
             await transports.open()
         if self._steersman is None or berth is None:
             self._follow_network(tasks, transports)
@@ -193,6 +195,9 @@ class Node:
             self.lose_embedded()
         elif word == MEDIA_BACK:
             self.regain_embedded()
+        elif word.startswith(f"{DRAIN} "):
+            if not self._is_draining:
+                self.drain(float(word.split()[1]))
         elif word.startswith("["):
             if self._worker is not None:
                 tell(word, self._worker)

@@ -21,7 +21,7 @@ from sbc.supervisor.relief import Relief, Stage, Told, Whom
 from sbc.supervisor.seat import Seat
 from sbc.supervisor.succession import Succession, abandoned
 from sbc.supervisor.tasks import Tasks
-from sbc.supervisor.words import FRONT_ADOPT, LEFT, LEFT_BEHIND, STAY, STOP
+from sbc.supervisor.words import DRAIN, FRONT_ADOPT, LEFT, LEFT_BEHIND, STAY, STOP
 from sbc.telemetry import Logger
 
 _FAREWELL: Final = 5.0
@@ -73,6 +73,8 @@ class Roster:
         self.on_ready: Callable[[int, int], object] = lambda worker, box: None
         """Called for a process that has begun: its worker's number, and its own box."""
         self._has_failed = False
+        self._drains_until = 0.0
+        """Monotonic time, 0 while new calls are welcome."""
         self._config: Final = config
         self._table: Final = table
         self._estate: Final = estate
@@ -136,6 +138,19 @@ class Roster:
         for hand in (*self.hands, *self.formers):
             hand.say(word, may_be_lost=may_be_lost)
 
+    @property
+    def is_draining(self) -> bool:
+        """Whether the node is to end with its last call, or ends."""
+        return self._drains_until > 0.0 or self._is_ending
+
+    def begin_drain(self, seconds: float | None) -> None:
+        """All workers have been told to drain (None: as configured): whoever comes after one of them drains too."""
+        self._drains_until = time.monotonic() + (self._config.drain_deadline if seconds is None else seconds)
+
+    @property
+    def _seconds_left(self) -> float | None:
+        return max(0.0, self._drains_until - time.monotonic()) if self._drains_until else None
+
     def is_over(self) -> bool:
         """Whether the node is at its end."""
         return self._is_ending
@@ -150,6 +165,7 @@ class Roster:
             orders = self._orders(hand, succession.adopts_after, change is not None and change.relief.is_behind)
             began = time.monotonic()
             hand.ready.clear()
+            hand.drained.clear()  # whoever comes after it is given its calls
             assert self._tasks is not None
             self._tasks.create_task(self._advance_to(hand), name="change")
             status = await self._live(hand, orders)
@@ -192,6 +208,8 @@ class Roster:
         """Once it is there: the change that it was started for."""
         await hand.ready.wait()
         self.on_ready(*self._box(hand.number, hand.generation))  # what has changed since its orders
+        if self._drains_until:
+            hand.say(f"{DRAIN} {self._seconds_left}")
         change = self._change_to(hand)
         if change is not None and change.is_open:
             await self._advance(change, change.relief.next_ready)
@@ -298,7 +316,8 @@ class Roster:
             media_port=port,
             is_media_new=is_new,
             control=self.control_of(hand),
-            adopts_after=adopts_after,
+            adopts_after=0.0 if self._drains_until else adopts_after,  # there are no new calls to serve first
+            drains=self._seconds_left,
             marks=estate.marks,
             is_steered=estate.is_steered,
         )

@@ -27,6 +27,8 @@ from sbc.journal import (
     Standing,
     Store,
     examine_server,
+    make_state,
+    naming,
     open_server,
     open_store,
     standing_of,
@@ -219,3 +221,18 @@ def journal_status(kind: str, store: Store | None) -> dict[str, object]:
 def look_at_store(config: Config) -> tuple[str, str, str]:
     """From outside of the node: version, eviction policy and holder of the lease. Raises OSError."""
     return examine_server(place_of(config), config.name)
+
+
+def keep_owners(state: Path, owners: str) -> None:
+    """Keep the table of slots for the next start. Raises StateError."""
+    make_state(state)
+    with naming(state / SLOTS):
+        (state / SLOTS).write_text(owners + "\n", encoding="ascii")
+
+
+def owners_of(config: Config) -> bytes:
+    """The table of slots that an earlier start has left, nothing where there is none."""
+    try:
+        return owners_in((Path(config.state) / SLOTS).read_text(encoding="ascii", errors="replace"))
+    except OSError:
+        return b""

@@ -31,6 +31,7 @@ def orders() -> Orders:
         media_port=0,
         is_media_new=False,
         control="/control-1.sock",
+        drains=None,
         adopts_after=0.0,
         marks=45,
         is_steered=True,
