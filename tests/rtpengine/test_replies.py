@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rtpengine import GarbledReply, Refused, Reply, Result, decode_reply
+from rtpengine import GarbledReply, Refused, Reply, Result, Value, decode_reply, encode
 from tests.rtpengine.replay import recorded
 
 
@@ -70,13 +70,28 @@ def test_reason_is_one_bounded_printable_line(reason: bytes) -> None:
     assert len(text) <= 240
 
 
-@given(st.binary(max_size=100))
+VALUES: st.SearchStrategy[Value] = (
+    st.binary(max_size=20) | st.integers(-9, 9) | st.lists(st.binary(max_size=3), max_size=2)
+)
+WORDS: st.SearchStrategy[Value] = st.sampled_from([b"ok", b"pong", b"error", b"load limit", b"yes", b"", 1])
+BODIES = st.fixed_dictionaries(
+    {}, optional={"result": WORDS} | dict.fromkeys(["sdp", "warning", "error-reason", "message", "tags"], VALUES)
+)
+DATAGRAMS = (BODIES | VALUES).map(lambda payload: b"c " + encode(payload))
+
+
+@given(st.binary(max_size=100) | DATAGRAMS | st.builds(lambda data, cut: data[:cut], DATAGRAMS, st.integers(0, 60)))
 def test_any_datagram_is_a_reply_or_garbled(data: bytes) -> None:
-    """Nothing else comes out."""
+    """Nothing else comes out, and a reply says yes or why not."""
     try:
-        decode_reply(data)
+        cookie, reply = decode_reply(data)
     except GarbledReply:
         return
+    assert data.startswith(cookie + b" ")
+    assert cookie
+    assert isinstance(reply.sdp, bytes)
+    assert (reply.refusal is None) is (reply.result in (Result.OK, Result.PONG))
+    assert reply.refusal is None or str(reply.refusal).isprintable()
 
 
 def test_recorded_replies_are_understood() -> None:
