@@ -58,8 +58,10 @@ def read_wav(data: bytes, payload_type: int) -> Sound:
     native = {_A_LAW: PCMA, _MU_LAW: PCMU}.get(kind)
     if native == payload_type and bits == 8 and rate == RATE and channels == 1:
         return Sound(body)
-    samples = _samples(kind, bits, body)[::channels]
-    return Sound(encode_samples(_at_rate(samples, rate), payload_type))
+    samples = _at_rate(_samples(kind, bits, body)[::channels], rate)
+    if not samples:
+        raise ValueError("no samples: less than one of those that are played")
+    return Sound(encode_samples(samples, payload_type))
 
 
 def _samples(kind: int, bits: int, body: bytes) -> list[int]:

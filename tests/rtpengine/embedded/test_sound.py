@@ -55,14 +55,21 @@ def test_rates_channels_and_laws_come_out_as_eight_kilohertz_mono() -> None:
     assert read_wav(wav([128] * 80, bits=8), PCMA).octets == b"\xd5" * 80
 
 
-@given(st.binary(max_size=80))
-def test_no_bytes_do_more_than_refuse(data: bytes) -> None:
-    """A blob comes over the network."""
-    for candidate in (data, wav([0] * 8)[:12] + data, wav([0] * 8)[:-4] + data):
+@given(st.binary(max_size=80), st.sampled_from([8000, 1000, 11025, 192_000]))
+def test_no_bytes_do_more_than_refuse(data: bytes, rate: int) -> None:
+    """A blob comes over the network: what is played has something to play, and no more than the file has."""
+    for candidate in (data, wav([0] * 8)[:12] + data, wav([0] * 8, rate=rate)[:-16] + data):
         try:
-            read_wav(candidate, PCMA)
+            sound = read_wav(candidate, PCMA)
         except ValueError:
             continue
+        assert 0 < len(sound.octets) <= len(candidate) * 8
+
+
+@pytest.mark.parametrize("file", [wav([0] * 8)[:-15], wav([1, 2], rate=192_000), wav([])])
+def test_a_file_without_a_whole_sample_is_refused(file: bytes) -> None:
+    with pytest.raises(ValueError, match="no samples"):
+        read_wav(file, PCMA)
 
 
 def test_key_is_two_tones() -> None:
