@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
+from ipaddress import ip_address
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rtpengine.embedded.addresses import canonical_address
-from rtpengine.embedded.description import MAX_MEDIA, Fault, parse_description
+from rtpengine.embedded.description import INCOMPLETE, MAX_MEDIA, PARSE, Description, Fault, parse_description
 from rtpengine.embedded.rewrite import LocalMedia, rewrite
 from rtpengine.embedded.wishes import Wishes
 
@@ -148,12 +148,42 @@ def test_addresses_are_spelled_as_the_kernel_spells_sources() -> None:
     assert canonical_address("192.0.2.1", "IP4") == "192.0.2.1"
 
 
-@settings(max_examples=60)
+def parsed(data: bytes) -> Description | Fault:
+    """What comes of them."""
+    try:
+        return parse_description(data)
+    except Fault as fault:
+        return fault
+
+
+GOOD = ["m=audio 4000 RTP/AVP 8", "m=audio 0 RTP/AVP 8", "m=video 4002/2 RTP/SAVP 96 97", "c=IN IP4 192.0.2.7"]
+GOOD += ["c=IN IP6 2001:DB8::7", "c=IN IP4 0.0.0.0", "a=sendonly", "a=rtcp:4001 IN IP4 192.0.2.8", "a=ice-ufrag:abcd"]
+BAD = ["m=audio 65536 RTP/AVP 8", "c=IN IP4 localhost", "a=rtcp:99999", "a=\x85\xa0", "i=\t", "", "x"]
+LINES = st.builds(
+    lambda *parts: [line for part in parts for line in part],
+    *[st.lists(st.sampled_from(GOOD), max_size=6), st.lists(st.sampled_from(BAD), max_size=1)] * 2,
+)
+
+
+@settings(max_examples=200)
 @given(
     st.binary(max_size=300)
+    | LINES.map(lambda lines: (HEAD + "\r\n".join([*lines, ""])).encode("latin-1"))
     | st.text("vomca=:0 1INPUDRT\r\n./", max_size=200).map(lambda text: ("v=0\r\n" + text).encode())
 )
 def test_any_bytes_are_a_description_or_a_fault(data: bytes) -> None:
-    """Nothing else comes out."""
-    with contextlib.suppress(Fault):
-        parse_description(data)
+    """Nothing else comes out: a reason that the daemon gives, or all lines, with places that can be sent to."""
+    found = parsed(data)
+    if isinstance(found, Fault):
+        assert found.reason in (PARSE, INCOMPLETE)
+        return
+    lines = [line.rstrip("\r") for line in (data.decode("latin-1") + "\n\n").split("\n")]
+    given = lines[: lines.index("")]
+    kept = [*found.lines, *[line for media in found.media for line in media.lines]]
+    assert kept == [line for line in given if line[0] != "m"]
+    assert len(found.media) == len(given) - len(kept) <= MAX_MEDIA
+    for media in found.media:
+        assert 0 <= media.port <= 65535
+        assert 0 <= media.rtcp_port <= 65535
+        assert media.address or not media.port
+        assert media.address in ("", str(ip_address(media.address or "::")))

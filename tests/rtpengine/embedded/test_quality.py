@@ -102,10 +102,20 @@ def test_reports_about_time_travel_have_no_leg() -> None:
     assert body["average MOS"]["round-trip time leg"] == 0
 
 
-@given(st.binary(max_size=120))
-def test_no_bytes_raise(data: bytes) -> None:
-    """Lengths and counts are the peer's words."""
+@given(st.binary(max_size=120), st.integers(0, 31), st.binary(min_size=32, max_size=32))
+def test_no_bytes_raise(data: bytes, count: int, metrics: bytes) -> None:
+    """Lengths and counts are the peer's words, and so is each figure."""
     quality = Quality()
     for packet in (data, b"\x81\xc8\x00\x06" + data, b"\x80\xcf\x00\x0a" + data, b"\x9f\xc9\x00\x1d" + data):
         take(quality, packet, 1.0)
-    quality.describe(2.0, 1e9)
+    take(quality, bytes([0x80 | count, 201, 0, 8]) + metrics, 1.0)
+    take(quality, b"\x80\xcf\x00\x0aVOIP\x07\x00\x00\x08" + metrics, 1.0)
+    take(quality, sender_report(A, 1, block(B, loss=0x40, lost=3)), 1.5)
+    told = read_session(Reply({"SSRC": quality.describe(2.0, 1e9)})).quality
+    assert len(told) <= MAX_SOURCES
+    assert told[A].lost == 3, "a peer that spoke nonsense is understood when it speaks sense"
+    for one in told.values():
+        assert 0 <= one.loss <= 100
+        assert 0 <= one.jitter <= 60_000
+        assert 0.0 <= one.mos <= 5.0
+        assert one.samples > 0
