@@ -218,15 +218,38 @@ PIECES = st.one_of(
 )
 
 
-@settings(max_examples=150)
-@given(st.one_of(st.binary(max_size=200), st.lists(PIECES, max_size=20).map(b"".join)))
-def test_any_bytes_parse_or_raise_parse_error(data: bytes) -> None:
-    """And what was parsed can be asked anything."""
+def parsed(data: bytes) -> Request | Response | ParseError:
+    """What comes of them."""
     try:
-        message = parse_message(data)
-    except ParseError:
+        return parse_message(data)
+    except ParseError as error:
+        return error
+
+
+@settings(max_examples=150)
+@given(
+    st.one_of(
+        st.binary(max_size=200),
+        st.lists(PIECES, max_size=20).map(b"".join),
+        st.builds(
+            lambda whole, end, more: whole[:end] + b"".join(more),
+            st.sampled_from([INVITE, OK]),
+            st.integers(0, 500),
+            st.lists(PIECES, max_size=3),
+        ),
+    )
+)
+def test_any_bytes_parse_or_raise_parse_error(data: bytes) -> None:
+    """And what was parsed can be asked anything; what was not has a name, a status and a place."""
+    message = parsed(data)
+    if isinstance(message, ParseError):
+        assert isinstance(message.fault, Fault)
+        assert 400 <= message.status < 600
+        assert 0 <= message.offset <= len(data)
         return
     ask_everything(message)
+    assert message.body in data
+    assert message.call_id.encode("utf-8", "surrogateescape") in data
 
 
 @settings(max_examples=150)
@@ -237,9 +260,8 @@ def test_spoiled_messages_parse_stably_or_raise_parse_error(data: st.DataObject)
     position = data.draw(st.integers(0, len(original)))
     gone = data.draw(st.integers(0, 20))
     spoiled = original[:position] + data.draw(PIECES) + original[position + gone :]
-    try:
-        message = parse_message(spoiled)
-    except ParseError:
+    message = parsed(spoiled)
+    if isinstance(message, ParseError):
         return
     ask_everything(message)
     written = format_message(message)

@@ -134,14 +134,23 @@ def test_the_audit_finds_what_was_planted_in_any_shape(token: str, shape: str, e
     assert {finding.place for finding in found} == {"X-A"}
 
 
+blobs = st.binary(max_size=200) | st.text("19a.:-@<>[]; ", max_size=60).map(str.encode)
+
+
 @QUICK
-@given(st.binary(max_size=200), st.binary(max_size=200))
+@given(blobs, blobs)
 def test_any_bytes_can_be_learnt_and_checked(data: bytes, body: bytes) -> None:
+    """And whatever was learnt or stands beside it, a token that must not cross is found."""
     text = data.decode("utf-8", "surrogateescape")
-    message = Request("INVITE", text, [(name, text) for name in ("Via", "Contact", "From", "To", "Call-ID", "Route")])
+    spoiled = [(name, text) for name in ("Via", "Contact", "From", "To", "Call-ID", "Route")]
+    message = Request("INVITE", text, [*spoiled, ("Priority", "urgent")])
     inner = Learned(AUDIT.shared)
     inner.learn_message(message)
     inner.learn_sdp(body)
+    inner.learn_message(Request("INVITE", "sip:x", [("Via", "SIP/2.0/UDP pbx7.corp.local;branch=z9hG4bK-1")]))
     AUDIT.check(data + b"\r\n\r\n" + body, "outside", inner, None)
     AUDIT.check(data, "inside", None, inner)
-    PASSAGES.between("inside", "outside").cross(message, "INVITE")
+    found = AUDIT.check(ours("X-A: pbx7.corp.local") + body, "outside", inner, None)
+    assert "X-A" in {finding.place for finding in found}
+    crossing = PASSAGES.between("inside", "outside").cross(message, "INVITE")
+    assert crossing == [("Priority", "urgent")]
