@@ -48,13 +48,26 @@ def test_a_record_that_holds_more_than_is_read_is_not_taken() -> None:
         reader.finish()
 
 
-def test_damaged_records_raise_nothing_but_record_errors() -> None:
+def test_a_record_that_is_cut_short_is_not_taken() -> None:
+    """Wherever it ends: what is measured is missing."""
+    whole = written()
+    for end in range(len(whole)):
+        with pytest.raises(RecordError):
+            read(whole[:end])
+
+
+def test_a_damaged_byte_is_told_or_changes_the_one_value_where_it_stands() -> None:
     random = Random(7)
     whole = written()
-    for _ in range(300):
+    good = [value for part in read(whole) for value in part]
+    told = 0
+    for _ in range(600):
         at = random.randrange(len(whole))
-        damaged = random.choice([whole[:at], whole[:at] + bytes([random.randrange(256)]) + whole[at + 1 :]])
         try:
-            read(damaged)
+            found = read(whole[:at] + bytes([random.randrange(256)]) + whole[at + 1 :])
         except RecordError:
+            told += 1
             continue
+        values = [value for part in found for value in part]
+        assert sum(one != other for one, other in zip(values, good, strict=True)) <= 1
+    assert 0 < told < 600
