@@ -252,6 +252,11 @@ def test_a_node_without_a_journal_takes_the_embedded_engine_with_it(tmp_path: Pa
     child = running.status()["media"]["embedded"]["pid"]
     running.close()
     eventually(lambda: not Path(f"/proc/{child}").exists() or _is_zombie(child))
+    after = Running(tmp_path, "anchor", NODE + '[state]\nstore = "memory"\n')
+    engine = after.status()["media"]["embedded"]
+    after.close()
+    assert engine["pid"] not in (0, child)
+    assert engine["restarts"] == 0, "a new one was started, none was found"
 
 
 def test_the_embedded_engine_of_a_node_that_was_killed_is_found_again(tmp_path: Path) -> None:

@@ -384,7 +384,19 @@ def test_a_target_written_as_an_address_must_prove_that_address(authority: Autho
         async with opened(settings(authority)) as (transports, _):
             transports.send(b"one", Flow(0, "TLS", "127.0.0.1", port))
             await until(lambda: server.received == b"one")
+            assert server.asked == [None], "RFC 6066 section 3: no server name for an address"
         server.server.close()
+        other = Server(authority.issue("other", dns=("carrier.example",), addresses=("127.0.0.2",)))
+        port = await other.start()
+        async with opened(settings(authority)) as (transports, heard):
+            flow = Flow(0, "TLS", "127.0.0.1", port)
+            transports.send(b"two", flow)
+            await until(lambda: heard.undelivered)
+            [(refused, why)] = heard.undelivered
+            assert refused == flow
+            assert why.startswith("TLS: wrong certificate: it is for carrier.example, 127.0.0.2, not 127.0.0.1 (")
+            assert other.received == b""
+        other.server.close()
 
     run(scenario())
 
