@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from sbc.journal.instance import Instance
 from sbc.journal.replica import Replica, Standing
-from sbc.journal.server import Grant, Server
+from sbc.journal.server import Away, Grant, Server
 from sbc.journal.store import SqliteStore, open_store, read_live
 from sbc.outputs import Journal, Record, TargetChanged
 
@@ -37,6 +38,16 @@ class SharedStore:
     def lost(self) -> int:
         """Records that the file could not keep; what the server has missed, it is told of later."""
         return self._file.lost
+
+    @property
+    def trouble(self) -> str:
+        """Why the file takes nothing at the moment."""
+        return self._file.trouble
+
+    @property
+    def waiting(self) -> int:
+        """Records that the file has not taken so far."""
+        return self._file.waiting
 
     def look(self) -> Grant:
         """Who has the lease, and who had it last. Raises Away."""
@@ -108,7 +119,10 @@ class SharedStore:
 
     def _read(self, state: Path) -> list[Journal]:
         self._file.flush()
-        return read_live(state)
+        try:
+            return read_live(state)
+        except sqlite3.Error as error:
+            raise Away(f"not told of our calls, as the journal cannot be read: {error}") from error
 
 
 def standing_of(replica: Replica) -> dict[str, object]:

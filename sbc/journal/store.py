@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Protocol
@@ -15,9 +16,14 @@ from sbc.outputs import ACKED, KEPT, CallEnded, CallMeasured, Journal, LegMeasur
 
 BACKLOG: Final = 200_000
 """Records that may wait for the disk; beyond, records are lost and counted, calls are not."""
+AGAIN: Final = 1.0
+"""Seconds before a file that took nothing is tried again."""
+PATIENCE: Final = 1.0
+"""Seconds for which somebody else may hold the file until a write has failed."""
 
 _FILE: Final = "sbc.sqlite"
 _BATCH: Final = 5_000
+_LONGEST: Final = 5.0
 COMPANY: Final = 0.05
 """Seconds a record may wait for company: what a crash of the machine can cost."""
 
@@ -47,6 +53,20 @@ _FORGET: Final = "DELETE FROM live WHERE call = ?"
 _DISABLE: Final = "INSERT OR IGNORE INTO disabled VALUES (?, ?)"
 _ENABLE: Final = "DELETE FROM disabled WHERE trunk = ? AND target = ?"
 _LIVE: Final = "SELECT call, acked, wall, record FROM live ORDER BY wall"
+_LOOK: Final = "SELECT count(call), max(acked), max(wall), max(typeof(record)) FROM live"
+_PASSING: Final = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_PROTOCOL,
+    }
+)
+"""What keeps a file from being written for a while: the disk is full, a backup holds it."""
 
 
 class Store(Protocol):
@@ -111,7 +131,8 @@ class SqliteStore:
     """An SQLite file in WAL mode: the last record of each live call in `live`, what became of it in `cdr`, what its
     media were like in `quality`.
 
-    A call that begins and ends within one batch is never written but for its call record.
+    A call that begins and ends within one batch is never written but for its call record. What the file does not take,
+    since the disk is full or somebody holds it, waits until it does.
     """
 
     def __init__(self, path: Path, company: float = COMPANY) -> None:
@@ -119,6 +140,10 @@ class SqliteStore:
         used.
         """
         self.lost = 0
+        self.trouble = ""
+        """Why the file takes nothing at the moment, empty while it does."""
+        self.waiting = 0
+        """Records that the file has not taken so far."""
         self._company: Final = company
         self._queue: Final[queue.SimpleQueue[Record | threading.Event | None]] = queue.SimpleQueue()
         make_state(path.parent)
@@ -129,7 +154,7 @@ class SqliteStore:
 
     def append(self, record: Record) -> None:
         """Queue the record."""
-        if self._queue.qsize() >= BACKLOG:
+        if self._queue.qsize() + self.waiting >= BACKLOG:
             self.lost += 1
         else:
             self._queue.put(record)
@@ -155,7 +180,7 @@ class SqliteStore:
         self._database.execute("COMMIT")
 
     def flush(self) -> None:
-        """Wait for the writer; ten seconds at the longest."""
+        """Wait for the writer, who tries once; ten seconds at the longest."""
         done = threading.Event()
         self._queue.put(done)
         done.wait(10.0)
@@ -169,41 +194,73 @@ class SqliteStore:
 
     def _run(self) -> None:
         pause = threading.Event()
+        left: list[Record] = []
+        again = AGAIN
         while True:
-            first = self._queue.get()
-            if not isinstance(first, threading.Event) and first is not None:
-                pause.wait(self._company)
-            batch: list[Record] = []
-            mark = first
+            try:
+                mark = self._queue.get(timeout=again if left else None)
+            except queue.Empty:
+                mark = threading.Event()  # nobody waits for it
+            if not isinstance(mark, threading.Event) and mark is not None:
+                pause.wait(again if left else self._company)
+            batch = left
+            most = len(left) + _BATCH
             while isinstance(mark, Journal | CallEnded | CallMeasured):
                 batch.append(mark)
-                if len(batch) >= _BATCH:
+                if len(batch) >= most:
                     break
                 try:
                     mark = self._queue.get_nowait()
                 except queue.Empty:
                     break
-            if batch:
-                self._write(batch)
+            began = time.monotonic()
+            left = _gist(self._write(batch)) if batch else []
+            again = min(AGAIN + 10 * (time.monotonic() - began), _LONGEST)  # a tenth of one's time is enough
+            self.waiting = len(left)
             if isinstance(mark, threading.Event):
                 mark.set()
             if mark is None:
+                self.lost += len(left)
                 return
 
-    def _write(self, batch: list[Record]) -> None:
+    def _write(self, batch: list[Record]) -> list[Record]:
+        """Put these into the file: those that it did not take, but may yet. One that it will never take is lost."""
         try:
-            kept, acked, ended = folded(batch)
-            self._database.execute("BEGIN")
-            self._database.executemany(_KEEP, map(_live_row, kept))
-            self._database.executemany(_ACK, [(call,) for call in acked])
-            self._database.executemany(_FORGET, [(record.call,) for record in ended])
-            self._database.executemany(_INSERT_CDR, [_row(record) for record in ended])
-            self._database.executemany(_INSERT_QUALITY, [row for record in batch for row in _quality_rows(record)])
-            self._database.execute("COMMIT")
-        except sqlite3.Error:  # disk full, file locked by a backup: the calls go on
-            self.lost += len(batch)
+            self._put(batch)
+        except (sqlite3.Error, ValueError, OverflowError) as error:
+            self.trouble = str(error)
             if self._database.in_transaction:
                 self._database.execute("ROLLBACK")
+            if isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) & 0xFF in _PASSING:
+                return batch
+            if len(batch) == 1:
+                self.lost += 1
+                return []
+            middle = len(batch) // 2
+            left = self._write(batch[:middle])
+            return left + batch[middle:] if left else self._write(batch[middle:])
+        self.trouble = ""
+        return []
+
+    def _put(self, batch: list[Record]) -> None:
+        kept, acked, ended = folded(batch)
+        database = self._database
+        database.execute("BEGIN IMMEDIATE")
+        database.executemany(_KEEP, map(_live_row, kept))
+        database.executemany(_ACK, [(call,) for call in acked])
+        database.executemany(_FORGET, [(record.call,) for record in ended])
+        database.executemany(_INSERT_CDR, [_row(record) for record in ended])
+        database.executemany(_INSERT_QUALITY, [row for record in batch for row in _quality_rows(record)])
+        database.execute("COMMIT")
+
+
+def _gist(left: list[Record]) -> list[Record]:
+    """The same with one whole record, and one ACK, for each call that goes on."""
+    kept, acked, ended = folded(left)
+    whole = [Journal(one.call, KEPT, one.wall, one.record) for one in kept]
+    acked += [one.call for one in kept if one.kind == ACKED]
+    measured = [record for record in left if isinstance(record, CallMeasured)]
+    return [*whole, *[Journal(call, ACKED, 0.0, b"") for call in acked], *ended, *measured]
 
 
 class Switches:
@@ -238,6 +295,10 @@ def _opened(path: Path) -> sqlite3.Connection:
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = NORMAL")
         database.executescript(_SCHEMA)
+        for statement, values in ((_KEEP, 4), (_INSERT_CDR, 13), (_INSERT_QUALITY, 12), (_DISABLE, 2)):
+            database.execute(f"EXPLAIN {statement}", [None] * values)  # a table of another shape takes none of ours
+        database.execute(_LOOK).fetchall()  # one that breaks off would end each worker that is to adopt these
+        database.execute(f"PRAGMA busy_timeout = {int(PATIENCE * 1000)}")
     except sqlite3.Error as error:
         if database is not None:
             database.close()

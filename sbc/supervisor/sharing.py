@@ -23,7 +23,9 @@ from sbc.journal import (
     Away,
     Instance,
     Place,
+    Replica,
     SharedStore,
+    SqliteStore,
     Standing,
     Store,
     examine_server,
@@ -186,24 +188,41 @@ def place_of(config: Config) -> Place:
 
 
 async def follow(store: Store, logger: Logger, give_up: Callable[[], None]) -> None:
-    """Say once when the server goes and when it is back; `give_up` when another node has taken over."""
-    if not isinstance(store, SharedStore):
+    """Say once when the file takes nothing or the server goes, and when it is back; `give_up` when another node has
+    taken over.
+    """
+    if not isinstance(store, SqliteStore | SharedStore):
         return
-    replica = store.replica
-    before = Standing.UP
+    standing, trouble = Standing.UP, ""
     while True:
-        standing = replica.standing
-        if standing is not before:
-            if standing is Standing.UP:
-                logger.info("the shared store is back", calls=replica.restored, missed=replica.missed)
-            elif standing is Standing.AWAY:
-                logger.warning("the shared store is away; calls go on", reason=replica.why)
-            else:
-                logger.error("another node has taken over: this one ends", by=replica.why)
+        if bool(store.trouble) != bool(trouble):
+            trouble = _tell_of_file(store, logger)
+        if isinstance(store, SharedStore) and store.replica.standing is not standing:
+            standing = _tell_of_server(store.replica, logger)
+            if standing is Standing.LOST:
                 give_up()
                 return
-        before = standing
         await asyncio.sleep(EVERY)
+
+
+def _tell_of_file(store: SqliteStore | SharedStore, logger: Logger) -> str:
+    trouble = store.trouble
+    if trouble:
+        logger.error("the journal cannot be written; calls go on, their records wait", reason=trouble)
+    else:
+        logger.info("the journal is written again", lost=store.lost)
+    return trouble
+
+
+def _tell_of_server(replica: Replica, logger: Logger) -> Standing:
+    standing = replica.standing
+    if standing is Standing.UP:
+        logger.info("the shared store is back", calls=replica.restored, missed=replica.missed)
+    elif standing is Standing.AWAY:
+        logger.warning("the shared store is away; calls go on", reason=replica.why)
+    else:
+        logger.error("another node has taken over: this one ends", by=replica.why)
+    return standing
 
 
 def check_ours(store: Store) -> None:
@@ -215,6 +234,8 @@ def check_ours(store: Store) -> None:
 def journal_status(kind: str, store: Store | None) -> dict[str, object]:
     """For operators."""
     found: dict[str, object] = {"store": kind, "lost": store.lost if store is not None else 0}
+    if isinstance(store, SqliteStore | SharedStore) and store.waiting:
+        found |= {"waiting": store.waiting, "why": store.trouble}
     return found | {"shared": standing_of(store.replica)} if isinstance(store, SharedStore) else found
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from sbc.adoption import needs
 from sbc.config import Config, Engine
-from sbc.journal import Away, Instance, SharedStore, Standing
+from sbc.journal import Away, Instance, SharedStore, SqliteStore, Standing
 from sbc.media import NOBODY
 from sbc.outputs import KEPT, Journal
 from sbc.supervisor import sharing
@@ -245,3 +245,26 @@ def test_a_server_that_is_away_at_the_start_is_waited_for_then_done_without(
     with pytest.raises(Away):
         found.look()
     found.close()
+
+
+def test_a_file_that_takes_nothing_is_told_of_once_and_so_is_that_it_does_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk is no secret of a counter's."""
+    monkeypatch.setattr(sharing, "EVERY", 0)
+
+    async def told() -> list[str]:
+        store, logger = SqliteStore(tmp_path / "sbc.sqlite"), FakeLogger()
+        task = asyncio.ensure_future(follow(store, logger, lambda: None))
+        for trouble in ("", "database or disk is full", "database is locked", ""):
+            store.trouble = trouble
+            for _ in range(3):
+                await asyncio.sleep(0)
+        task.cancel()
+        store.close()
+        return logger.events()
+
+    assert asyncio.run(told()) == [
+        "the journal cannot be written; calls go on, their records wait",
+        "the journal is written again",
+    ]
