@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from pathlib import Path
 from typing import Any
@@ -44,26 +43,17 @@ def test_two_way_and_one_way_calls_are_told_apart(kind: str, tmp_path: Path) -> 
             wait_until(lambda: rig.node.log().count('"call quality"') == 2, 5, "the end records")
             counters = rig.node.ask("GET", "/status")["events"]
             assert (counters["audio.two-way"], counters["audio.one-way"]) == (1, 1)
-            wait_until(lambda: len(kept(rig)) == 4, 5, "the call records")
-            assert {(callee, side, audio, unheard) for callee, side, audio, unheard, _ in kept(rig)} == {
+            wait_until(lambda: len(rig.node.kept(_KEPT)) == 4, 5, "the call records")
+            assert {(callee, side, audio, unheard) for callee, side, audio, unheard, _ in rig.node.kept(_KEPT)} == {
                 ("493020000", "caller", "two-way", ""),
                 ("493020000", "callee", "two-way", ""),
                 ("493020001", "caller", "one-way", "callee"),
                 ("493020001", "callee", "one-way", "callee"),
             }
-            packets = {(callee, side): count for callee, side, _, _, count in kept(rig)}
+            packets = {(callee, side): count for callee, side, _, _, count in rig.node.kept(_KEPT)}
             assert packets.pop(("493020001", "callee")) == 0
             assert min(packets.values()) > 10
         finally:
             crowd.close()
             if daemon is not None:
                 daemon.stop()
-
-
-def kept(rig: Rig) -> list[tuple[str, str, str, str, int]]:
-    """What the node's file has of calls and their media, while the node writes it."""
-    database = sqlite3.connect(f"file:{rig.node.directory / 'sbc.sqlite'}?mode=ro", uri=True)
-    try:
-        return database.execute(_KEPT).fetchall()
-    finally:
-        database.close()

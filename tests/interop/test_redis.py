@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import signal
 import socket
-import sqlite3
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -82,15 +81,6 @@ def calls(rig: Rig, count: int, held: int, rate: int = 15) -> tuple[Sipp, Sipp]:
 def status(node: Node) -> dict[str, Any]:
     found: dict[str, Any] = node.ask("GET", "/status")
     return found
-
-
-def records(node: Node) -> list[tuple[int, str, str]]:
-    """Status, who released and cause of each call that has ended."""
-    database = sqlite3.connect(f"file:{node.directory / 'sbc.sqlite'}?mode=ro", uri=True)
-    try:
-        return database.execute("SELECT status, released_by, cause FROM cdr").fetchall()
-    finally:
-        database.close()
 
 
 def wait_kept(redis: Redis, count: int) -> None:
@@ -209,7 +199,7 @@ def test_calls_go_on_without_the_server_which_is_told_of_them_when_it_is_back(ri
     wait_kept(redis, 0)
     node.expect_logged("the shared store is back")
     assert [node.log().count(said) for said in ("the shared store is away", "the shared store is back")] == [1, 1]
-    wait_until(lambda: records(node) == [(200, "caller", "bye")] * CALLS, 5, "the call records")
+    wait_until(lambda: node.records() == [(200, "caller", "bye")] * CALLS, 5, "the call records")
     assert node.stop() == 0
     assert redis.ask("EXISTS", f"{KEY}lease") == "0", "the next node need not wait"
 
@@ -226,7 +216,7 @@ def test_a_node_that_is_killed_goes_on_with_its_calls(rig: Rig, redis: Redis) ->
     caller.assert_ok(60)
     callee.assert_ok(60)
     wait_kept(redis, 0)
-    wait_until(lambda: records(node) == [(200, "caller", "bye")] * CALLS, 5, "the call records")
+    wait_until(lambda: node.records() == [(200, "caller", "bye")] * CALLS, 5, "the call records")
     assert node.stop() == 0
 
 
@@ -259,7 +249,7 @@ def test_another_node_goes_on_with_the_calls_of_a_dead_one(
     callee.assert_ok(90)
     rig.assert_hidden(allowed=("alice",))
     wait_kept(redis, 0)
-    wait_until(lambda: records(second) == [(200, "caller", "bye")] * CALLS, 5, "the call records")
+    wait_until(lambda: second.records() == [(200, "caller", "bye")] * CALLS, 5, "the call records")
     assert status(second)["events"].get("dropped.stray-response", 0) == 0
     assert second.stop() == 0
 
@@ -280,7 +270,7 @@ def test_a_call_whose_media_engine_is_elsewhere_gets_another_one(rig: Rig, redis
     assert '"call left"' not in second.log()
     talk.hang_up(near)
     wait_kept(redis, 0)
-    wait_until(lambda: records(second) == [(200, "caller", "bye")], 5, "the call records")
+    wait_until(lambda: second.records() == [(200, "caller", "bye")], 5, "the call records")
     assert second.stop() == 0
 
 

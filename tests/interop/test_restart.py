@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,24 +24,6 @@ def rig() -> Iterator[Rig]:
         rig.start_with(store="sqlite")
         rig.begin()
         yield rig
-
-
-def journalled(rig: Rig) -> int:
-    """Calls in the journal."""
-    database = sqlite3.connect(f"file:{rig.node.directory / 'sbc.sqlite'}?mode=ro", uri=True)
-    try:
-        return int(database.execute("SELECT count(*) FROM live").fetchone()[0])
-    finally:
-        database.close()
-
-
-def records(rig: Rig) -> list[tuple[int, str, str]]:
-    """Status, who released and cause of each call that has ended, with how often."""
-    database = sqlite3.connect(f"file:{rig.node.directory / 'sbc.sqlite'}?mode=ro", uri=True)
-    try:
-        return database.execute("SELECT status, released_by, cause FROM cdr").fetchall()
-    finally:
-        database.close()
 
 
 def is_running(pid: int) -> bool:
@@ -69,7 +50,7 @@ def test_all_calls_end_with_a_bye_on_both_legs_after_kill_9_and_restart(rig: Rig
         options=("-s", "4930222"),
     )
     wait_until(lambda: rig.node.ask("GET", "/status")["calls"] == CALLS, 12, "all calls to be up")
-    wait_until(lambda: journalled(rig) == CALLS, 2, "all calls to be in the journal")
+    wait_until(lambda: rig.node.journalled() == CALLS, 2, "all calls to be in the journal")
     caller.process.signal(signal.SIGSTOP)  # nobody hangs up meanwhile, however long a restart takes here
     engine = rig.node.ask("GET", "/status")["media"]["embedded"]["pid"]
 
@@ -84,9 +65,9 @@ def test_all_calls_end_with_a_bye_on_both_legs_after_kill_9_and_restart(rig: Rig
     callee.assert_ok(200)
     rig.assert_hidden(allowed=("alice",))  # the Contact's user is the display name too
     rig.assert_clean_end()
-    wait_until(lambda: len(records(rig)) == CALLS, 5, "the call records")
-    assert set(records(rig)) == {(200, "caller", "bye")}
-    assert journalled(rig) == 0
+    wait_until(lambda: len(rig.node.records()) == CALLS, 5, "the call records")
+    assert set(rig.node.records()) == {(200, "caller", "bye")}
+    assert rig.node.journalled() == 0
     assert rig.node.stop() == 0
     wait_until(lambda: not is_running(engine), 5, "the media engine to end with its node")
 
@@ -95,7 +76,7 @@ def test_a_reinvite_crosses_after_a_restart(rig: Rig) -> None:
     """Issue, must show: re-INVITE works meanwhile."""
     talk = Talk(rig)
     near, far = talk.establish()
-    wait_until(lambda: journalled(rig) == 1, 2, "the call to be in the journal")
+    wait_until(lambda: rig.node.journalled() == 1, 2, "the call to be in the journal")
     rig.restart()
     talk.far.send(talk.far.in_dialog("INVITE", far, body=talk.far.sdp(18000, version=2)))
     crossed = talk.near.expect("INVITE")
@@ -113,7 +94,7 @@ def test_calls_without_their_media_engine_get_another(rig: Rig) -> None:
     """Both sides get a re-INVITE, and a BYE where one refuses; nobody is left in a call without audio."""
     talk = Talk(rig)
     near, _ = talk.establish()
-    wait_until(lambda: journalled(rig) == 1, 2, "the call to be in the journal")
+    wait_until(lambda: rig.node.journalled() == 1, 2, "the call to be in the journal")
     (rig.node.directory / "media-engine").unlink()
     rig.restart()
     talk.near.respond(talk.near.expect("INVITE"), 200, "OK", body=talk.near.sdp())
@@ -124,4 +105,4 @@ def test_calls_without_their_media_engine_get_another(rig: Rig) -> None:
     talk.hang_up(near)
     rig.assert_hidden()
     rig.node.wait_idle()
-    wait_until(lambda: records(rig) == [(200, "caller", "bye")], 5, "the call record")
+    wait_until(lambda: rig.node.records() == [(200, "caller", "bye")], 5, "the call record")

@@ -9,7 +9,7 @@ import pytest
 
 from tests.interop.halfway import HalfWay, stands
 from tests.interop.test_races import Talk
-from tests.interop.test_workers import assert_no_strays, records, status, workers_of
+from tests.interop.test_workers import assert_no_strays, status, workers_of
 from tests.rig.needs import need
 from tests.rig.process import wait_until
 from tests.rig.rig import INSIDE, OUTSIDE, Rig
@@ -80,7 +80,7 @@ def test_a_live_call_goes_through_two_upgrades(rig: Rig) -> None:
     near.cseq += 1
     talk.hang_up(near)
     rig.node.wait_idle()
-    wait_until(lambda: records(rig) == [(200, "caller", "bye")], 5, "the call record")
+    wait_until(lambda: rig.node.records() == [(200, "caller", "bye")], 5, "the call record")
     rig.node.assert_sound()
     assert rig.node.stop() == 0
 
@@ -91,7 +91,7 @@ def test_a_call_that_rings_is_answered_through_the_process_that_has_it(rig: Rig)
     near = half.answer()
     wait_until(lambda: stands(rig) == ["front"] * WORKERS, 60, "the old processes to end")
     half.hang_up(near)
-    wait_until(lambda: records(rig) == [(200, "caller", "bye")], 5, "the call record")
+    wait_until(lambda: rig.node.records() == [(200, "caller", "bye")], 5, "the call record")
     assert rig.node.stop() == 0
 
 
@@ -141,8 +141,8 @@ def test_a_worker_is_drained_while_calls_come_and_go(rig: Rig) -> None:
     assert settled(rig)[1] == before[1]
     assert repeated(caller) == 0
     rig.node.wait_idle()
-    wait_until(lambda: len(records(rig)) == 300, 5, "the call records")  # they are written behind
-    assert set(records(rig)) == {(200, "caller", "bye")}
+    wait_until(lambda: len(rig.node.records()) == 300, 5, "the call records")  # they are written behind
+    assert set(rig.node.records()) == {(200, "caller", "bye")}
     assert_no_strays(rig)
     rig.node.assert_sound()
     assert rig.node.stop() == 0
@@ -167,8 +167,8 @@ def test_two_upgrades_under_load_lose_no_call(rig: Rig) -> None:
     rig.node.wait_idle()
     assert_no_strays(rig)
     figures = f"longest answer {answers(caller)[-1]:.3f} s, {repeated(caller)} requests repeated of {2 * calls}"
-    wait_until(lambda: len(records(rig)) == calls, 5, "the call records")
-    assert set(records(rig)) == {(200, "caller", "bye")}, figures
+    wait_until(lambda: len(rig.node.records()) == calls, 5, "the call records")
+    assert set(rig.node.records()) == {(200, "caller", "bye")}, figures
     assert watcher.failures == 0, "the control socket is the next one's from the same moment on"
     rig.node.assert_sound()
     assert rig.node.stop() == 0

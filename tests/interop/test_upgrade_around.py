@@ -15,7 +15,7 @@ import pytest
 from sbc.supervisor.relief import TRIES
 from tests.interop.halfway import HalfWay
 from tests.interop.test_upgrade import WORKERS, settled
-from tests.interop.test_workers import records, status
+from tests.interop.test_workers import status
 from tests.rig.crowd import Crowd
 from tests.rig.needs import need
 from tests.rig.process import wait_until
@@ -113,7 +113,7 @@ def test_audio_goes_on_while_another_interpreter_takes_over(python: Path) -> Non
             rig.node.wait_idle()
         finally:
             crowd.close()
-        wait_until(lambda: records(rig) == [(200, "caller", "bye")] * CALLS, 5, "the call records")
+        wait_until(lambda: rig.node.records() == [(200, "caller", "bye")] * CALLS, 5, "the call records")
         rig.node.assert_sound()
         assert rig.node.stop() == 0
 

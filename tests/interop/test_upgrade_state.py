@@ -10,7 +10,7 @@ from tests.interop.test_races import Talk
 from tests.interop.test_redis import KEY, shared
 from tests.interop.test_upgrade import WORKERS, settled
 from tests.interop.test_upgrade_around import TIMERS
-from tests.interop.test_workers import records, status
+from tests.interop.test_workers import status
 from tests.rig.needs import need
 from tests.rig.process import wait_until
 from tests.rig.redis import Redis
@@ -105,7 +105,7 @@ def test_a_held_call_and_a_registration_go_through_an_upgrade_and_a_subscription
     subscribe(talk)
 
     rig.node.wait_idle()
-    wait_until(lambda: records(rig) == [(200, "caller", "bye")], 5, "the call record")
+    wait_until(lambda: rig.node.records() == [(200, "caller", "bye")], 5, "the call record")
     assert status(rig)["steering"]["lost"] == 0
     rig.node.assert_sound()
     assert rig.node.stop() == 0

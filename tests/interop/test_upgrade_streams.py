@@ -14,7 +14,7 @@ import pytest
 from tests.interop.halfway import stands
 from tests.interop.test_upgrade import WORKERS, settled
 from tests.interop.test_upgrade_around import TIMERS
-from tests.interop.test_workers import assert_no_strays, records, status
+from tests.interop.test_workers import assert_no_strays, status
 from tests.kit.certificates import Authority
 from tests.rig.needs import need
 from tests.rig.node import node_file
@@ -166,7 +166,7 @@ def test_calls_on_connections_go_on_over_the_same_ones(streams: Streams, transpo
     late.send(late.request("OPTIONS", f"sip:{OUTSIDE.node_address};transport={transport}"))
     late.expect(200, "OPTIONS")
     rig.node.wait_idle()
-    wait_until(lambda: records(rig) == [(200, "callee", "bye")], 5, "the call record")
+    wait_until(lambda: rig.node.records() == [(200, "callee", "bye")], 5, "the call record")
     assert_no_strays(rig)
     assert status(rig)["transport"]["undeliverable"] == 0
     for ua in (one.near, one.far, late):
@@ -200,6 +200,6 @@ def test_connections_that_cannot_move_are_closed_in_peace_when_their_time_is_ove
     again.respond(again.expect("BYE"), 200, "OK")
     far.expect(200, "BYE")
     rig.node.wait_idle()
-    wait_until(lambda: records(rig) == [(200, "callee", "bye")], 5, "the call record")
+    wait_until(lambda: rig.node.records() == [(200, "callee", "bye")], 5, "the call record")
     rig.node.assert_sound()
     assert rig.node.stop() == 0

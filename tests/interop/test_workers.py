@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sqlite3
 from collections.abc import Iterator
 from typing import Any
 
@@ -77,15 +76,6 @@ def is_settled(rig: Rig) -> bool:
     return sum(one["handed"] for one in each) == sum(one["taken"] for one in each)
 
 
-def records(rig: Rig) -> list[tuple[int, str, str]]:
-    """Status, who released and cause of each call that has ended."""
-    database = sqlite3.connect(f"file:{rig.node.directory / 'sbc.sqlite'}?mode=ro", uri=True)
-    try:
-        return database.execute("SELECT status, released_by, cause FROM cdr").fetchall()
-    finally:
-        database.close()
-
-
 def assert_no_strays(rig: Rig) -> None:
     """No worker was given what another one owned: it would have answered 481, or discarded it."""
     events = status(rig)["events"]
@@ -113,9 +103,11 @@ def test_one_source_port_feeds_all_workers_and_nothing_goes_to_the_wrong_one(rig
     assert_no_strays(rig)
     rig.assert_hidden(allowed=("alice",))
     rig.assert_clean_end()
-    wait_until(lambda: len(records(rig)) == 600, 5, "the call records")  # they are written behind
+    wait_until(lambda: len(rig.node.records()) == 600, 5, "the call records")  # they are written behind
     assert rig.node.stop() == 0
-    assert records(rig) == [(200, "caller", "bye")] * 600, "none is kept a second time by what the node writes last"
+    assert rig.node.records() == [(200, "caller", "bye")] * 600, (
+        "none is kept a second time by what the node writes last"
+    )
 
 
 def test_a_worker_that_is_killed_loses_no_call(rig: Rig) -> None:
@@ -131,7 +123,7 @@ def test_a_worker_that_is_killed_loses_no_call(rig: Rig) -> None:
     fresh.exit_code(90)
     caller.assert_ok(120)
     rig.node.wait_idle(60)
-    wait_until(lambda: records(rig).count((200, "caller", "bye")) >= 200, 5, "the call records")
+    wait_until(lambda: rig.node.records().count((200, "caller", "bye")) >= 200, 5, "the call records")
     rig.assert_hidden(allowed=("alice",))
     assert rig.node.stop() == 0
 
@@ -141,7 +133,7 @@ def test_a_worker_that_is_killed_again_and_again_loses_no_call(rig: Rig) -> None
     """Each that comes after is given the calls at once, however short the life of the one before."""
     talk = Talk(rig)
     near, far = talk.establish()
-    wait_until(lambda: live(rig) == 1, 5, "the call to be in the journal")
+    wait_until(lambda: rig.node.journalled() == 1, 5, "the call to be in the journal")
     (owner,) = [at for at, one in enumerate(status(rig)["workers"]) if one["calls"]]
     for _ in range(3):
         victim = workers_of(rig)[owner]
@@ -156,7 +148,7 @@ def test_a_worker_that_is_killed_again_and_again_loses_no_call(rig: Rig) -> None
     near.cseq += 1
     talk.hang_up(near)
     rig.node.wait_idle()
-    wait_until(lambda: records(rig) == [(200, "caller", "bye")], 5, "the call record")
+    wait_until(lambda: rig.node.records() == [(200, "caller", "bye")], 5, "the call record")
     assert rig.node.stop() == 0
 
 
@@ -171,7 +163,7 @@ def test_a_node_of_several_workers_that_is_killed_loses_no_call(rig: Rig) -> Non
     """Issue, must show: the same for `kill -9` of the whole node and restart."""
     callee, caller = peers(rig, calls=60, rate=RATE, held=25000)
     wait_until(lambda: status(rig)["calls"] == 60, 30, "all calls to be up")
-    wait_until(lambda: live(rig) == 60, 5, "all calls to be in the journal")
+    wait_until(lambda: rig.node.journalled() == 60, 5, "all calls to be in the journal")
     rig.restart()
     wait_until(lambda: status(rig).get("events", {}).get("calls.adopted") == 60, 20, "all calls to be adopted")
     caller.assert_ok(90)
@@ -179,18 +171,9 @@ def test_a_node_of_several_workers_that_is_killed_loses_no_call(rig: Rig) -> Non
     rig.assert_hidden(allowed=("alice",))
     rig.node.wait_idle()
     assert_no_strays(rig)
-    wait_until(lambda: records(rig) == [(200, "caller", "bye")] * 60, 5, "the call records")
+    wait_until(lambda: rig.node.records() == [(200, "caller", "bye")] * 60, 5, "the call records")
     assert rig.node.stop() == 0
-    assert records(rig) == [(200, "caller", "bye")] * 60
-
-
-def live(rig: Rig) -> int:
-    """Calls in the journal."""
-    database = sqlite3.connect(f"file:{rig.node.directory / 'sbc.sqlite'}?mode=ro", uri=True)
-    try:
-        return int(database.execute("SELECT count(*) FROM live").fetchone()[0])
-    finally:
-        database.close()
+    assert rig.node.records() == [(200, "caller", "bye")] * 60
 
 
 def workers_of(rig: Rig) -> list[int]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import re
 import signal
 import socket
+import sqlite3
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -183,6 +185,19 @@ class Node:
     def wait_idle(self, timeout: float = 10.0) -> None:
         """Wait until it holds no call."""
         wait_until(lambda: not self.calls(), timeout, "the node's last call to end")
+
+    def kept(self, query: str) -> list[Any]:
+        """What its journal answers to a query: of a node that has ended, too."""
+        with contextlib.closing(sqlite3.connect(f"file:{self.directory / 'sbc.sqlite'}?mode=ro", uri=True)) as database:
+            return database.execute(query).fetchall()
+
+    def records(self) -> list[tuple[int, str, str]]:
+        """Status, who released and cause of each call that has ended; they are written behind."""
+        return self.kept("SELECT status, released_by, cause FROM cdr")
+
+    def journalled(self) -> int:
+        """Calls in its journal."""
+        return int(self.kept("SELECT count(*) FROM live")[0][0])
 
     def log(self) -> str:
         """All it logged."""
