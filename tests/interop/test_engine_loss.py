@@ -124,7 +124,7 @@ def test_a_peer_that_refuses_the_other_engine_hears_the_end(rig: Rig, tmp_path: 
     need("rtpengine")
     engine = Rtpengine(tmp_path, rig.network.node)
     second = Rtpengine(tmp_path, rig.network.node, 1)
-    rig.start(lambda state: node_file(state=state, engine=f"{engine.ng} {second.ng}"))
+    rig.start(lambda state: node_file(state=state, engine=f"{engine.ng} {second.ng}", store="sqlite"))
     crowd = Crowd(rig, 1)
     try:
         crowd.establish()
@@ -132,7 +132,9 @@ def test_a_peer_that_refuses_the_other_engine_hears_the_end(rig: Rig, tmp_path: 
         (engine, second)[lost_calls(rig).index(1)].process.kill()
         wait_until(lambda: crowd.byes == 2, 30, "both ends to hear BYE")
         cause = "media engine lost, caller said 488"
-        wait_until(lambda: cause in rig.node.log(), 5, "the cause in the log")
+        wait_until(lambda: rig.node.records() != [], 5, "the call record")
+        assert rig.node.records() == [(200, "sbc", cause)]
+        rig.node.expect_logged(cause)
     finally:
         crowd.close()
         engine.stop()
