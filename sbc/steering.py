@@ -51,7 +51,7 @@ def named_key(data: bytes) -> int:
     """
     head = data.partition(b"\r\n\r\n")[0]
     lower = head.lower()
-    if b"\nreplaces" not in lower and b"\njoin" not in lower and b"\ntarget-dialog" not in lower:
+    if max(lower.find(b"\nreplaces"), lower.find(b"\njoin"), lower.find(b"\ntarget-dialog")) < 0:
         return -1
     for line in head.split(b"\n")[1:]:
         name, colon, value = line.partition(b":")

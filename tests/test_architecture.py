@@ -23,6 +23,7 @@ LEVELS = {
     "sbc.mint": 0,
     "sbc.digest": 0,
     "sbc.wire": 0,
+    "sbc.octets": 0,
     "sbc.records": 0,
     "sbc.outputs": 0,
     "sbc.steering": 0,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from sbc.octets import holds
+
 
 def orderly(sdp: bytes) -> bytes:
     """The same with each `c=` in front of the attributes of its section: behind them 10.5.3 overlooks it, and refuses.
@@ -53,7 +55,7 @@ def objection_to_places(sdp: bytes) -> str:
     while at >= 0:
         end = sdp.find(b"\n", at)
         host = (sdp[at:] if end < 0 else sdp[at:end])[9:].strip().partition(b"/")[0]
-        if b":" in host:
+        if holds(host, b":"):
             if host[:2].lower() == b"ff":
                 return MULTICAST
         elif host.translate(None, b"0123456789."):
@@ -69,7 +71,7 @@ _GROUPS: Final[frozenset[bytes]] = frozenset(b"%d." % first for first in range(2
 
 def placed(sdp: bytes) -> bytes:
     """The same with the port alone where `a=rtcp` (RFC 3605) has a host name: 10.5.3 would pass it on."""
-    if _RTCP not in sdp:
+    if not holds(sdp, _RTCP):
         return sdp
     lines = sdp.split(b"\n")
     for at, line in enumerate(lines):
@@ -90,11 +92,11 @@ def shares_place(said: bytes, made: bytes) -> bool:
     while at >= 0:
         end = made.find(b" ", made.find(b" ", at) + 1)
         head = made[at : end + 1]  # the kind and the port
-        if head.startswith(_KINDS) and head in said and not head.endswith(b" 0 ") and _hosts(said) & _hosts(made):
+        if head.startswith(_KINDS) and holds(said, head) and not head.endswith(b" 0 ") and _hosts(said) & _hosts(made):
             return True
         at = made.find(b"\nm=", at + 1)
     return False
 
 
 def _hosts(sdp: bytes) -> set[bytes]:
-    return {line.strip() for line in sdp.split(b"\n") if line.startswith(b"c=") and b" 0.0.0.0" not in line}
+    return {line.strip() for line in sdp.split(b"\n") if line.startswith(b"c=") and not holds(line, b" 0.0.0.0")}

@@ -21,6 +21,7 @@ from rtpengine import (
 from sbc.media.codecs import Choice
 from sbc.media.security import Profile
 from sbc.media.terms import Terms
+from sbc.octets import holds
 
 _FLAGS: Final = (Flag.STRICT_SOURCE, Flag.PORT_LATCHING)
 """Strict source: RTP from a third address is neither forwarded nor learnt. Port latching: a peer that moves, and a
@@ -45,7 +46,7 @@ _ANSWERS: Final[dict[tuple[bool, bool, bool, bool, bool], Options]] = {}
 
 def has_ice(sdp: bytes) -> bool:
     """Whether a description is of a peer that has ICE."""
-    return b"a=ice-ufrag:" in sdp
+    return holds(sdp, b"a=ice-ufrag:")
 
 
 def has_feedback(sdp: bytes) -> bool:
@@ -54,7 +55,7 @@ def has_feedback(sdp: bytes) -> bool:
     Else the engine keeps it and reports itself, for it bears names (`user@host`, RFC 3550 section 6.5.1) that 10.5.3
     would pass on.
     """
-    return b"\nm=video" in sdp
+    return holds(sdp, b"\nm=video")
 
 
 def offer_options(interfaces: tuple[str, str], terms: tuple[Terms, Terms], profile: Profile, sdp: bytes) -> Options:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from sbc.media.terms import Security, Terms
+from sbc.octets import holds
 
 _SUITES: Final[frozenset[bytes]] = frozenset(
     {b"AEAD_AES_256_GCM", b"AEAD_AES_128_GCM", b"AES_CM_128_HMAC_SHA1_80", b"AES_CM_128_HMAC_SHA1_32"}
@@ -75,7 +76,7 @@ def streams_of(sdp: bytes) -> list[Stream]:
 
 def is_plain(sdp: bytes) -> bool:
     """True where neither a secure profile nor a key in SDP can be found: nothing more need be read."""
-    return _CRYPTO not in sdp and b"SAVP" not in sdp.upper()
+    return not (holds(sdp, _CRYPTO) or holds(sdp.upper(), b"SAVP"))
 
 
 def _is_usable(line: bytes) -> bool:
@@ -167,8 +168,8 @@ def without_weak_keys(terms: Terms, sdp: bytes) -> bytes:
 
     What an engine is not told of it sends no checks to: candidates are addresses of a peer's choice.
     """
-    has_crypto, has_prints, has_ice = _CRYPTO in sdp, _FINGERPRINT in sdp, b"a=ice-" in sdp or b"a=candidate" in sdp
-    if not (has_crypto or has_prints or has_ice):
+    has_keys = holds(sdp, _CRYPTO) or holds(sdp, _FINGERPRINT)
+    if not (has_keys or holds(sdp, b"a=ice-") or holds(sdp, b"a=candidate")):
         return sdp
     takes_dtls = terms.has_dtls and any(stream.is_dtls for stream in streams_of(sdp))
     lines: list[bytes] = []
@@ -221,7 +222,7 @@ def _crypto_lines(sdp: bytes) -> list[list[bytes]]:
 
 def without_foreign_keys(terms: Terms, sdp: bytes, foreign: bytes) -> bytes:
     """An engine's description for a leg, without what names or keys the other leg: some engines pass that on."""
-    if _CRYPTO not in sdp and _FINGERPRINT not in sdp and b"a=ice-" not in sdp:
+    if not (holds(sdp, _CRYPTO) or holds(sdp, _FINGERPRINT) or holds(sdp, b"a=ice-")):
         return sdp
     known = {_mark(line) for line in foreign.split(b"\n") if line.startswith((_CRYPTO, *_OWN))}
     lines: list[bytes] = []

@@ -132,7 +132,7 @@ class StreamFramer:
                 self._scanned = available - 1
                 return 0
             self._check_size(line_end + 2 - start)
-            if b"SIP/" not in buffer[start:line_end].upper():
+            if buffer[start:line_end].upper().find(b"SIP/") < 0:
                 raise ParseError(Fault.START_LINE, "not a SIP start line")
             self._has_start = True
             self._scanned = line_end - start

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from sbc.octets import holds
 from sbc.sdp import Attributes, Session
 
 _IN_RTP: Final = "urn:ietf:params:rtp-hdrext:sdes:mid"
@@ -48,7 +49,7 @@ def _regrouped(key: str, value: str | None, names: dict[str, str]) -> tuple[str,
 def _names_in(said: bytes) -> dict[int, str]:
     """By the places of m-lines."""
     found: dict[int, str] = {}
-    if b"a=mid:" not in said:
+    if not holds(said, b"a=mid:"):
         return found
     place = -1
     for line in said.split(b"\n"):

@@ -11,6 +11,7 @@ from typing import Final
 
 from sbc.config import DEFAULT_PROFILE
 from sbc.config import Profile as PeerProfile
+from sbc.octets import holds
 from sbc.sdp import (
     Attributes,
     Connection,
@@ -127,7 +128,7 @@ def build_sdp(
     )
     if feedback and not disclose and (len(mids) > 1 or "" not in mids):
         rename_streams(built, said)
-    if profile is not DEFAULT_PROFILE and has_style(profile) and not restyle(built, profile, b"m=image" in said):
+    if profile is not DEFAULT_PROFILE and has_style(profile) and not restyle(built, profile, holds(said, b"m=image")):
         raise SdpRefused("nothing is left that this peer takes")
     return identity.sign(format_sdp(built))
 

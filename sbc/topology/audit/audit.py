@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from sbc.config import Config
+from sbc.octets import holds
 from sbc.topology.audit.learned import Learned
 from sbc.topology.audit.statics import Forbidden, compile_forbidden, shared_hosts
 from sbc.topology.audit.units import (
@@ -84,21 +85,23 @@ class Audit:
         back.
         """
         forbidden = self._forbidden[egress_realm]
-        text = unescape(data) if b"%" in data else data
+        text = unescape(data) if holds(data, b"%") else data
         folded = text.translate(FOLD)
         words = folded.split()
         has_ipv6 = forbidden.has_ipv6
-        doubtful = not forbidden.units.isdisjoint(words)
+        shortest = forbidden.shortest if foreign is None else min(forbidden.shortest, foreign.shortest)
+        telling = [word for word in words if len(word) >= shortest]
+        doubtful = not forbidden.units.isdisjoint(telling)
         if foreign is not None:
             tokens = foreign.tokens if foreign.is_warm else self._warmed(foreign)
-            doubtful = doubtful or not tokens.isdisjoint(words)
+            doubtful = doubtful or not tokens.isdisjoint(telling)
             has_ipv6 = has_ipv6 or foreign.has_ipv6
         for needle in forbidden.needles:
-            doubtful = doubtful or needle in folded
-        if not (doubtful or b". " in folded or may_hold_inner(text) or (has_ipv6 and may_hold_ipv6(text))):
+            doubtful = doubtful or holds(folded, needle)
+        if not (doubtful or may_hold_inner(text, folded) or (has_ipv6 and may_hold_ipv6(text))):
             return []
         ban = _Ban(forbidden, foreign, own)
-        if not ban.is_broken_by(text, words):
+        if not ban.is_broken_by(text, folded, words):
             return []
         return [finding for finding in ban.findings(data) if not (disclosed and finding.place == "body")]
 
@@ -131,16 +134,16 @@ class _Ban:
             pairs.update(foreign.pairs)
         self.pairs: Final[set[bytes]] = pairs - allowed
 
-    def is_broken_by(self, text: bytes, words: list[bytes]) -> bool:
+    def is_broken_by(self, text: bytes, folded: bytes, words: list[bytes]) -> bool:
         """A quick second look, for where both sides share hosts and ports and the first look always hits."""
         if not self.names.isdisjoint(words):
             return True
         lower = text.lower()
         for pair in self.pairs:
-            if pair in lower:
+            if holds(lower, pair):
                 return True
-        forms = ipv6_units(text) + [word[:-1] for word in words if word[-1:] == b"."]
-        if may_hold_inner(text):
+        forms = ipv6_units(text) + [word.rstrip(b".") for word in words if word[-1:] == b"."]
+        if may_hold_inner(text, folded):
             forms += inner_units(text)
         if not self.names.isdisjoint(forms):
             return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from sbc.octets import holds
 from sbc.sip import Message, Request
 from sbc.topology.audit.units import FOLD, ipv6_units, is_ipv4
 from sbc.topology.audit.vocabulary import SHORTEST, VOCABULARY
@@ -12,6 +13,7 @@ _STABLE: Final = 40  # tokens kept for the whole call; a peer that shows more pu
 _RECENT: Final = 8  # branches and whatever came behind the first 40: only what can still be under way
 _PAIRS: Final = 8
 _LONGEST: Final = 255
+_SHORTEST_ADDRESS: Final = b"1.1.1.1"
 _COOKIE: Final = b"z9hg4bk"
 _WHOLE: Final[frozenset[str]] = frozenset({"Via", "Call-ID", "Record-Route", "Route"})
 _ENDS: Final[frozenset[str]] = frozenset({"From", "To"})
@@ -30,7 +32,7 @@ class Learned:
     strings under 8 bytes, words of the protocol itself and a Contact user that is a number.
     """
 
-    __slots__ = ("_cache", "_pairs", "_recent", "_shared", "_stable", "has_ipv6")
+    __slots__ = ("_cache", "_pairs", "_recent", "_shared", "_stable", "has_ipv6", "shortest")
 
     def __init__(self, shared: frozenset[bytes] = frozenset()) -> None:
         self._shared: Final = shared
@@ -40,6 +42,8 @@ class Learned:
         self._cache: set[bytes] | None = None
         self.has_ipv6 = False
         """True once an IPv6 address was learnt: only then is a message searched for their many spellings."""
+        self.shortest = len(_SHORTEST_ADDRESS)
+        """No word of fewer bytes is among `tokens`."""
 
     @property
     def tokens(self) -> set[bytes]:
@@ -67,6 +71,8 @@ class Learned:
         self._stable, self._recent, self._pairs = stable, recent, pairs
         self._cache = None
         self.has_ipv6 = has_ipv6
+        for pair in self._pairs.split():
+            self._note_port(pair[pair.rfind(b":") + 1 :])
 
     @property
     def is_warm(self) -> bool:
@@ -146,8 +152,8 @@ class Learned:
     def _new(self, text: bytes, known: set[bytes]) -> list[bytes]:
         out: list[bytes] = []
         for unit in text.translate(FOLD).split():
-            # "1.1.1.1" is the one short token: an address is one whatever its length.
-            if len(unit) < SHORTEST and (len(unit) != 7 or not is_ipv4(unit)):
+            # An address is a token whatever its length.
+            if len(unit) < SHORTEST and (len(unit) != len(_SHORTEST_ADDRESS) or not is_ipv4(unit)):
                 continue
             if unit == b"0.0.0.0":
                 continue  # nobody's address: hold in the old way (RFC 3264 section 8.4)
@@ -182,13 +188,17 @@ class Learned:
 
     def _keep_pair(self, host: bytes, port: bytes) -> None:
         pair = (b"[%b]:%b\n" if b":" in host else b"%b:%b\n") % (host, port)
-        if port and pair not in self._pairs and self._pairs.count(b"\n") < _PAIRS:
+        if port and not holds(self._pairs, pair) and self._pairs.count(b"\n") < _PAIRS:
             self._pairs += pair
+            self._note_port(port)
             if self._cache is not None:
                 self._cache.add(port)
 
+    def _note_port(self, port: bytes) -> None:
+        self.shortest = min(self.shortest, len(port))
+
     def _learn_ipv6(self, text: bytes) -> None:
-        if b"[" not in text and b"::" not in text and b"IP6" not in text:
+        if not (holds(text, b"[") or holds(text, b"::") or holds(text, b"IP6")):
             return
         known = self.tokens
         new: list[bytes] = []

@@ -9,6 +9,7 @@ from sbc.config import Config, Realm, Trunk
 from sbc.topology.audit.units import canonical_host, is_ipv4, pair_needle, parse_ipv6, unescape
 
 Network = IPv4Network | IPv6Network
+_LONGEST: Final = 65_535  # bytes of a message
 _UNSPECIFIED: Final = (b"", b"0.0.0.0", b"::")
 
 
@@ -49,13 +50,15 @@ class Forbidden:
     those of one label (`.pbx`). `own` is what the realm itself uses.
     """
 
-    __slots__ = ("has_ipv6", "hidden", "names", "needles", "networks", "own", "pairs", "parents", "units")
+    __slots__ = ("has_ipv6", "hidden", "names", "needles", "networks", "own", "pairs", "parents", "shortest", "units")
 
     def __init__(self, own: frozenset[bytes], names: set[bytes], pairs: set[tuple[bytes, int]]) -> None:
         self.own: Final = own
         self.names: Final = frozenset(names)
         self.pairs: Final = frozenset([pair_needle(host, port) for host, port in pairs])
         self.units: Final = self.names | {str(port).encode() for _, port in pairs}
+        self.shortest: Final = min([len(unit) for unit in self.units if b":" not in unit], default=_LONGEST)
+        """No word of fewer bytes is among `units`. IPv6 addresses are no words: they are looked for by themselves."""
         self.networks: tuple[Network, ...] = ()
         self.parents: tuple[bytes, ...] = ()
         self.hidden: tuple[bytes, ...] = ()

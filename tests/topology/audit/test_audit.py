@@ -284,6 +284,26 @@ def test_on_the_quickstart_host_and_port_together_are_a_token(text: str) -> None
     assert [place for _, place in seen(audit.check(data, "outside", inner))] == ["X-A"]
 
 
+@pytest.mark.parametrize("is_moved", [False, True], ids=["learnt here", "brought back"])
+@pytest.mark.parametrize("port", [7, 80, 443])
+def test_a_short_port_of_a_shared_host_is_found(port: int, is_moved: bool) -> None:
+    """Words too short to be any token are left out of the look-up; these are short, and tokens."""
+    audit = Audit(quickstart())
+    inner = Learned(audit.shared)
+    inner.learn_message(request(host="127.0.0.1", Via=f"SIP/2.0/UDP 127.0.0.1:{port};branch=z9hG4bK-x"))
+    if is_moved:
+        other = Learned(audit.shared)
+        other.bring_back(*inner.kept, has_ipv6=inner.has_ipv6)
+        inner = other
+    data = ours(f"X-A: 127.0.0.1:{port}", listener="127.0.0.1:5060", target="127.0.0.1:5090")
+    assert [place for _, place in seen(audit.check(data, "outside", inner))] == ["X-A"]
+
+
+def test_the_shortest_of_addresses_is_found() -> None:
+    audit, inner = foreign(edge(), host="1.1.1.1")
+    assert seen(audit.check(ours("X-A: 1.1.1.1"), "outside", inner, None)) == [(b"1.1.1.1", "X-A")]
+
+
 def test_the_pair_that_the_receiver_showed_itself_may_go_back() -> None:
     audit = Audit(quickstart())
     legs = (Learned(audit.shared), Learned(audit.shared))
