@@ -24,6 +24,7 @@ from setuptools.command.build_ext import build_ext
 # Every room on a message's straight path, as design section 4 has it. One group: calls between them stay native.
 HOT = [
     "sbc/wire.py",
+    "sbc/octets.py",
     "sbc/wheel.py",
     "sbc/mint.py",
     "sbc/sip/*.py",
@@ -102,6 +103,10 @@ COLD = {
 # Measured (docs/performance.md): -O2 in one file for all takes half as long again, for one instruction in a hundred.
 OPTIMISATION = "1"
 
+# The rooms call one another within one library: nobody else may take a function's place, so calls and data need no
+# table to go through. A twelfth of the engine's time where caches are cold.
+ONE_LIBRARY = ["-fvisibility=hidden", "-fno-plt"]
+
 # Commands of setuptools that build; the others only ask for metadata.
 BUILDING = {"bdist_wheel", "build", "build_ext", "develop", "editable_wheel", "install"}
 
@@ -148,7 +153,7 @@ def extensions() -> list[Extension]:
                 for extension in made:
                     extension.optional = True
                     # What gcc takes for uninitialised in generated code is no reason to do without.
-                    extension.extra_compile_args.append("-Wno-error")
+                    extension.extra_compile_args += ["-Wno-error", *ONE_LIBRARY]
                 return made
             refused = {line.partition(":")[0] for line in said.splitlines() if ": error: " in line} & set(modules)
             print(f"sbc: left as Python: {', '.join(sorted(refused)) or 'everything'}\n{said}", file=sys.stderr)
