@@ -9,8 +9,9 @@ BIN := .venv/bin
 PROJECT := pyproject.toml setup.py requirements.lock tools/install
 SOURCES := sbc policies rtpengine tests tools setup.py
 WORKERS ?= 2
-# Tests that share a fixture worth sharing stay on one worker (see tests/conftest.py).
-PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+# The tests of one file stay on one worker: they share a rig. Not by group: xdist 3.8 writes the group where pytest 9.2
+# no longer reads it, and then deals them out one by one.
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 # Where an editable install looks for the one compiled module that belongs to no package.
 PLATLIB := $(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("platlib"))'

@@ -78,14 +78,9 @@ def no_sockets_no_sleep(request: pytest.FixtureRequest, monkeypatch: pytest.Monk
     yield
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Known without xdist too, which brings the marker."""
-    config.addinivalue_line("markers", "xdist_group(name): tests that stay on one worker")
-
-
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Everything in `tests/interop` is interop; the tests of one file share a worker, for they share a rig.
+    """Everything in `tests/interop` is interop.
 
     Such a test lives in real time beside other people's processes: where it fails it has one more go, and the summary
     names it. A unit test has none: there a failure is always ours.
@@ -96,8 +91,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.get_closest_marker("interop") is None:
             continue
         item.add_marker(pytest.mark.flaky(reruns=1, reruns_delay=1))
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -11,8 +11,6 @@ from typing import NamedTuple
 
 import pytest
 
-pytestmark = pytest.mark.xdist_group("sources")  # with the house rules: every module is parsed once
-
 ROOT = Path(__file__).resolve().parents[1]
 
 # A room of level n imports only rooms below n; `docs/architecture.md` says what each is for.

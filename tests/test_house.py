@@ -6,6 +6,7 @@ import ast
 import asyncio
 import re
 import socket
+import subprocess
 import sys
 import time
 import tomllib
@@ -22,8 +23,6 @@ from sbc.sip import Fault
 from sbc.transport import Ended, NotTaken
 from tests.conftest import must_run
 from tests.test_architecture import LEVELS, MODULES, ROOT, all_imports, is_ours, tree_of
-
-pytestmark = pytest.mark.xdist_group("sources")
 
 TEXTS = [
     path
@@ -295,3 +294,19 @@ def test_every_capture_has_its_sidecar_and_every_sidecar_its_capture() -> None:
     folder = ROOT / "pcaps"
     captures = {path.stem for path in folder.iterdir() if path.suffix in {".pcap", ".pcapng"}}
     assert {path.stem for path in folder.glob("*.toml")} == captures
+
+
+@pytest.mark.interop
+def test_make_keeps_the_tests_of_a_file_on_one_worker(tmp_path: Path) -> None:
+    """Those of a file share a rig, which two workers would set up twice at the same time."""
+    found = re.search(r"^PYTEST := .* -m pytest (.*)$", text("Makefile"), re.MULTILINE)
+    assert found
+    options = found[1].replace("$(WORKERS)", "2").split()
+    tests = "".join(
+        f"def test_{n}(): print(os.environ['PYTEST_XDIST_WORKER'], file=open('{n}', 'w'))\n" for n in range(8)
+    )
+    (tmp_path / "test_one.py").write_text(f"import os\n{tests}", encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", *options, "--rootdir=.", "-c/dev/null", "-pno:cacheprovider"]
+    subprocess.run(command, cwd=tmp_path, check=True, stdout=subprocess.DEVNULL, timeout=200)
+    workers = [(tmp_path / str(n)).read_text(encoding="ascii") for n in range(8)]
+    assert len(set(workers)) == 1
