@@ -12,6 +12,7 @@ import signal
 import sys
 
 _HANDED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_AWAITED = (*_HANDED_ON, signal.SIGCHLD)
 
 
 def _owns_terminal() -> bool:
@@ -34,7 +35,7 @@ def _start(command: list[str], terminal: bool) -> int:
             os.tcsetpgrp(0, os.getpid())
         for number in (*_HANDED_ON, signal.SIGTTOU):
             signal.signal(number, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _HANDED_ON)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _AWAITED)
         os.execvp(command[0], command)
     except OSError as error:
         os.write(2, f"{command[0]}: {error.strerror}\n".encode())
@@ -42,19 +43,31 @@ def _start(command: list[str], terminal: bool) -> int:
 
 
 def _wait(pid: int, terminal: bool) -> int:
-    """The command's exit status as a shell would say it; Ctrl-Z stops us with it, and `fg` wakes both."""
+    """The command's exit status as a shell would say it; what is sent to us meanwhile is sent on to it.
+
+    All of it is blocked and waited for, for a handler would not be run for what comes just before a wait begins.
+    """
     while True:
-        _, status = os.waitpid(pid, os.WUNTRACED)
-        if not os.WIFSTOPPED(status):
-            break
-        if terminal:
-            os.tcsetpgrp(0, os.getpgrp())
-        os.killpg(0, signal.SIGSTOP)
-        if terminal:
-            os.tcsetpgrp(0, pid)
-        os.killpg(pid, signal.SIGCONT)
-    code = os.waitstatus_to_exitcode(status)
-    return code if code >= 0 else 128 - code
+        received = signal.sigwait(_AWAITED)
+        if received != signal.SIGCHLD:
+            os.kill(pid, received)
+            continue
+        of, status = os.waitpid(pid, os.WUNTRACED | os.WNOHANG)
+        if of and not os.WIFSTOPPED(status):
+            code = os.waitstatus_to_exitcode(status)
+            return code if code >= 0 else 128 - code
+        if of:
+            _stop_with_it(pid, terminal)
+
+
+def _stop_with_it(pid: int, terminal: bool) -> None:
+    """Ctrl-Z stops us with the command, and `fg` wakes both."""
+    if terminal:
+        os.tcsetpgrp(0, os.getpgrp())
+    os.killpg(0, signal.SIGSTOP)
+    if terminal:
+        os.tcsetpgrp(0, pid)
+    os.killpg(pid, signal.SIGCONT)
 
 
 def main(command: list[str]) -> int:
@@ -64,14 +77,10 @@ def main(command: list[str]) -> int:
         return 2
     terminal = _owns_terminal()
     signal.signal(signal.SIGTTOU, signal.SIG_IGN)
-    child: list[int] = []
-    signal.pthread_sigmask(signal.SIG_BLOCK, _HANDED_ON)
-    for number in _HANDED_ON:
-        signal.signal(number, lambda received, _frame: os.kill(child[0], received))
-    child.append(_start(command, terminal))
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, _HANDED_ON)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_BLOCK, _AWAITED)
     try:
-        code = _wait(child[0], terminal)
+        code = _wait(_start(command, terminal), terminal)
     finally:
         if terminal:
             os.tcsetpgrp(0, os.getpgrp())

@@ -12,13 +12,16 @@ import pytest
 
 TOOL = Path(__file__).resolve().parents[2] / "tools" / "foreground.py"
 
-# Says that it runs, waits to be interrupted, ends as it pleases.
+# Says that it runs, waits to be interrupted, ends as it pleases, and by itself where nothing comes. The signal is blocked
+# until it is waited for: a handler is not run for one that comes just before `pause`, which then goes on for ever.
 CHILD = """
 import signal, sys
-signal.signal(signal.{name}, lambda *_: (print("stopped", flush=True), sys.exit({status})))
+signal.alarm(120)
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.{name}])
 print("up", flush=True)
-while True:
-    signal.pause()
+signal.sigwait([signal.{name}])
+print("stopped", flush=True)
+sys.exit({status})
 """
 
 
