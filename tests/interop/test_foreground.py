@@ -12,8 +12,8 @@ import pytest
 
 TOOL = Path(__file__).resolve().parents[2] / "tools" / "foreground.py"
 
-# Says that it runs, waits to be interrupted, ends as it pleases, and by itself where nothing comes. The signal is blocked
-# until it is waited for: a handler is not run for one that comes just before `pause`, which then goes on for ever.
+# Says that it runs, waits to be interrupted, ends as it pleases, and by itself where nothing comes. The signal is
+# blocked until it is waited for: a handler is not run for one that comes just before `pause`, which goes on for ever.
 CHILD = """
 import signal, sys
 signal.alarm(120)
