@@ -14,6 +14,7 @@ from sbc.topology.audit.units import (
     inner_units,
     ipv6_units,
     is_ipv4,
+    may_end_with_dot,
     may_hold_inner,
     may_hold_ipv6,
     unescape,
@@ -98,10 +99,11 @@ class Audit:
             has_ipv6 = has_ipv6 or foreign.has_ipv6
         for needle in forbidden.needles:
             doubtful = doubtful or holds(folded, needle)
-        if not (doubtful or may_hold_inner(text, folded) or (has_ipv6 and may_hold_ipv6(text))):
+        doubtful = doubtful or may_end_with_dot(folded) or may_hold_inner(text, telling)
+        if not (doubtful or (has_ipv6 and may_hold_ipv6(text))):
             return []
         ban = _Ban(forbidden, foreign, own)
-        if not ban.is_broken_by(text, folded, words):
+        if not ban.is_broken_by(text, words):
             return []
         return [finding for finding in ban.findings(data) if not (disclosed and finding.place == "body")]
 
@@ -134,7 +136,7 @@ class _Ban:
             pairs.update(foreign.pairs)
         self.pairs: Final[set[bytes]] = pairs - allowed
 
-    def is_broken_by(self, text: bytes, folded: bytes, words: list[bytes]) -> bool:
+    def is_broken_by(self, text: bytes, words: list[bytes]) -> bool:
         """A quick second look, for where both sides share hosts and ports and the first look always hits."""
         if not self.names.isdisjoint(words):
             return True
@@ -143,7 +145,7 @@ class _Ban:
             if holds(lower, pair):
                 return True
         forms = ipv6_units(text) + [word.rstrip(b".") for word in words if word[-1:] == b"."]
-        if may_hold_inner(text, folded):
+        if may_hold_inner(text, words):
             forms += inner_units(text)
         if not self.names.isdisjoint(forms):
             return True

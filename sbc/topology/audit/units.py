@@ -31,10 +31,7 @@ _IPV6: Final = _table(_HEX + b":.")
 _DASHED: Final = bytes.maketrans(b"_", b"-")
 _NUMBERS: Final = _DASHED.translate(_table(b"0123456789-"))
 _DOTTED: Final = _table(b"0123456789.")
-_SPACE: Final = 32
-_ZERO: Final = 48
-_NINE: Final = 57
-_OCTET: Final = 3  # digits
+_DIGITS_AND_DOT: Final = b"0123456789."
 _HEX_DIGITS: Final = b"0123456789abcdefABCDEF"
 
 
@@ -55,60 +52,23 @@ def unescape(data: bytes) -> bytes:
     return b"".join(out)
 
 
-def may_hold_inner(data: bytes, folded: bytes) -> bool:
+def may_hold_inner(data: bytes, words: list[bytes]) -> bool:
     """False for most messages without an IPv4 address inside a longer word, or one that is written with dashes.
 
-    `folded` are the units of `data`, set apart by spaces. Branches with three numbers behind a dash come in every
-    message of some peers: these dashes have to be between four groups of digits, the inner ones of three at most.
+    `words` are the units of `data`, but for those of less than eight bytes, which hold nothing else beside an address.
+    Branches with three numbers behind a dash come in every message of some peers: these dashes have to be between four
+    groups of digits, the inner ones of three at most.
     """
-    return is_oddly_dotted(folded) or _is_dashed((data.replace(b"_", b"-") if holds(data, b"_") else data).split(b"-"))
-
-
-def is_oddly_dotted(folded: bytes) -> bool:
-    """True where a word ends with a dot, or four numbers with dots between are not a word by themselves.
-
-    What stands between two dots is looked at byte by byte: compiled, that is a third of what `translate` needs to take
-    the digits out.
-    """
-    parts = folded.split(b".")
-    numbers = 0
-    for index in range(1, len(parts)):
-        part = parts[index]
-        size = len(part)
-        if not size or part[0] == _SPACE:
+    for word in words:
+        dots = word.count(b".")
+        if dots > 3 or (dots == 3 and word.translate(None, _DIGITS_AND_DOT)):
             return True
-        if size > _OCTET or index == len(parts) - 1 or _leading_digit_count(part) != size:
-            numbers = 0
-            continue
-        numbers += 1
-        if numbers > 2:
-            return True
-        if numbers == 2 and not (_ends_with_number(parts[index - 2]) and _starts_with_number(parts[index + 1])):
-            return True
-    return False
+    return _is_dashed((data.replace(b"_", b"-") if holds(data, b"_") else data).split(b"-"))
 
 
-def _leading_digit_count(part: bytes) -> int:
-    size = len(part)
-    for index in range(size):
-        if not _ZERO <= part[index] <= _NINE:
-            return index
-    return size
-
-
-def _starts_with_number(part: bytes) -> bool:
-    """True where the first word is a number."""
-    count = _leading_digit_count(part)
-    return count > 0 and (count == len(part) or part[count] == _SPACE)
-
-
-def _ends_with_number(part: bytes) -> bool:
-    """True where the last word is a number."""
-    end = len(part)
-    start = end
-    while start and _ZERO <= part[start - 1] <= _NINE:
-        start -= 1
-    return start < end and (not start or part[start - 1] == _SPACE)
+def may_end_with_dot(folded: bytes) -> bool:
+    """False for a text none of whose words ends with a dot."""
+    return holds(folded, b". ") or folded[-1:] == b"."
 
 
 def _is_dashed(parts: list[bytes]) -> bool:
