@@ -12,8 +12,8 @@ from rtpengine import Value, decode, encode
 from tests.rig.namespaces import INSIDE_NODE, entered
 
 PORT: Final = 2224
-LATE: Final = 0.7
-"""Seconds: the node of the tests gives up after a few tenths."""
+LATE: Final = 1.5
+"""Seconds: the nodes of the tests give up after one at the latest."""
 
 
 def _sdp(request: dict[str, Value], change: Callable[[bytes], bytes]) -> dict[str, Value]:

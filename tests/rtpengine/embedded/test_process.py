@@ -66,7 +66,7 @@ def test_child_ends_on_sigterm() -> None:
     """With status 0."""
     with start() as child:
         child.send_signal(signal.SIGTERM)
-        assert child.wait(5) == 0
+        assert child.wait(30) == 0
 
 
 def test_child_ends_with_its_standard_input() -> None:
@@ -74,7 +74,7 @@ def test_child_ends_with_its_standard_input() -> None:
     with start() as child:
         assert child.stdin
         child.stdin.close()
-        assert child.wait(5) == 0
+        assert child.wait(30) == 0
 
 
 def test_child_ends_when_its_parent_is_killed() -> None:
@@ -91,7 +91,7 @@ def test_child_ends_when_its_parent_is_killed() -> None:
         assert parent.stdout
         grandchild = int(parent.stdout.readline())
         parent.kill()
-        parent.wait(5)
+        parent.wait(30)
     deadline = time.monotonic() + 30
     while _is_running(grandchild) and time.monotonic() < deadline:
         time.sleep(0.1)
