@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from ipaddress import ip_address
 from typing import Final, Protocol
@@ -49,6 +50,8 @@ def followed(listener: Listener, before: Network | None, now: Network) -> tuple[
 
 
 NO_ADDRESS: Final = "no interface has this address"
+AGAIN: Final = 2.0
+"""Seconds until a port that somebody else has is tried again."""
 
 
 def _is_on(listener: Listener, now: Network) -> bool:
@@ -87,6 +90,8 @@ class Following:
         self._latest: Network | None = None
         self._changed: Final = asyncio.Event()
         self._why: dict[int, str] = {}
+        self._failed: Final[set[int]] = set()
+        """Listeners that have an address and no socket, by their indexes."""
 
     def hear(self, network: Network) -> None:
         """The network has changed."""
@@ -94,9 +99,11 @@ class Following:
         self._changed.set()
 
     async def run(self) -> None:
-        """Follow; until cancelled."""
+        """Follow, and try again what failed though the address is here; until cancelled."""
         while True:
-            await self._changed.wait()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(AGAIN if self._failed else None):
+                    await self._changed.wait()
             self._changed.clear()
             if self._latest is not None:
                 await self.follow(self._latest)
@@ -115,10 +122,12 @@ class Following:
             self._apply(with_listeners(config, listeners))
 
     async def _step(self, old: Listener, new: Listener, why: str) -> Listener:
+        self._failed.discard(old.index)
         if new != old:
             failed = await self._rebinder.rebind(new, why)
             if failed:
                 new, why = replace(new, is_up=False), failed
+                self._failed.add(old.index)
         if new != old or why != self._why.get(old.index, ""):
             self._say(old, new, why)
         self._why[old.index] = why

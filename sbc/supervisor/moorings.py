@@ -77,16 +77,18 @@ class Moorings:
         """Have sockets for this listener where it is up; why that failed, else empty."""
         while self._is_held():  # noqa: ASYNC110 - an upgrade of seconds
             await asyncio.sleep(BREATH)
-        self._why[listener.index] = why
         if not listener.is_up:
             self._estate.rest(listener)
         elif not self._estate.is_at(listener):
             try:
                 await self._estate.open(listener, self._config().realms[listener.realm].dscp_sip)
             except OSError as error:
-                self._why[listener.index] = str(error)
+                if self._why.get(listener.index) != str(error):
+                    self._why[listener.index] = str(error)
+                    await self.publish()  # nothing else has changed
                 return str(error)
             self._steer(listener)
+        self._why[listener.index] = why
         return ""
 
     async def publish(self) -> None:
@@ -157,6 +159,7 @@ class Mooring:
         self._coming: dict[int, _Place] = {}
         self._latest: dict[int, _Place] = {}
         self._changed: Final = asyncio.Event()
+        self._why: Final[dict[int, str]] = {}
 
     def hear(self, data: bytes, flow: Flow, descriptor: int) -> None:
         """A letter of the supervisor's. What an earlier change brings is left, for it may be of a process before us."""
@@ -193,7 +196,8 @@ class Mooring:
 
     async def _step(self, old: Listener, place: _Place) -> Listener:
         new = replace(old, host=place.host, is_up=place.sock is not None)
-        if new == old:
+        known, self._why[old.index] = self._why.get(old.index), place.why
+        if new == old and (new.is_up or place.why == known):
             place.close()
             return old
         failed = await self._transports.rebind(new, place.why, place.sock)

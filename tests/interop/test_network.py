@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.rig.namespaces import OUTSIDE_NODE6, ip_in
+from tests.rig.namespaces import OUTSIDE_NODE6, entered, ip_in
 from tests.rig.needs import need
 from tests.rig.node import node_file
 from tests.rig.process import wait_until
@@ -19,6 +20,8 @@ from tests.rig.rig import INSIDE, OUTSIDE, Rig
 from tests.rig.ua import DialogOf
 
 VIP, MOVED = "198.51.100.77", "198.51.100.2"
+_FREEBIND = 15
+"""The socket option IP_FREEBIND: an address that is not there yet."""
 
 
 def config(state: Path, workers: int, **keys: Any) -> str:  # noqa: ANN401
@@ -84,6 +87,20 @@ def test_a_vip_moves_in_and_out(rig: Rig) -> None:
     command = [sys.executable, "-m", "sbc", "status", "--control", str(rig.node.control)]
     shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert f"{VIP}:5060  DOWN: no interface has this address" in shown
+
+
+def test_a_listener_whose_port_somebody_has_is_up_once_it_is_let_go(rig: Rig) -> None:
+    """Another process waits for the VIP as we do, and was faster; nothing of the network changes when it ends."""
+    with entered(rig.network.node):
+        other = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    other.setsockopt(socket.IPPROTO_IP, _FREEBIND, 1)
+    other.bind((VIP, 5060))
+    change(rig, f"addr add {VIP}/24 dev outside")
+    wait_until(lambda: "in use" in listener(rig, "UDP", 1)["why"], 60, "the node to say who has the port")
+    wait_until(lambda: listener(rig, "TCP")["state"] == "up", 60, "the listener that has its port")
+    other.close()
+    wait_until(lambda: listener(rig, "UDP", 1)["state"] == "up", 60, "the port to be tried again")
+    call(rig, VIP)
 
 
 def test_a_listener_named_after_its_interface_follows_its_address_and_media_do_too(rig: Rig) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from policies import Action, Document
 from sbc.config import Config, Listener, Realm
 from sbc.kernel import Address, Network
+from sbc.supervisor import following
 from sbc.supervisor.following import NO_ADDRESS, Following, followed
 from sbc.supervisor.ports import keep_ports, without
 from tests.node.fakes import FakeLogger
@@ -134,6 +136,37 @@ def test_a_socket_that_cannot_be_had_is_told_and_tried_again_at_the_next_change(
     assert rig.applied == []
     rig.failure = ""
     assert rig.sees(*HOME, vip, Address("eth0", "192.0.2.8")) == ["address added", "listener up"]
+
+
+def test_a_port_that_somebody_else_has_is_tried_until_it_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of the network changes when it is: nobody would look. It is told of once."""
+    monkeypatch.setattr(following, "AGAIN", 0)
+    rig = Rig(replace(VIP, is_up=False))
+    rig.failure = "cannot listen: another process has this port"
+
+    async def try_it() -> None:
+        rig.following.hear(Network((*HOME, Address("eth0", "192.0.2.77"))))
+        task = asyncio.ensure_future(rig.following.run())
+        await until(lambda: len(rig.rebound) > 3)
+        rig.failure = ""
+        await until(lambda: rig.config.listeners[0].is_up)
+        tries = len(rig.rebound)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert len(rig.rebound) == tries
+        task.cancel()
+
+    asyncio.run(try_it())
+    assert rig.logger.events() == ["listener down", "listener up"]
+
+
+async def until(is_so: Callable[[], bool]) -> None:
+    """Turns of the loop until it is, two thousand at the most."""
+    for _ in range(2000):
+        if is_so():
+            return
+        await asyncio.sleep(0)
+    raise AssertionError("it is not so")
 
 
 def test_a_reload_keeps_what_became_of_addresses_since() -> None:

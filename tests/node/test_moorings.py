@@ -246,9 +246,27 @@ def test_orders_say_where_listeners_are_and_why_one_is_down(rig: Rig) -> None:
     assert told == [[VIP.host, 5060, True, ""], [NAMED.host, 5060, False, rig.estate.failure]]
     assert moored(config(*PAIR), told).listeners == rig.config.listeners
     rig.publish(rig.config)
-    whys = [unpack_listener(open_letter(letter)[2])[2] for _, letter, _ in rig.estate.letters]
+    whys = [unpack_listener(open_letter(letter)[2])[2] for _, letter, _ in rig.estate.letters[-2:]]
     assert whys == ["", rig.estate.failure]
     rig.deliver()
+
+
+def test_workers_hear_why_a_listener_stays_down_though_nothing_else_changes(rig: Rig) -> None:
+    """`sbc status` shows what they know: it said that the address was not there, when another process had the port."""
+    rig.worker = without(rig.worker, frozenset([0]))
+    rig.publish(without(rig.config, frozenset([0])))
+    rig.deliver()
+    assert rig.rebound == [(replace(VIP, is_up=False), NO_ADDRESS)]
+    rig.estate.at.clear()
+    rig.estate.failure = "another process has this port"
+    for _ in range(3):
+        assert rebound(rig, VIP) == rig.estate.failure
+    assert len(rig.estate.letters) == 2
+    rig.deliver()
+    assert rig.rebound[1:] == [(replace(VIP, is_up=False), rig.estate.failure)]
+    rig.publish(rig.config)
+    rig.deliver()
+    assert (len(rig.rebound), rig.applied) == (2, 0)
 
 
 def test_nothing_changes_while_sockets_are_being_handed_to_the_next_supervisor(rig: Rig) -> None:
