@@ -22,11 +22,12 @@ from sbc.admin import Json, RelayServer
 from sbc.config import Config, Listener
 from sbc.journal import SharedStore, Store
 from sbc.steering import assign
+from sbc.supervisor.anchorage import Anchorage
 from sbc.supervisor.bequest import Bequest, fixed_in, listeners_of, objections, with_known
 from sbc.supervisor.changes import changes_that_need_a_restart
 from sbc.supervisor.channel import Channel, ChannelEnded
 from sbc.supervisor.crew import Hand
-from sbc.supervisor.embedded import EmbeddedEngine, is_wanted, port_of_survivor
+from sbc.supervisor.embedded import is_wanted
 from sbc.supervisor.estate import Estate
 from sbc.supervisor.following import NO_ADDRESS, Following, follow_network
 from sbc.supervisor.ledger import Ledger
@@ -34,7 +35,6 @@ from sbc.supervisor.life import live
 from sbc.supervisor.mark import session_mark
 from sbc.supervisor.moorings import Moorings
 from sbc.supervisor.node import Announce, Reload
-from sbc.supervisor.notices import Crier, Notices
 from sbc.supervisor.notify import notify
 from sbc.supervisor.offspring import Nursery
 from sbc.supervisor.ports import choose_ports, keep_ports, without
@@ -50,7 +50,6 @@ from sbc.supervisor.sharing import (
 )
 from sbc.supervisor.tasks import Tasks, guard_callbacks
 from sbc.supervisor.upgrade import State, Upgrade
-from sbc.supervisor.words import MEDIA_BACK, MEDIA_LOST
 from sbc.telemetry import Telemetry
 from sbc.transport import Bound
 
@@ -83,8 +82,7 @@ class Fleet:
         self._nursery: Final = Nursery(["-m", "sbc", "nursery", *arguments], telemetry.logger, first)
         self._stop: Final = asyncio.Event()
         self._is_draining = False
-        self._embedded: EmbeddedEngine | None = None
-        self._had_media = True
+        self._media: Final = Anchorage(lambda: self.config, self._tell, telemetry.logger)
         self._table = assign(b"", config.workers, secrets.randbelow)
         self._estate = Estate(0, [], [], -1, -1, -1, -1)
         self._roster: Roster | None = None
@@ -93,13 +91,11 @@ class Fleet:
         self._upgrade: Upgrade | None = None
         self._tasks: Tasks | None = None
         self._following: asyncio.Task[None] | None = None
-        self._watching: asyncio.Task[None] | None = None
         self._network: asyncio.Task[None] | None = None
         self._follower: Following | None = None
         self._moorings: Moorings | None = None
         self._former: Channel | None = None
         self._failure = ""
-        self._notices = Notices()
 
     async def run(self, announce: Announce, inherited: int = -1) -> None:
         """Serve until told to stop; `announce` hears what listens where. A start that fails raises OSError or
@@ -130,14 +126,14 @@ class Fleet:
             await control.open()  # first: another node on the same state is found before any port is touched
             self.config = without(self.config, await self._estate.bind(self.config))
             self._steer(*self.config.listeners)
-            await self._start_media()
+            await self._media.start(tasks)
             roster = self._appoint(ledger)
-            await self._hear_engines()
+            await self._media.hear(roster)
             self._write(tasks, ledger)
             roster.start(tasks)
             async with asyncio.timeout(_READY):
                 await roster.wait_ready()
-            self._had_media = True
+            self._media.settle()
             announce(self._bound())
             notify("READY=1")
             self._follow_network()
@@ -183,8 +179,8 @@ class Fleet:
                 raise OSError("the former supervisor does not yield")
             await ledger.open()
             await control.open(socket.socket(fileno=bequest.control))
-            await self._start_media()
-            await self._hear_engines()
+            await self._media.start(tasks)
+            await self._media.hear(roster)
             self._write(tasks, ledger)
             channel.say("taken", pid=os.getpid())
             if (await channel.hear())["what"] != "go":
@@ -251,7 +247,7 @@ class Fleet:
         moorings = Moorings(estate, lambda: self.config, self._steer_late, self._is_yielding, logger)
         self._moorings, told = moorings, moorings.told
         self._follower = Following(lambda: self.config, self._apply, moorings, logger)
-        roster = Roster(config, table, estate, ledger, logger, self._nursery, self._media, told, generations)
+        roster = Roster(config, table, estate, ledger, logger, self._nursery, self._media.told, told, generations)
         self._roster = roster
         roster.on_failure = self._give_up
         roster.on_ready = moorings.tell
@@ -275,8 +271,7 @@ class Fleet:
         assert self._tasks is not None
         assert self._moorings is not None
         self.config = config
-        if self._embedded is not None:
-            self._embedded.readdress(config)
+        self._media.readdress(config)
         self._tasks.create_task(self._moorings.publish(), name="listeners")
 
     def _is_yielding(self) -> bool:
@@ -286,27 +281,6 @@ class Fleet:
         assert ledger.store is not None
         tasks.create_task(ledger.run(), name="journal")
         self._following = tasks.create_task(follow(ledger.store, self._logger, self._stop.set), name="shared store")
-
-    def _media(self) -> tuple[int, bool]:
-        if self._embedded is None and is_wanted(self.config):
-            return port_of_survivor(self.config), False  # the former supervisor's, still
-        return self._embedded.port if self._embedded is not None else 0, not self._had_media
-
-    async def _start_media(self) -> None:
-        if not is_wanted(self.config):
-            return
-        assert self._tasks is not None
-        self._embedded = EmbeddedEngine(self.config, self._logger, self._lose_embedded, self._regain_embedded)
-        await self._embedded.start()
-        self._had_media = self._embedded.is_survivor
-        self._watching = self._tasks.create_task(self._embedded.watch(), name="media engine")
-
-    async def _hear_engines(self) -> None:
-        """What they tell unasked; raises OSError."""
-        assert self._roster is not None
-        crier = Crier(self._roster)
-        self._notices = Notices()
-        await self._notices.open(self.config.media, crier, crier)
 
     def _steer(self, *listeners: Listener) -> None:
         """Have the kernel give each datagram to its owner; where it does not let us, workers hand them over."""
@@ -331,7 +305,7 @@ class Fleet:
         goes_on = bool(self.successor) or self._gives_back
         if not goes_on:
             notify("STOPPING=1")
-        self._notices.close()
+        self._media.fall_silent()
         if self._roster is not None:
             await self._roster.dismiss()
         else:
@@ -342,8 +316,8 @@ class Fleet:
             await self._control.close()
         if self._ledger is not None:
             self._ledger.drain()
-        if self._embedded is not None and not goes_on:
-            await self._embedded.stop()
+        if not goes_on:
+            await self._media.stop()
 
     @property
     def _gives_back(self) -> bool:
@@ -382,10 +356,10 @@ class Fleet:
         """Let go of the journal, the control socket and the media engine."""
         assert self._control is not None
         assert self._ledger is not None
-        for task in (self._following, self._watching, self._network):
+        for task in (self._following, self._network):
             if task is not None:
                 task.cancel()
-        self._notices.close()
+        self._media.release()
         await self._control.release()
         await self._ledger.release()
         self.successor = self._upgrade.successor if self._upgrade is not None else 0
@@ -394,14 +368,13 @@ class Fleet:
         """Have them again."""
         assert self._control is not None
         assert self._ledger is not None
+        assert self._roster is not None
         assert self._tasks is not None
         self.successor = 0
         store = await self._ledger.open()
         await self._ledger.flush()
         self._following = self._tasks.create_task(follow(store, self._logger, self._stop.set), name="shared store")
-        if self._embedded is not None:
-            self._watching = self._tasks.create_task(self._embedded.watch(), name="media engine")
-        await self._hear_engines()
+        await self._media.reclaim(self._roster)
         self._apply(self.config)
         self._follow_network()
         await self._control.listen()
@@ -447,22 +420,17 @@ class Fleet:
             supervisor["upgrade"] = upgrade.state.value
         if roster is not None and roster.changes:
             supervisor["relieving"] = {str(number): one.relief.stage.value for number, one in roster.changes.items()}
-        engine = {"embedded": self._embedded.status()} if self._embedded is not None else {}
-        return {"journal": journal_status(self.config.store, ledger.store), "supervisor": supervisor, "media": engine}
+        journal, media = journal_status(self.config.store, ledger.store), self._media.status()
+        return {"journal": journal, "supervisor": supervisor, "media": media}
 
-    # Media, signals, commands
+    # Signals, commands
 
-    def _lose_embedded(self) -> None:
+    def _tell(self, word: str) -> None:
+        """To every process that has calls, whoever's child it is."""
         if self._roster is not None:
-            self._roster.say(MEDIA_LOST)
+            self._roster.say(word)
         if self._former is not None:
-            self._former.say(MEDIA_LOST)
-
-    def _regain_embedded(self) -> None:
-        if self._roster is not None:
-            self._roster.say(MEDIA_BACK)
-        if self._former is not None:
-            self._former.say(MEDIA_BACK)
+            self._former.say(word)
 
     def _terminate(self, tasks: Tasks, control: RelayServer) -> None:
         """The first signal drains; the second ends what is left and stops."""
