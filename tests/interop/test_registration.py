@@ -15,6 +15,7 @@ from tests.rig.process import wait_until
 from tests.rig.rig import Rig
 
 REALM, PASSWORD = "digest.example.net", "the right one"
+EXPIRES = 60
 
 
 def file_for(state: Path, password: str) -> str:
@@ -25,7 +26,7 @@ def file_for(state: Path, password: str) -> str:
     secret.chmod(0o600)
     trunk = (
         f'[trunk.pbx]\nauth = {{ username = "sbc", password_file = "{secret}" }}\n'
-        f'register = {{ domain = "{REALM}", expires = 60 }}\n'
+        f'register = {{ domain = "{REALM}", expires = {EXPIRES} }}\n'
     )
     return node_file(state=state).replace("[trunk.pbx]\n", trunk)
 
@@ -53,6 +54,19 @@ def sent(rig: Rig, text: str) -> int:
     return len({packet.payload for packet in packets if text.encode() in packet.payload})
 
 
+def assert_refreshed_in_time(rig: Rig) -> None:
+    """After half of the binding's short time, and long before its end (RFC 3261 section 10.2.4), by the wire."""
+    made, again = [
+        min(
+            packet.when
+            for packet in rig.taps.packets()
+            if packet.payload[:9] == b"REGISTER " and count in packet.payload
+        )
+        for count in (b"nc=00000001", b"nc=00000002")
+    ]
+    assert 0.4 * EXPIRES < again - made < 0.8 * EXPIRES
+
+
 def test_a_registration_is_made_refreshed_and_given_back(registrar: tuple[Rig, Registrar]) -> None:
     """RFC 3261 section 10, RFC 7616: the nonce is used again; at the end the binding is removed."""
     rig, _ = registrar
@@ -60,6 +74,7 @@ def test_a_registration_is_made_refreshed_and_given_back(registrar: tuple[Rig, R
     wait_until(lambda: registration(rig)["state"] == "registered", 15, "the registration")
     assert registration(rig)["aor"] == f"sip:sbc@{REALM}"
     wait_until(lambda: sent(rig, "nc=00000002") > 0, 60, "the refresh")
+    assert_refreshed_in_time(rig)
     assert registration(rig)["state"] == "registered"
     assert rig.node.stop() == 0
     assert sent(rig, "Expires: 0\r\n") > 0
