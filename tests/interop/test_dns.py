@@ -12,10 +12,15 @@ from tests.rig.dns import HOST, PORT, NameServer
 from tests.rig.needs import need
 from tests.rig.node import PBX_PORT
 from tests.rig.process import wait_until
+from tests.rig.promptness import expect_within
 from tests.rig.rig import INSIDE, OUTSIDE, Rig
 
 NAME = "pbx.corp.example"
 FIRST, SECOND, DEAD = "10.20.0.10", "10.20.0.11", "10.20.0.66"
+FOLLOWED = 10.0
+"""Seconds until what the zone says counts, of records that live for one; who was silent is asked again after five."""
+NOTICED = 15.0
+"""Seconds until a place that refuses calls gets no more of them, at ten calls a second."""
 _HOSTS = {"a": FIRST, "b": SECOND, "dead": DEAD}
 
 
@@ -53,7 +58,7 @@ def places(rig: Rig) -> list[tuple[str, str]]:
 
 def wait_places(rig: Rig, *hosts: str) -> None:
     """Until the node knows that the name leads there."""
-    wait_until(lambda: sorted(host for host, _ in places(rig)) == sorted(hosts), 15, "the node to follow DNS")
+    expect_within(FOLLOWED, lambda: sorted(host for host, _ in places(rig)) == sorted(hosts), "following DNS")
 
 
 def call(rig: Rig) -> None:
@@ -132,7 +137,7 @@ def test_a_place_that_dies_under_load_loses_no_call_that_was_not_answered(named:
         dies.stop()
     finally:
         caller.process.signal(signal.SIGCONT)
-    wait_until(lambda: dict(places(rig))[FIRST] == "down", 15, "the node to notice")
+    expect_within(NOTICED, lambda: dict(places(rig))[FIRST] == "down", "noticing a dead place")
     again = rig.sipp(INSIDE, "uas_call", call=False, calls=ever, peer=0, timeout=120)
     caller.assert_ok(60)
     again.stop()

@@ -8,7 +8,11 @@ import pytest
 
 from tests.bench import failover
 from tests.rig.needs import need
+from tests.rig.promptness import Lateness
 from tests.rig.rig import INSIDE, OUTSIDE, Rig
+
+NOTICED, RETURNED = 8.0, 8.0
+"""Seconds at a probe every two: three without an answer, each awaited for two, and two that are answered."""
 
 
 @pytest.fixture(scope="module")
@@ -49,8 +53,11 @@ def test_targets_that_die_and_come_back_cost_no_call_that_was_not_answered() -> 
     `python -m tests.bench.failover` is the same at 100 calls a second.
     """
     need("sipp")
-    with Rig(taps=False) as rig:
+    with Rig(taps=False) as rig, Lateness() as machine:
         outcome = failover.run(rig, rate=20, seconds=2.0, ring=0.5)
     assert outcome.lost == 0, outcome.complaint
     assert outcome.calls > 100
     assert all(one.ringing > 0 for one in outcome.outages)
+    for one in outcome.outages:
+        machine.check(one.noticed, NOTICED, f"that {one.host} is {one.how}")
+        machine.check(one.returned, RETURNED, f"that {one.host} is back")
