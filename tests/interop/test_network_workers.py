@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.interop.halfway import HalfWay, answered, stands
+from tests.interop.halfway import LONG, HalfWay, answered, stands
 from tests.interop.test_network import MOVED, VIP, call, change, config, events
 from tests.interop.test_races import Talk
 from tests.interop.test_workers import status
@@ -109,7 +109,7 @@ def test_processes_that_make_room_follow_and_so_do_those_behind_them(rig: Rig) -
     talk.start()
     talk.ring()
     for worker in range(WORKERS):
-        assert sbc(rig.node, "drain", "--worker", str(worker), "--deadline", "600").returncode == 0
+        assert sbc(rig.node, "drain", "--worker", str(worker), "--deadline", LONG).returncode == 0
     change(rig, f"addr add {VIP}/32 dev lo")  # before they are there, or just then
     wait_until(lambda: sorted(stands(rig)) == ["behind", "front", "leaving"], 60, "one process to make room")
     wait_all_at(rig, WORKERS + 1, OUTSIDE.node, UP)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.interop.halfway import HalfWay, stands
+from tests.interop.halfway import LONG, HalfWay, stands
 from tests.interop.test_races import Talk
 from tests.interop.test_workers import assert_no_strays, status, workers_of
 from tests.rig.needs import need
@@ -133,7 +133,7 @@ def test_a_worker_is_drained_while_calls_come_and_go(rig: Rig) -> None:
     callee, caller = peers(rig, calls=300, rate=15, held=4000)
     wait_until(lambda: status(rig)["calls"] > 30, 30, "calls")
     before = settled(rig)
-    done = sbc(rig.node, "drain", "--worker", "0", "--json")
+    done = sbc(rig.node, "drain", "--worker", "0", "--deadline", LONG, "--json")
     assert json.loads(done.stdout)["pid"] == before[0]
     wait_until(lambda: before[0] not in workers_of(rig), 120, "the process to end")
     caller.assert_ok(200)

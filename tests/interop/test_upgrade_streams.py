@@ -11,7 +11,7 @@ from typing import Final
 
 import pytest
 
-from tests.interop.halfway import stands
+from tests.interop.halfway import LONG, stands
 from tests.interop.test_upgrade import WORKERS, settled
 from tests.interop.test_upgrade_around import TIMERS
 from tests.interop.test_workers import assert_no_strays, status
@@ -151,7 +151,7 @@ def test_calls_on_connections_go_on_over_the_same_ones(streams: Streams, transpo
     settled(rig)
     one = Call(streams)
     one.change()
-    upgrade(rig.node, "--deadline", "100")
+    upgrade(rig.node, "--deadline", LONG)
     if transport == "tcp":
         wait_until(lambda: stands(rig) == ["front"] * WORKERS, 60, "the old processes to end")
     else:
