@@ -23,12 +23,14 @@ from sbc.outputs import Journal
 from sbc.steering import Table
 from sbc.supervisor.berth import Berth
 from sbc.supervisor.births import name_process
+from sbc.supervisor.changes import changes_that_need_a_restart
 from sbc.supervisor.moorings import moored
 from sbc.supervisor.node import Node, Reload
 from sbc.supervisor.notices import Lines
+from sbc.supervisor.ports import keep_ports
 from sbc.supervisor.seat import Seat, Standing
 from sbc.supervisor.words import READY
-from sbc.telemetry import Telemetry
+from sbc.telemetry import Logger, Telemetry
 from sbc.transport import Doorway, run
 
 _HEARD: Final = 0
@@ -96,10 +98,7 @@ class Orders:
 def run_child(orders: Orders, telemetry: Telemetry, read: Reload, known: Config) -> int:
     """Be a worker; `read` gives the node's configuration, in the place of the one known before. The exit status."""
     name_process(f"sbc worker {orders.worker}")
-    config = read()
-    if not isinstance(config, Config):
-        telemetry.logger.error("the configuration cannot be read any more; as it was", findings=len(config))
-        config = known
+    config = config_now(read, known, telemetry.logger)
     berth = _berth(orders, config)
     if len(config.listeners) != len(orders.listeners):
         telemetry.logger.error("the configuration has other listeners than the node: as it was; restart the node")
@@ -107,6 +106,23 @@ def run_child(orders: Orders, telemetry: Telemetry, read: Reload, known: Config)
     node = Node(moored(config, orders.listeners), telemetry, read, berth)
     run(_live(node))
     return 0
+
+
+def config_now(read: Reload, known: Config, logger: Logger) -> Config:
+    """The configuration as it would be read now, unless that is one for another start of the node: it would have this
+    worker keep its calls elsewhere than the others do, say.
+    """
+    fresh = read()
+    if isinstance(fresh, Config):
+        findings = changes_that_need_a_restart(known, keep_ports(fresh, known))
+        if not findings:
+            return fresh
+    else:
+        findings = fresh
+    logger.error("the configuration is none for a node that runs; as it was", findings=len(findings))
+    for finding in findings:
+        logger.error("finding", text=str(finding["text"]))
+    return known
 
 
 async def _live(node: Node) -> None:

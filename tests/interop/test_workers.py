@@ -152,6 +152,24 @@ def test_a_worker_that_is_killed_again_and_again_loses_no_call(rig: Rig) -> None
     assert rig.node.stop() == 0
 
 
+def test_a_file_that_is_being_changed_for_a_restart_costs_no_call(rig: Rig) -> None:
+    """The next process of a worker that dies meanwhile runs on what the others run on: it is no restart of the node."""
+    talk = Talk(rig)
+    near, _ = talk.establish()
+    wait_until(lambda: rig.node.journalled() == 1, 5, "the call to be in the journal")
+    file = rig.node.directory / "node.toml"
+    file.write_text(file.read_text().replace('store = "sqlite"', 'store = "memory"'))
+    (owner,) = [at for at, one in enumerate(status(rig)["workers"]) if one["calls"]]
+    victim = workers_of(rig)[owner]
+    os.kill(victim, signal.SIGKILL)
+    wait_until(lambda: is_replaced(rig, owner, victim), 60, "the next one")
+    assert status(rig)["calls"] == 1
+    talk.hang_up(near)
+    rig.node.wait_idle()
+    wait_until(lambda: rig.node.records() == [(200, "caller", "bye")], 5, "the call record")
+    assert rig.node.stop() == 0
+
+
 def is_replaced(rig: Rig, owner: int, victim: int) -> bool:
     """Whether another process is this worker."""
     found = status(rig).get("workers", [])
