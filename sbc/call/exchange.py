@@ -50,3 +50,11 @@ def abort_attempt(out: Outgoing, exit_: Exit) -> None:
     if out.provisional:
         out.cancelled = True
         exit_.cancel(out)
+
+
+def take_provisional(out: Outgoing, exit_: Exit) -> None:
+    """The first sign of life: a CANCEL that has waited for one leaves now (RFC 3261 section 9.1)."""
+    out.provisional = True
+    if out.cancel_wanted and not out.cancelled:
+        out.cancelled = True
+        exit_.cancel(out)

@@ -35,7 +35,7 @@ from sbc.call.call import Call, CallState
 from sbc.call.description import fits, resumed
 from sbc.call.dtmf import needs_pressing
 from sbc.call.end import ENGINE_LOST, break_off, finish, hang_up, lose, say_bye
-from sbc.call.exchange import ask
+from sbc.call.exchange import ask, take_provisional
 from sbc.call.exit import Exit
 from sbc.call.joint import Join, discard, drop_media, settle
 from sbc.call.parts import Kind, Leg, Outgoing, Step, StepKind
@@ -197,10 +197,7 @@ def receive_response(out: Outgoing, response: Response, exit_: Exit, now: Now) -
     leg, dialog, join, status = out.leg, out.dialog, out.leg.call.join, response.status
     assert dialog is not None
     if status < 200:
-        out.provisional = True
-        if out.cancel_wanted and not out.cancelled:
-            out.cancelled = True
-            exit_.cancel(out)
+        take_provisional(out, exit_)
         return
     if status >= 300:
         fail(out, status, response, exit_, now)

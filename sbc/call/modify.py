@@ -12,7 +12,7 @@ from sbc.call import insert, session
 from sbc.call.body import SDP_TYPE, is_unchanged, session_of, shown_sdp
 from sbc.call.call import Call, CallState
 from sbc.call.end import ENGINE_LOST, abort_attempt, hang_up, has_left, lose
-from sbc.call.exchange import ask
+from sbc.call.exchange import ask, take_provisional
 from sbc.call.exit import Exit
 from sbc.call.parts import NO_FIELDS, Fork, Incoming, Kind, Leg, Outgoing, Step, StepKind
 from sbc.call.restore import restore
@@ -218,10 +218,7 @@ def receive_response(call: Call, out: Outgoing, response: Response, exit_: Exit,
     """A response to our copy of the re-INVITE or UPDATE."""
     status = response.status
     if status < 200:
-        out.provisional = True
-        if out.cancel_wanted and not out.cancelled:
-            out.cancelled = True
-            exit_.cancel(out)
+        take_provisional(out, exit_)
         return
     if status < 300:
         _receive_answer(call, out, response, exit_, now)

@@ -9,7 +9,7 @@ from sbc.call.abilities import supported_of
 from sbc.call.body import dressed, is_unsupported, locations, session_of, shown_sdp
 from sbc.call.call import Call, CallState
 from sbc.call.end import finish, hang_up
-from sbc.call.exchange import abort_attempt, ask
+from sbc.call.exchange import abort_attempt, ask, take_provisional
 from sbc.call.exit import Exit
 from sbc.call.forks import MAX_FORKS, end_fork, fork_of, is_late, is_shown_as_one, late_media, spend, tell_ends
 from sbc.call.parts import Fork, Kind, Outgoing, Reliability, Step, StepKind
@@ -142,11 +142,8 @@ def receive_response(call: Call, out: Outgoing, response: Response, exit_: Exit,
 
 
 def receive_provisional(call: Call, out: Outgoing, response: Response, exit_: Exit, now: Now) -> None:
-    out.provisional = True
+    take_provisional(out, exit_)
     if out.cancel_wanted:
-        if not out.cancelled:
-            out.cancelled = True
-            exit_.cancel(out)
         return
     if response.status == 100 or call.attempt is not out or call.state is not CallState.INVITING:
         return
