@@ -22,6 +22,9 @@ PATIENCE: Final = 5.0
 _ONE: Final = frozenset({"call", "hangup"})
 """Operations on a call, which is one worker's: the first that knows it answers."""
 
+_SWITCHES: Final = frozenset({"drain_media", "enable_media", "disable_trunk", "enable_trunk"})
+"""Operations that last until the opposite is asked for: whoever comes after a worker that died has to know of them."""
+
 Check = Callable[[], Awaitable[list[Json]]]
 """What is wrong with the configuration as it would be read again."""
 Said = tuple[int, Json]
@@ -56,6 +59,8 @@ class RelayServer(ControlSite):
         self._check: Final = check
         self.on_drain: Callable[[float | None], None] = lambda seconds: None
         """Told before the workers are, so that one that dies meanwhile has a successor that drains."""
+        self._switched: Final[dict[tuple[str, str], str]] = {}
+        """What is out of service now, by what it is: the request that put it there."""
 
     def handler(self, operation: Operation) -> Handler:
         """What serves this operation."""
@@ -71,12 +76,19 @@ class RelayServer(ControlSite):
             return self._drain
         if operation.id == "drain_worker":
             return self._drain_worker
+        if operation.id in _SWITCHES:
+            return self._switch
         return self._relay_one if operation.id in _ONE else self._relay_all
 
     async def drain(self) -> None:
         """As an operator would ask for it."""
         self.on_drain(None)
         await self._ask_all("POST", "/drain")
+
+    async def remind(self, member: Path) -> None:
+        """Tell a worker that was not there when operators took something out of service."""
+        for path in list(self._switched.values()):
+            await _ask(member, "POST", path)
 
     async def reload(self) -> list[Json]:
         """As an operator would ask for it; what is wrong with the configuration."""
@@ -112,6 +124,15 @@ class RelayServer(ControlSite):
             return seconds
         self.on_drain(seconds)
         return await self._relay_all(request)
+
+    async def _switch(self, request: web.Request) -> web.Response:
+        response = await self._relay_all(request)
+        what, _, verb = request.path.rpartition("/")
+        if response.status == 200 and verb == "enable":
+            self._switched.pop((what, request.query_string), None)
+        elif response.status == 200:
+            self._switched[what, request.query_string] = request.path_qs
+        return response
 
     async def _relay_one(self, request: web.Request) -> web.Response:
         said = await self._ask_all(request.method, request.path_qs)

@@ -254,6 +254,7 @@ class Fleet:
         moorings.boxes = lambda: roster.boxes
         if self._control is not None:
             self._control.on_drain = roster.begin_drain
+            roster.remind = self._control.remind
         return roster
 
     def _follow_network(self) -> None:

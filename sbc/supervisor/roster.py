@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -72,6 +72,8 @@ class Roster:
         """Called where a worker has no process that could be it, and the former one is somebody else's."""
         self.on_ready: Callable[[int, int], object] = lambda worker, box: None
         """Called for a process that has begun: its worker's number, and its own box."""
+        self.remind: Callable[[Path], Awaitable[object]] | None = None
+        """Tells a process, by its control socket, what operators have asked for."""
         self._has_failed = False
         self._drains_until = 0.0
         """Monotonic time, 0 while new calls are welcome."""
@@ -210,6 +212,8 @@ class Roster:
         self.on_ready(*self._box(hand.number, hand.generation))  # what has changed since its orders
         if self._drains_until:
             hand.say(f"{DRAIN} {self._seconds_left}")
+        if self.remind is not None:
+            await self.remind(Path(self.control_of(hand)))
         change = self._change_to(hand)
         if change is not None and change.is_open:
             await self._advance(change, change.relief.next_ready)

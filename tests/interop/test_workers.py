@@ -11,7 +11,7 @@ import pytest
 
 from tests.interop.test_races import Talk
 from tests.rig.needs import need
-from tests.rig.node import node_file
+from tests.rig.node import ask, node_file
 from tests.rig.process import wait_until
 from tests.rig.promptness import expect_within
 from tests.rig.rig import INSIDE, OUTSIDE, Rig
@@ -171,6 +171,31 @@ def test_a_file_that_is_being_changed_for_a_restart_costs_no_call(rig: Rig) -> N
     rig.node.wait_idle()
     wait_until(lambda: rig.node.records() == [(200, "caller", "bye")], 5, "the call record")
     assert rig.node.stop() == 0
+
+
+def test_what_is_out_of_service_is_so_for_a_worker_that_is_born_later(rig: Rig) -> None:
+    """An engine that is drained before it is stopped would get half of the new calls, and take their audio along."""
+    (engine,) = rig.node.ask("GET", "/media")["engines"]
+    for path in ("/trunks/carrier/disable", "/trunks/pbx/disable", "/trunks/pbx/enable", "/media/embedded/drain"):
+        assert "error" not in rig.node.ask("POST", path), engine
+    for number in range(WORKERS):
+        victim = workers_of(rig)[number]
+        os.kill(victim, signal.SIGKILL)
+        wait_until(lambda at=number, gone=victim: is_replaced(rig, at, gone), 60, "the next one")  # type: ignore[misc]
+    wait_until(
+        lambda: all(out_of_service(rig, number) == ["carrier", "embedded"] for number in range(WORKERS)),
+        20,
+        "both to know",
+    )
+    rig.node.ask("POST", "/media/embedded/enable")
+    assert rig.node.stop() == 0
+
+
+def out_of_service(rig: Rig, worker: int) -> list[str]:
+    """What one worker gives no new calls."""
+    control = rig.node.control.with_name(f"control-{worker}.sock")
+    rows = ask(control, "GET", "/trunks")["trunks"] + ask(control, "GET", "/media")["engines"]
+    return [row["name"] for row in rows if row["state"] in ("disabled", "drained")]
 
 
 def is_replaced(rig: Rig, owner: int, victim: int) -> bool:
