@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sbc.sip.message import Message, Request, Response
+from sbc.sip.message import Request, Response
 
 
 def format_message(message: Request | Response) -> bytes:
@@ -12,19 +12,13 @@ def format_message(message: Request | Response) -> bytes:
     a mistake of ours and raises ValueError.
     """
     if isinstance(message, Request):
-        start = f"{message.method} {message.request_uri} SIP/2.0\r\n"
+        lines = [f"{message.method} {message.request_uri} SIP/2.0"]
     else:
-        start = f"SIP/2.0 {message.status} {message.reason_phrase}\r\n"
-    return format_head(start, message)
-
-
-def format_head(start: str, message: Message) -> bytes:
-    """Start line (with its line end), headers and body."""
-    body = message.body
-    lines = [f"{name}: {value}\r\n" for name, value in message.fields if name != "Content-Length"]
-    text = f"{start}{''.join(lines)}Content-Length: {len(body)}\r\n\r\n"
-    head = text.encode("utf-8", "surrogateescape")
-    breaks = len(lines) + 3
-    if head.count(b"\n") != breaks or head.count(b"\r") != breaks:
+        lines = [f"SIP/2.0 {message.status} {message.reason_phrase}"]
+    lines += [f"{name}: {value}" for name, value in message.fields if name != "Content-Length"]
+    written = "".join(lines)
+    if "\n" in written or "\r" in written:
         raise ValueError("a line break inside a header value")
-    return head + body
+    body = message.body
+    lines.append(f"Content-Length: {len(body)}\r\n\r\n")
+    return "\r\n".join(lines).encode("utf-8", "surrogateescape") + body

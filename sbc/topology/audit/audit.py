@@ -14,13 +14,13 @@ from sbc.topology.audit.units import (
     inner_units,
     ipv6_units,
     is_ipv4,
-    may_end_with_dot,
-    may_hold_inner,
+    may_hide_host,
     may_hold_ipv6,
     unescape,
 )
 
 _PORT_DIGITS: Final = 5
+_PERCENT: Final = ord("%")
 _WARM: Final = 512  # legs whose set is kept ready; the others make theirs again when they speak
 _CROSSING_USERS: Final[frozenset[str]] = frozenset(
     {
@@ -86,7 +86,7 @@ class Audit:
         back.
         """
         forbidden = self._forbidden[egress_realm]
-        text = unescape(data) if holds(data, b"%") else data
+        text = unescape(data) if _PERCENT in data else data
         folded = text.translate(FOLD)
         words = folded.split()
         has_ipv6 = forbidden.has_ipv6
@@ -99,8 +99,7 @@ class Audit:
             has_ipv6 = has_ipv6 or foreign.has_ipv6
         for needle in forbidden.needles:
             doubtful = doubtful or holds(folded, needle)
-        doubtful = doubtful or may_end_with_dot(folded) or may_hold_inner(text, telling)
-        if not (doubtful or (has_ipv6 and may_hold_ipv6(text))):
+        if not (doubtful or may_hide_host(text, telling) or (has_ipv6 and may_hold_ipv6(text))):
             return []
         ban = _Ban(forbidden, foreign, own)
         if not ban.is_broken_by(text, words):
@@ -145,7 +144,7 @@ class _Ban:
             if holds(lower, pair):
                 return True
         forms = ipv6_units(text) + [word.rstrip(b".") for word in words if word[-1:] == b"."]
-        if may_hold_inner(text, words):
+        if may_hide_host(text, words):
             forms += inner_units(text)
         if not self.names.isdisjoint(forms):
             return True

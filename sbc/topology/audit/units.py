@@ -32,6 +32,9 @@ _DASHED: Final = bytes.maketrans(b"_", b"-")
 _NUMBERS: Final = _DASHED.translate(_table(b"0123456789-"))
 _DOTTED: Final = _table(b"0123456789.")
 _DIGITS_AND_DOT: Final = b"0123456789."
+_DOT: Final = ord(".")  # `in` takes numbers as they are, and bytes by way of an exception
+_UNDERSCORE: Final = ord("_")
+_PERCENT: Final = ord("%")
 _HEX_DIGITS: Final = b"0123456789abcdefABCDEF"
 
 
@@ -52,23 +55,20 @@ def unescape(data: bytes) -> bytes:
     return b"".join(out)
 
 
-def may_hold_inner(data: bytes, words: list[bytes]) -> bool:
-    """False for most messages without an IPv4 address inside a longer word, or one that is written with dashes.
+def may_hide_host(data: bytes, words: list[bytes]) -> bool:
+    """False for most messages without a word that ends with a dot, an IPv4 address inside a longer word, or one that is
+    written with dashes: `words` show the host of none of them.
 
-    `words` are the units of `data`, but for those of less than eight bytes, which hold nothing else beside an address.
-    Branches with three numbers behind a dash come in every message of some peers: these dashes have to be between four
-    groups of digits, the inner ones of three at most.
+    `words` are the units of `data`, but for those too short to hold a host and a dot. Branches with three numbers
+    behind a dash come in every message of some peers: these dashes have to be between four groups of digits, the inner
+    ones of three at most.
     """
     for word in words:
-        dots = word.count(b".")
-        if dots > 3 or (dots == 3 and word.translate(None, _DIGITS_AND_DOT)):
-            return True
-    return _is_dashed((data.replace(b"_", b"-") if holds(data, b"_") else data).split(b"-"))
-
-
-def may_end_with_dot(folded: bytes) -> bool:
-    """False for a text none of whose words ends with a dot."""
-    return holds(folded, b". ") or folded[-1:] == b"."
+        if _DOT in word:
+            parts = word.split(b".")
+            if not parts[-1] or len(parts) > 4 or (len(parts) == 4 and word.translate(None, _DIGITS_AND_DOT)):
+                return True
+    return _is_dashed((data.replace(b"_", b"-") if _UNDERSCORE in data else data).split(b"-"))
 
 
 def _is_dashed(parts: list[bytes]) -> bool:
@@ -127,7 +127,7 @@ def ipv6_units(data: bytes) -> list[bytes]:
 
 def all_units(data: bytes) -> set[bytes]:
     """Every unit in every form: for the rare message that a first look found suspicious."""
-    if b"%" in data:
+    if _PERCENT in data:
         data = data + b"\n" + unescape(data)
     found = set(units(data))
     found.update([unit.rstrip(b".") for unit in found])
