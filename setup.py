@@ -104,7 +104,7 @@ COLD = {
 OPTIMISATION = "1"
 
 # The rooms call one another within one library: nobody else may take a function's place, so calls and data need no
-# table to go through. A twelfth of the engine's time where caches are cold.
+# table to go through. A tenth of the engine's time where caches are cold.
 ONE_LIBRARY = ["-fvisibility=hidden", "-fno-plt"]
 
 # Commands of setuptools that build; the others only ask for metadata.

@@ -101,6 +101,8 @@ def test_a_listener_whose_port_somebody_has_is_up_once_it_is_let_go(rig: Rig) ->
     other.close()
     wait_until(lambda: listener(rig, "UDP", 1)["state"] == "up", 60, "the port to be tried again")
     call(rig, VIP)
+    ups = [line["listener"] for line in events(rig, "listener up")]
+    assert ups == [f"tcp {VIP}:5060", f"udp {VIP}:5060"], "the one that had its port did not wait for the other"
 
 
 def test_a_listener_named_after_its_interface_follows_its_address_and_media_do_too(rig: Rig) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,18 +9,7 @@ import pytest
 
 from sbc.journal import MemoryStore, SqliteStore, StateError, open_store
 from sbc.outputs import ACKED, KEPT, CallEnded, CallMeasured, Journal, LegMeasure, TargetChanged
-
-
-def ended(call: str, caller: str = "alice") -> CallEnded:
-    return CallEnded(call, 1.0, 2.0, 3.0, "outside", "inside", "pbx", caller, "bob", 200, "caller", "", "rule")
-
-
-def rows(path: Path, query: str) -> list[tuple[object, ...]]:
-    database = sqlite3.connect(path)
-    try:
-        return database.execute(query).fetchall()
-    finally:
-        database.close()
+from tests.journal.kept import ended, rows
 
 
 def test_the_journal_keeps_live_calls_and_cdr_ended_ones(tmp_path: Path) -> None:

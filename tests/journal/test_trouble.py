@@ -10,24 +10,13 @@ from pathlib import Path
 import pytest
 
 from sbc.journal import SqliteStore, StateError
-from sbc.outputs import ACKED, KEPT, CallEnded, CallMeasured, Journal, LegMeasure
+from sbc.outputs import ACKED, KEPT, CallMeasured, Journal, LegMeasure
+from tests.journal.kept import ended, rows
 
 
 @pytest.fixture(autouse=True)
 def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sbc.journal.store.PATIENCE", 0.01)
-
-
-def ended(call: str) -> CallEnded:
-    return CallEnded(call, 1.0, 2.0, 3.0, "outside", "inside", "pbx", "alice", "bob", 200, "caller", "", "rule")
-
-
-def rows(path: Path, query: str) -> list[tuple[object, ...]]:
-    database = sqlite3.connect(path)
-    try:
-        return database.execute(query).fetchall()
-    finally:
-        database.close()
 
 
 @contextmanager

@@ -20,7 +20,6 @@ from sbc.topology.audit.units import (
 )
 
 _PORT_DIGITS: Final = 5
-_PERCENT: Final = ord("%")
 _WARM: Final = 512  # legs whose set is kept ready; the others make theirs again when they speak
 _CROSSING_USERS: Final[frozenset[str]] = frozenset(
     {
@@ -86,7 +85,7 @@ class Audit:
         back.
         """
         forbidden = self._forbidden[egress_realm]
-        text = unescape(data) if _PERCENT in data else data
+        text = unescape(data)
         folded = text.translate(FOLD)
         words = folded.split()
         has_ipv6 = forbidden.has_ipv6

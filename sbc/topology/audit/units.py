@@ -45,6 +45,8 @@ def units(data: bytes) -> list[bytes]:
 
 def unescape(data: bytes) -> bytes:
     """`data` with each %-escape resolved once (RFC 3261 section 19.1.2); a broken escape stays as it is."""
+    if _PERCENT not in data:
+        return data
     parts = data.split(b"%")
     out = [parts[0]]
     for part in parts[1:]:
